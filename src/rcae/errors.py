@@ -1,0 +1,55 @@
+"""Every error this package raises on purpose, with the exit code the command line gives for it.
+
+    RcaeError
+    ├── UsageError            2   a wrong option, path or request
+    │   ├── SettingsError     2   a settings file or value breaks a rule
+    │   └── MissingExtraError 2   an optional dependency is not installed
+    ├── DataError             3   a folder of images cannot be used as it is
+    │   └── ImageError        3   one file is not a usable image or mask
+    ├── CheckpointError       4   a model or training state file is damaged or foreign
+    └── StorageError          5   the disk refused to take or give a file
+
+A message says what was received, the rule it breaks and what to do about it, and names the path.
+"""
+
+
+class RcaeError(Exception):
+    """Root of all errors raised on purpose. `exit_code` is what the command line exits with."""
+
+    exit_code = 1
+
+
+class UsageError(RcaeError):
+    """The request itself is wrong: an option, a path that does not exist, an output that is taken."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """A settings file or a single setting breaks a rule."""
+
+
+class MissingExtraError(UsageError):
+    """An optional dependency is needed; the message gives the `pip install` that adds it."""
+
+
+class DataError(RcaeError):
+    """A folder of images cannot be used as it is."""
+
+    exit_code = 3
+
+
+class ImageError(DataError):
+    """One file is not a usable image or mask."""
+
+
+class CheckpointError(RcaeError):
+    """A model or training state file is damaged, tampered with, or not one of ours."""
+
+    exit_code = 4
+
+
+class StorageError(RcaeError):
+    """The disk refused: full, read-only, or not permitted."""
+
+    exit_code = 5

@@ -1,0 +1,55 @@
+"""Writing files so that a reader sees the old file or the new one, never half of one."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from rcae.errors import StorageError
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a temporary file beside `path`, then put it in place of `path` in one step.
+
+    The data is on the disk before the name changes, so a crash or a full disk leaves the old file.
+
+    Raises:
+        StorageError: the disk is full, read-only or not permitted; the temporary file is removed.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        write(temporary)
+        _flush_to_disk(temporary)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path} could not be written ({error.strerror or error}); what was there before is "
+            "unchanged. Free space or choose another folder, then run the same command again."
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace `path` by `data` in one step; errors as in `write_atomically`."""
+    write_atomically(path, lambda temporary: _fill(temporary, data))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` by `text` (UTF-8, newlines as given) in one step."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def _fill(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
