@@ -7,7 +7,9 @@
     ├── DataError             3   a folder of images cannot be used as it is
     │   └── ImageError        3   one file is not a usable image or mask
     ├── CheckpointError       4   a model or training state file is damaged or foreign
-    └── StorageError          5   the disk refused to take or give a file
+    ├── StorageError          5   the disk refused to take or give a file
+    ├── TrainingError         6   the loss is no longer a number
+    └── InterruptedTrainingError  130   stopped on request, resumable
 
 A message says what was received, the rule it breaks and what to do about it, and names the path.
 """
@@ -53,3 +55,15 @@ class StorageError(RcaeError):
     """The disk refused: full, read-only, or not permitted."""
 
     exit_code = 5
+
+
+class TrainingError(RcaeError):
+    """Training cannot go on: the loss is no longer a number."""
+
+    exit_code = 6
+
+
+class InterruptedTrainingError(RcaeError):
+    """Training was asked to stop; what it had learnt is saved and can be resumed."""
+
+    exit_code = 130

@@ -8,7 +8,7 @@ from pathlib import Path
 from rcae.errors import StorageError
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in place of `path` in one step.
 
     The data is on the disk before the name changes, so a crash or a full disk leaves the old file.
@@ -38,16 +38,12 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace `path` by `data` in one step; errors as in `write_atomically`."""
-    write_atomically(path, lambda temporary: _fill(temporary, data))
+    write_atomically(path, lambda temporary: temporary.write_bytes(data))
 
 
 def write_text(path: Path, text: str) -> None:
     """Replace `path` by `text` (UTF-8, newlines as given) in one step."""
     write_bytes(path, text.encode("utf-8"))
-
-
-def _fill(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -1,0 +1,33 @@
+"""Finds and localises defects in industrial images, trained from scratch on good images only.
+
+>>> import rcae
+>>> rcae.train("parts", "runs/parts")                    # doctest: +SKIP
+>>> detector = rcae.Detector.load("runs/parts")          # doctest: +SKIP
+>>> detector.predict("new/part.png").anomaly_score       # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rcae.api import evaluate, train
+    from rcae.detector import Detection, Detector, Region
+    from rcae.errors import RcaeError
+
+__all__ = ["Detection", "Detector", "RcaeError", "Region", "evaluate", "train"]
+
+_HOME = {
+    "Detection": "rcae.detector",
+    "Detector": "rcae.detector",
+    "RcaeError": "rcae.errors",
+    "Region": "rcae.detector",
+    "evaluate": "rcae.api",
+    "train": "rcae.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: `import rcae` alone loads no torch."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'rcae' has no attribute '{name}'")
+    return getattr(import_module(_HOME[name]), name)

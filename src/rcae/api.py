@@ -1,0 +1,55 @@
+"""The two long jobs as plain functions, for Python programs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rcae.detector import Detector
+from rcae.evaluation import Evaluation, evaluate_detector
+from rcae.training.request import Request
+from rcae.training.trainer import train as train_run
+
+
+def train(
+    data: str | Path,
+    run: str | Path,
+    *,
+    preset: str | None = None,
+    budget_s: float | None = None,
+    seed: int | None = None,
+    settings_file: str | Path | None = None,
+    values: Sequence[str] = (),
+    resume: bool = False,
+) -> Detector:
+    """Train on the good images of one category and return the finished detector.
+
+    Args:
+        data: a category folder: MVTec AD, VisA, or a plain folder of good images.
+        run: a new or empty folder that gets the model and everything about the run.
+        preset: "quick" (the default), "standard" or "paper".
+        budget_s: total time; the number of steps is fixed from the measured speed and written down.
+        seed: 0 unless given.
+        settings_file: TOML with any of the keys of a run's `settings.toml`.
+        values: single settings, like "model.recursion_depth=3".
+        resume: go on with an interrupted run.
+
+    Raises:
+        RcaeError: see `rcae.training.trainer.train`.
+    """
+    request = Request(
+        preset=preset,
+        budget_s=budget_s,
+        seed=seed,
+        settings_file=None if settings_file is None else Path(settings_file),
+        values=tuple(values),
+    )
+    train_run(Path(data), Path(run), request, resume=resume)
+    return Detector.load(run)
+
+
+def evaluate(run: str | Path, data: str | Path) -> Evaluation:
+    """Score the test images of one category with a finished run; writes nothing.
+
+    Raises:
+        RcaeError: see `rcae.evaluation.evaluate_detector`.
+    """
+    return evaluate_detector(Detector.load(run), Path(data))

@@ -1,0 +1,134 @@
+"""The model file and the training state file: safetensors with a described, verified header."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from rcae.calibration import Calibration
+from rcae.data.working_size import WorkingSize
+from rcae.errors import CheckpointError, SettingsError, UsageError
+from rcae.model.system import RcaeSystem
+from rcae.settings import Settings, to_plain, validate
+from rcae.storage import write_atomically
+
+FORMAT = "rcae-model-1"
+
+
+@dataclass(frozen=True)
+class Model:
+    """All that is needed to predict."""
+
+    system: RcaeSystem
+    settings: Settings
+    working_size: WorkingSize
+    calibration: Calibration
+    provenance: dict[str, Any]
+    """Where the model comes from: category, versions, counts, hash of the data list."""
+
+
+def save_model(path: Path, model: Model) -> None:
+    """Write `model` to one safetensors file; see docs/file-format.md.
+
+    Raises:
+        StorageError: the disk refused; an older file at `path` is unchanged.
+    """
+    header = {
+        "settings": to_plain(model.settings),
+        "working_size": {
+            "scale": model.working_size.scale,
+            "squashed_px": model.working_size.squashed_px,
+        },
+        "calibration": model.calibration.model_dump(mode="json"),
+        "provenance": model.provenance,
+    }
+    save_tensors(path, model.system.state_dict(), header, file_format=FORMAT)
+
+
+def load_model(path: Path) -> Model:
+    """Read a model file written by `save_model`; on the CPU, ready to predict.
+
+    Raises:
+        UsageError: there is no file at `path`.
+        CheckpointError: the file is not a model file of ours, is damaged, or was changed.
+    """
+    tensors, header = load_tensors(path, file_format=FORMAT)
+    try:
+        settings = validate(header["settings"], source=str(path))
+        system = RcaeSystem(settings.model)
+        system.load_state_dict(tensors)
+        model = Model(
+            system=system.requires_grad_(False).eval(),
+            settings=settings,
+            working_size=WorkingSize(**header["working_size"]),
+            calibration=Calibration.model_validate(header["calibration"]),
+            provenance=header["provenance"],
+        )
+    except (KeyError, TypeError, RuntimeError, ValidationError, SettingsError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(
+            f"{path} does not hold a complete model ({reason}); train it again or copy it again from "
+            "where it was trained."
+        ) from error
+    return model
+
+
+def save_tensors(
+    path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any], *, file_format: str
+) -> None:
+    """Tensors and a JSON header in one safetensors file, with a digest over both."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(header, sort_keys=True)
+    metadata = {"format": file_format, "header": text, "digest": _digest(plain, file_format, text)}
+    write_atomically(path, lambda temporary: save_file(plain, temporary, metadata))
+
+
+def load_tensors(path: Path, *, file_format: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The inverse of `save_tensors`; nothing is unpickled.
+
+    Raises:
+        UsageError: there is no file at `path`.
+        CheckpointError: not this format, damaged, or header and tensors do not fit their digest.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path} does not exist; give a run folder or a model.safetensors file.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path} is not a readable safetensors file ({error}); copy it again from where it was "
+            "trained."
+        ) from error
+    if metadata.get("format") != file_format:
+        raise CheckpointError(
+            f"{path} is of format '{metadata.get('format', 'unknown')}'; this version reads "
+            f"'{file_format}'."
+        )
+    text = metadata.get("header", "")
+    if metadata.get("digest") != _digest(tensors, file_format, text):
+        raise CheckpointError(
+            f"{path} was changed after it was written: its header and tensors do not fit their "
+            "digest. Do not use it; copy it again from where it was trained."
+        )
+    header: dict[str, Any] = json.loads(text)
+    return tensors, header
+
+
+def _digest(tensors: Mapping[str, Tensor], file_format: str, header: str) -> str:
+    """SHA-256 over the format, the header and every tensor's name, type, shape and bytes."""
+    sha = hashlib.sha256(f"{file_format}\n{header}\n".encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        sha.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return sha.hexdigest()

@@ -1,0 +1,96 @@
+"""Which good images train, which are held out for calibration, and the proof of what they were."""
+
+import csv
+import hashlib
+import io
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from rcae.errors import DataError, ImageError
+from rcae.settings import CalibrationSettings
+
+Role = Literal["train", "calibration"]
+FEWEST_TRAINING_IMAGES = 8
+
+
+@dataclass(frozen=True)
+class GoodImage:
+    """One good image of a run."""
+
+    role: Role
+    path: str
+    """Relative to the category's folder, with forward slashes."""
+    sha256: str
+
+
+def list_good_images(
+    paths: Sequence[Path], root: Path, settings: CalibrationSettings, seed: int
+) -> tuple[GoodImage, ...]:
+    """Hash the images and draw those that are held out for calibration.
+
+    Images that exist more than once are never drawn: their copy would be trained on.
+
+    Args:
+        paths: the good training images of a category, in a fixed order.
+        root: the category's folder.
+        settings: how many to hold out: the larger of the share and the minimum.
+        seed: draws the images.
+
+    Raises:
+        DataError: too few images for both parts.
+        ImageError: a file cannot be read.
+    """
+    hashes = [hash_file(path) for path in paths]
+    copies = Counter(hashes)
+    single = [index for index, digest in enumerate(hashes) if copies[digest] == 1]
+    held_out = max(settings.minimum_images, math.ceil(len(paths) * settings.share))
+    if len(single) < held_out or len(paths) - held_out < FEWEST_TRAINING_IMAGES:
+        raise DataError(
+            f"{root} has {len(paths)} good training images, {len(single)} of them without a copy; "
+            f"{held_out} are held out for calibration and at least {FEWEST_TRAINING_IMAGES} must be "
+            "left to train on. Add good images, or lower calibration.minimum_images."
+        )
+    drawn = set(np.random.default_rng([seed, 3]).choice(single, size=held_out, replace=False).tolist())
+    return tuple(
+        GoodImage("calibration" if index in drawn else "train", _relative(path, root), digest)
+        for index, (path, digest) in enumerate(zip(paths, hashes, strict=True))
+    )
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal.
+
+    Raises:
+        ImageError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ImageError(
+            f"{path} cannot be read ({error.strerror}); restore it or remove it."
+        ) from error
+
+
+def hash_list(images: Iterable[GoodImage]) -> str:
+    """One SHA-256 for the whole list: equal lists, equal data."""
+    return hashlib.sha256(to_csv(images).encode()).hexdigest()
+
+
+def to_csv(images: Iterable[GoodImage]) -> str:
+    """The list as the text of a run folder's `data.csv`."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["role", "path", "sha256"])
+    writer.writerows([image.role, image.path, image.sha256] for image in images)
+    return text.getvalue()
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()

@@ -1,0 +1,62 @@
+"""The good images of a run: kept in memory at working size, and cut into random windows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from rcae.data.images import read_image
+from rcae.data.working_size import WorkingSize
+
+Array = NDArray[np.float32]
+
+
+class TrainingSet:
+    """Windows of good images, drawn by step number alone, so that any step can be drawn again.
+
+    Images are decoded once and kept as float32 at working size until `memory_limit_mib` is used up;
+    those beyond it are decoded each time they are drawn.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], working_size: WorkingSize, *, memory_limit_mib: int = 1024
+    ) -> None:
+        self.paths = tuple(paths)
+        self._working_size = working_size
+        self._free_bytes = memory_limit_mib * 2**20
+        self._kept: dict[int, Array] = {}
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def image(self, index: int) -> Array:
+        """One image at working size, [height, width, 3], 0..1.
+
+        Raises:
+            ImageError: the file cannot be decoded.
+        """
+        if index in self._kept:
+            return self._kept[index]
+        image = self._working_size.shrink(read_image(self.paths[index]))
+        if image.nbytes <= self._free_bytes:
+            self._free_bytes -= image.nbytes
+            self._kept[index] = image
+        return image
+
+    def window(self, index: int, side_px: int, random: Generator) -> Array:
+        """A random square window, [side_px, side_px, 3]; a smaller image is extended by its edge."""
+        image = self.image(index)
+        top, left = (int(random.integers(max(length - side_px, 0) + 1)) for length in image.shape[:2])
+        window = image[top : top + side_px, left : left + side_px]
+        missing = [(0, side_px - length) for length in window.shape[:2]]
+        return np.pad(window, (*missing, (0, 0)), mode="edge")
+
+    def order(self, first: int, count: int, seed: Sequence[int]) -> list[int]:
+        """`count` image indices from position `first` of an endless series of shuffled epochs."""
+        size = len(self)
+        epochs = range(first // size, (first + count - 1) // size + 1)
+        shuffled = [i for e in epochs for i in np.random.default_rng([*seed, e]).permutation(size)]
+        start = first - epochs.start * size
+        return [int(index) for index in shuffled[start : start + count]]

@@ -1,0 +1,101 @@
+"""The demonstration: real solar cells from a PyPI package, trained and evaluated in ten minutes."""
+
+import shutil
+from collections.abc import Iterator
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from rcae.detector import Detector
+from rcae.errors import MissingExtraError, StorageError
+from rcae.evaluation import evaluate_detector
+from rcae.evaluation_output import table, write_evaluation
+from rcae.progress import say
+from rcae.run_folder import RunFolder
+from rcae.training.request import Request
+from rcae.training.trainer import train
+
+LICENCE = (
+    "Images: ELPV, electroluminescence images of solar cells (Deitsch et al., Solar Energy 2019; "
+    "Buerhop-Lutz et al., EU PVSEC 2018), CC BY-NC-SA 4.0, not for commercial use."
+)
+BUDGET_S = 7.5 * 60
+TEST_COUNTS = {"good": 80, "defective": 60, "probably_defective": 40}
+
+
+def run_demo(output: Path) -> Path:
+    """Lay the images out, train, evaluate; returns the path of the report.
+
+    A second call goes on where an interrupted one stopped.
+
+    Raises:
+        MissingExtraError: the package with the images is not installed.
+        RcaeError: as training and evaluation raise.
+    """
+    say(LICENCE)
+    data, folder = output / "solar-cells", RunFolder(output / "run")
+    if not data.exists():
+        lay_out_solar_cells(data)
+    if not folder.model.exists():
+        interrupted = folder.settings.exists()
+        request = Request() if interrupted else Request(budget_s=BUDGET_S)
+        train(data, folder.path, request, resume=interrupted)
+    detector = Detector.load(folder.path)
+    evaluation = evaluate_detector(detector, data)
+    say(table(evaluation))
+    return write_evaluation(folder.evaluation, evaluation, detector, licence_note=LICENCE)
+
+
+def lay_out_solar_cells(data: Path) -> None:
+    """Monocrystalline cells (one product, one model) as a category in MVTec AD layout.
+
+    Good is a labelled defect probability of 0, defective one of 1, probably defective one of 2/3;
+    cells of 1/3 are left out. The last good cells of the package's list, taken from other solar
+    modules than the first ones, are for the test; so are defective cells spread over the whole list.
+    The package has no masks.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+        StorageError: the disk refused; `data` does not exist then.
+    """
+    package = _package()
+    cells: dict[str, list[str]] = {kind: [] for kind in TEST_COUNTS}
+    for name, kind in _monocrystalline(package):
+        cells[kind].append(name)
+    good_for_test = TEST_COUNTS["good"]
+    chosen = {"train/good": cells["good"][:-good_for_test], "test/good": cells["good"][-good_for_test:]}
+    for kind in ("defective", "probably_defective"):
+        chosen[f"test/{kind}"] = cells[kind][:: len(cells[kind]) // TEST_COUNTS[kind]][: TEST_COUNTS[kind]]
+    part = data.with_name(data.name + ".part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        for folder, names in chosen.items():
+            (part / folder).mkdir(parents=True)
+            for name in names:
+                target = part / folder / Path(name).name
+                target.write_bytes(package.joinpath("data", name).read_bytes())
+        part.rename(data)
+    except OSError as error:
+        raise StorageError(
+            f"{data} could not be written ({error.strerror or error}); free space or choose another "
+            "-o folder."
+        ) from error
+
+
+def _package() -> Traversable:
+    try:
+        return resources.files("elpv_dataset")
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "the demo's images are not installed; run: pip install 'rcae[demo]'"
+        ) from error
+
+
+def _monocrystalline(package: Traversable) -> Iterator[tuple[str, str]]:
+    """Name and kind of every monocrystalline cell with a clear label, in the package's order."""
+    kinds = {0.0: "good", 1.0: "defective", 0.67: "probably_defective"}
+    rows = package.joinpath("data", "labels.csv").read_text().splitlines()
+    for name, probability, crystal in map(str.split, rows):
+        kind = kinds.get(round(float(probability), 2))
+        if crystal == "mono" and kind is not None:
+            yield name, kind

@@ -1,0 +1,46 @@
+"""The losses of the three stages, one pure function per loss of the paper."""
+
+import torch
+from torch import Tensor
+
+from rcae.gradient import spatial_gradient
+
+
+def reconstruction_loss(reconstruction: Tensor, image: Tensor) -> Tensor:
+    """||I - R||_1 + ||I' - R'||_1: the loss of stage 1 (R = I_R^n) and of stage 2 (R = I_D^n).
+
+    The norms are means over all elements (our choice: the loss does not change with image size).
+
+    Args:
+        reconstruction: R, [batch, channel, height, width].
+        image: I, same shape.
+
+    Returns:
+        A scalar.
+    """
+    pixel_term = (reconstruction - image).abs().mean()
+    gradient_term = (spatial_gradient(reconstruction) - spatial_gradient(image)).abs().mean()
+    return pixel_term + gradient_term
+
+
+def detection_loss(anomaly_map: Tensor, mask: Tensor) -> Tensor:
+    """||M_A - M_P||_2 + ||M_A' - M_P'||_2: the loss of stage 3.
+
+    The norms are taken per image as the square root of the mean square, then averaged over the batch
+    (our choice: a one-per-mille defect then weighs more than it would in a mean of squares).
+
+    Args:
+        anomaly_map: M_A, [batch, height, width].
+        mask: M_P, the painted pseudo anomalies, same shape, 0 or 1.
+
+    Returns:
+        A scalar.
+    """
+    return _root_mean_square(anomaly_map - mask) + _root_mean_square(
+        spatial_gradient(anomaly_map[:, None]) - spatial_gradient(mask[:, None])
+    )
+
+
+def _root_mean_square(difference: Tensor) -> Tensor:
+    # The small constant keeps the slope finite where an image is matched exactly.
+    return torch.sqrt(difference.flatten(1).square().mean(dim=1) + 1e-6).mean()

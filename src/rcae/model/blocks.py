@@ -1,0 +1,79 @@
+"""The one building block of all three networks: a small convolutional autoencoder, in 2D or 3D."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class ConvolutionalAutoencoder(nn.Module):
+    """Encoder and decoder of a few levels, joined by skip connections if wanted.
+
+    Level k works at 1/2^k of the height and width with `widths[k]` channels. In 3D the recursion
+    step is never down-sampled: strides act on height and width alone. Any height and width is
+    accepted: each decoder level returns to the exact size of its encoder level.
+
+    Our choices: LeakyReLU, nearest-neighbour up-sampling followed by a convolution (no checkerboard),
+    batch normalisation only where asked for.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        widths: Sequence[int],
+        *,
+        dimensions: int = 2,
+        skip_connections: bool = True,
+        normalise: bool = False,
+    ) -> None:
+        super().__init__()
+        self.skip_connections = skip_connections
+        incoming = [in_channels, *widths[:-1]]
+        self.down = nn.ModuleList(
+            _convolution(source, width, dimensions, stride=1 if level == 0 else 2, normalise=normalise)
+            for level, (source, width) in enumerate(zip(incoming, widths, strict=True))
+        )
+        self.bottom = _convolution(widths[-1], widths[-1], dimensions, normalise=normalise)
+        self.up = nn.ModuleList(
+            _convolution(
+                deep + (shallow if skip_connections else 0), shallow, dimensions, normalise=normalise
+            )
+            for shallow, deep in zip(widths[-2::-1], widths[:0:-1], strict=True)
+        )
+        self.head = _layer(dimensions)(widths[0], out_channels, kernel_size=3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[batch, in_channels, (step,) height, width] -> [batch, out_channels, (step,) height, width]."""
+        levels = []
+        for layer in self.down:
+            features = layer(features)
+            levels.append(features)
+        features = self.bottom(features)
+        for layer, skipped in zip(self.up, levels[-2::-1], strict=True):
+            features = functional.interpolate(features, size=skipped.shape[2:], mode="nearest")
+            if self.skip_connections:
+                features = torch.cat([features, skipped], dim=1)
+            features = layer(features)
+        output: Tensor = self.head(features)
+        return output
+
+
+def _layer(dimensions: int) -> type[nn.Conv2d] | type[nn.Conv3d]:
+    return {2: nn.Conv2d, 3: nn.Conv3d}[dimensions]
+
+
+def _convolution(
+    in_channels: int, out_channels: int, dimensions: int, *, stride: int = 1, normalise: bool
+) -> nn.Sequential:
+    strides = (1, stride, stride)[3 - dimensions :]
+    layers: list[nn.Module] = [
+        _layer(dimensions)(
+            in_channels, out_channels, kernel_size=3, stride=strides, padding=1, bias=not normalise
+        )
+    ]
+    if normalise:
+        layers.append({2: nn.BatchNorm2d, 3: nn.BatchNorm3d}[dimensions](out_channels))
+    layers.append(nn.LeakyReLU(0.1, inplace=True))
+    return nn.Sequential(*layers)

@@ -1,0 +1,108 @@
+"""RcAE: one encoder and one decoder with shared weights, applied again and again."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from rcae.model.blocks import ConvolutionalAutoencoder
+
+
+class RecursiveAutoencoder(nn.Module):
+    """The recursive autoencoder of the paper.
+
+    Compression     I_C^0 = I,      I_C^i = E(I_C^(i-1))   each E halves height and width
+    Reconstruction  I_R^0 = I_C^n,  I_R^j = D(I_R^(j-1))   each D doubles them
+
+    The reconstruction at depth n applies E n times, then D n times. Because E and D are shared by all
+    depths, the parameter count does not depend on N.
+
+    Our choices: what passes from one application to the next has `carried_channels` channels; a 3x3
+    convolution lifts the image to them and another brings them back. E is a block followed by the
+    paper's strided convolution (kernel 2, stride 2), D a block followed by a transposed one. Without
+    weight sharing each resolution has an encoder and a decoder of its own, used by every chain that
+    passes through that resolution.
+    """
+
+    def __init__(
+        self,
+        *,
+        recursion_depth: int,
+        carried_channels: int,
+        widths: Sequence[int],
+        skip_connections: bool = True,
+        share_weights: bool = True,
+    ) -> None:
+        super().__init__()
+        self.recursion_depth = recursion_depth
+        copies = 1 if share_weights else recursion_depth
+        self.lift = nn.Conv2d(3, carried_channels, kernel_size=3, padding=1)
+        self.encoders = nn.ModuleList(
+            _encoder(carried_channels, widths, skip_connections) for _ in range(copies)
+        )
+        self.decoders = nn.ModuleList(
+            _decoder(carried_channels, widths, skip_connections) for _ in range(copies)
+        )
+        self.to_image = nn.Conv2d(carried_channels, 3, kernel_size=3, padding=1)
+
+    def compress(self, image: Tensor, depth: int) -> list[Tensor]:
+        """I_C^1 ... I_C^depth of an image [batch, 3, height, width].
+
+        Entry i - 1 is I_C^i, [batch, carried_channels, height / 2^i, width / 2^i].
+        """
+        code = self.lift(image)  # I_C^0
+        codes = []
+        for level in range(depth):
+            code = self.encoders[level % len(self.encoders)](code)  # I_C^i = E(I_C^(i-1))
+            codes.append(code)
+        return codes
+
+    def forward(self, image: Tensor, depth: int) -> Tensor:
+        """I_R^n for n = `depth`: a single chain, as trained in stage 1.
+
+        Args:
+            image: I, [batch, 3, height, width]; height and width are multiples of 2^depth.
+            depth: n, 1 ... recursion_depth.
+
+        Returns:
+            [batch, 3, height, width]
+        """
+        chain = self.compress(image, depth)[-1]  # I_R^0 = I_C^n
+        for level in reversed(range(depth)):
+            chain = self.decoders[level % len(self.decoders)](chain)  # I_R^j = D(I_R^(j-1))
+        reconstruction: Tensor = self.to_image(chain)
+        return reconstruction
+
+    def sequence(self, image: Tensor) -> Tensor:
+        """I_R^1 ... I_R^N with N encoder and N decoder calls, equal to N separate chains.
+
+        All chains that have arrived at the same resolution are decoded together as one batch.
+
+        Args:
+            image: I, [batch, 3, height, width]; height and width are multiples of 2^N.
+
+        Returns:
+            [batch, N, 3, height, width], depth 1 first.
+        """
+        codes = self.compress(image, self.recursion_depth)
+        chains = codes.pop()  # [chain * batch, carried, height / 2^level, width / 2^level]
+        for level in reversed(range(self.recursion_depth)):
+            chains = self.decoders[level % len(self.decoders)](chains)
+            if codes:
+                chains = torch.cat([codes.pop(), chains])  # the chain that starts here comes first
+        reconstructions: Tensor = self.to_image(chains)
+        return reconstructions.unflatten(0, (self.recursion_depth, len(image))).transpose(0, 1)
+
+
+def _encoder(channels: int, widths: Sequence[int], skip_connections: bool) -> nn.Sequential:
+    return nn.Sequential(
+        ConvolutionalAutoencoder(channels, channels, widths, skip_connections=skip_connections),
+        nn.Conv2d(channels, channels, kernel_size=2, stride=2),
+    )
+
+
+def _decoder(channels: int, widths: Sequence[int], skip_connections: bool) -> nn.Sequential:
+    return nn.Sequential(
+        ConvolutionalAutoencoder(channels, channels, widths, skip_connections=skip_connections),
+        nn.ConvTranspose2d(channels, channels, kernel_size=2, stride=2),
+    )

@@ -1,0 +1,145 @@
+"""Folder in, results out: one row per image, written as it is known."""
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from rcae.data.images import read_image
+from rcae.detector import Detection, Detector
+from rcae.errors import ImageError, StorageError, UsageError
+from rcae.pictures import overlay, png_bytes
+from rcae.progress import shown
+from rcae.storage import write_atomically, write_bytes
+
+COLUMNS = (
+    "path",
+    "anomaly_score",
+    "threshold",
+    "decision",
+    "region_count",
+    "milliseconds",
+    "error",
+)
+
+
+@dataclass(frozen=True)
+class PredictionCounts:
+    """How many images got which decision."""
+
+    good: int = 0
+    defective: int = 0
+    unreadable: int = 0
+
+
+def predict_files(
+    detector: Detector,
+    paths: Sequence[Path],
+    output: Path,
+    *,
+    overlays: bool = False,
+    maps: bool = False,
+) -> PredictionCounts:
+    """Inspect images one after the other into `predictions.csv` and `predictions.jsonl`.
+
+    Memory does not grow with the number of images. An unreadable image gets a row with its error.
+    Rows are written as they are known, so an interruption keeps what was inspected.
+
+    Args:
+        detector: loaded.
+        paths: image files.
+        output: a folder, made if missing.
+        overlays: also write `overlays/<number>-<name>.png`.
+        maps: also write `maps/<number>-<name>.npy`, float32 [height, width].
+
+    Raises:
+        UsageError: `output` already holds predictions.
+        StorageError: the disk refused; rows written before stay.
+    """
+    decisions = {"good": 0, "defective": 0, "unreadable": 0}
+    with _result_files(output) as (table, lines):
+        writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for number, path in enumerate(shown(paths, "inspecting", total=len(paths)), start=1):
+            row = _inspect(detector, path)
+            detection = row.pop("detection")
+            decisions[row["decision"]] += 1
+            lines.write(json.dumps(row, ensure_ascii=False) + "\n")
+            row["region_count"] = len(row.pop("regions"))
+            writer.writerow(row)
+            table.flush()
+            lines.flush()
+            if detection is not None:
+                name = f"{number:06d}-{path.stem}"
+                if overlays:
+                    _write_overlay(output / "overlays" / f"{name}.png", detector, path, detection)
+                if maps:
+                    _write_map(output / "maps" / f"{name}.npy", detection)
+    return PredictionCounts(**decisions)
+
+
+def _inspect(detector: Detector, path: Path) -> dict[str, Any]:
+    row: dict[str, Any] = {"path": _printable(path), "threshold": detector.calibration.threshold}
+    try:
+        detection = detector.predict(path)
+    except ImageError as error:
+        return row | {
+            "anomaly_score": None,
+            "decision": "unreadable",
+            "regions": [],
+            "milliseconds": None,
+            "error": str(error),
+            "detection": None,
+        }
+    return row | {
+        "anomaly_score": detection.anomaly_score,
+        "decision": "defective" if detection.is_defective else "good",
+        "regions": [asdict(region) for region in detection.regions],
+        "milliseconds": round(1000 * detection.duration_s, 3),
+        "error": None,
+        "detection": detection,
+    }
+
+
+@contextmanager
+def _result_files(output: Path) -> Iterator[tuple[TextIO, TextIO]]:
+    """Both tables, open for writing; never written over results of before."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with (
+            (output / "predictions.csv").open("x", encoding="utf-8", newline="") as table,
+            (output / "predictions.jsonl").open("x", encoding="utf-8") as lines,
+        ):
+            yield table, lines
+    except FileExistsError as error:
+        raise UsageError(
+            f"{error.filename} already exists; choose another -o folder, so that no result is lost."
+        ) from error
+    except OSError as error:
+        raise StorageError(
+            f"{output} could not be written ({error.strerror or error}); rows written before are "
+            "kept. Free space or choose another -o folder."
+        ) from error
+
+
+def _write_overlay(target: Path, detector: Detector, path: Path, detection: Detection) -> None:
+    picture = overlay(read_image(path), detection.anomaly_map, detector.heat_scale)
+    write_bytes(target, png_bytes(picture))
+
+
+def _write_map(target: Path, detection: Detection) -> None:
+    def save(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.save(file, detection.anomaly_map, allow_pickle=False)
+
+    write_atomically(target, save)
+
+
+def _printable(path: Path) -> str:
+    """The path as text; bytes that are no text are escaped."""
+    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")

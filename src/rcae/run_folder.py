@@ -1,0 +1,143 @@
+"""The run folder: the name of every file in it, and how the plain ones are read and written."""
+
+import csv
+import io
+import json
+import platform
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from rcae.errors import CheckpointError, UsageError
+from rcae.settings import Settings, to_plain, validate
+from rcae.storage import write_text
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one training run."""
+
+    path: Path
+
+    @property
+    def settings(self) -> Path:
+        """The complete settings, step counts included: repeats the run."""
+        return self.path / "settings.toml"
+
+    @property
+    def record(self) -> Path:
+        """Seed, versions, machine, data, plan, timings."""
+        return self.path / "run.json"
+
+    @property
+    def data(self) -> Path:
+        """Every good image: its role and hash."""
+        return self.path / "data.csv"
+
+    @property
+    def losses(self) -> Path:
+        """The loss of every step."""
+        return self.path / "losses.csv"
+
+    @property
+    def loss_chart(self) -> Path:
+        """The same as a picture."""
+        return self.path / "losses.png"
+
+    @property
+    def samples(self) -> Path:
+        """Pictures of the recursion."""
+        return self.path / "samples"
+
+    @property
+    def state(self) -> Path:
+        """What `--resume` needs; removed when the model is finished."""
+        return self.path / "training-state.safetensors"
+
+    @property
+    def evaluation(self) -> Path:
+        """Where `rcae evaluate` writes: report, metrics, scores, pictures."""
+        return self.path / "evaluation"
+
+    @property
+    def model(self) -> Path:
+        """All that is needed to predict."""
+        return self.path / "model.safetensors"
+
+    def require_free(self) -> None:
+        """Refuse a folder that holds something.
+
+        Raises:
+            UsageError: a finished or interrupted run, or a folder of something else.
+        """
+        if self.model.exists():
+            raise UsageError(f"{self.path} already holds a finished run; choose another -o folder.")
+        if self.settings.exists():
+            raise UsageError(
+                f"{self.path} holds an interrupted run; add --resume to go on with it, or choose "
+                "another -o folder."
+            )
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise UsageError(f"{self.path} is not an empty folder; choose another -o folder.")
+
+    def read_settings(self) -> Settings:
+        """The settings of the run.
+
+        Raises:
+            UsageError: there is no run here.
+            SettingsError: the file was changed and breaks a rule.
+        """
+        text = _read(self.settings)
+        try:
+            return validate(tomllib.loads(text), source=str(self.settings))
+        except tomllib.TOMLDecodeError as error:
+            raise CheckpointError(f"{self.settings} is not readable TOML: {error}.") from error
+
+    def write_settings(self, settings: Settings) -> None:
+        """Write the complete settings; errors as in `storage.write_text`."""
+        write_text(self.settings, tomli_w.dumps(to_plain(settings)))
+
+    def read_record(self) -> dict[str, Any]:
+        """The record of the run; errors as in `read_settings`."""
+        text = _read(self.record)
+        try:
+            record: dict[str, Any] = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise CheckpointError(f"{self.record} is not readable JSON: {error}.") from error
+        return record
+
+    def write_record(self, record: Mapping[str, Any]) -> None:
+        """Write the record; errors as in `storage.write_text`."""
+        write_text(self.record, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+
+    def write_losses(self, losses: Mapping[str, Sequence[float]]) -> None:
+        """Write the table of losses; errors as in `storage.write_text`."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["stage", "step", "loss"])
+        for stage, values in losses.items():
+            writer.writerows([stage, step, repr(value)] for step, value in enumerate(values, start=1))
+        write_text(self.losses, text.getvalue())
+
+
+def versions() -> dict[str, str]:
+    """The versions that a result depends on."""
+    packages = ("rcae", "torch", "numpy", "pillow", "scipy", "safetensors")
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{path} does not exist: {path.parent} holds no run. Give the -o folder of an earlier "
+            "'rcae train', or train without --resume."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}).") from error

@@ -1,0 +1,243 @@
+"""Every setting of a run, its rule, and the ways to give it: preset, TOML file, single value."""
+
+import tomllib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rcae.errors import SettingsError
+
+Preset = Literal["quick", "standard", "paper"]
+PRESETS: tuple[Preset, ...] = ("quick", "standard", "paper")
+STAGES = ("reconstruction", "detail", "detection")
+"""The three stages of training, in order; also the names of their settings."""
+
+Widths = Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Field(min_length=2, max_length=6)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ImageSettings(_Section):
+    """How a camera image becomes the network's input."""
+
+    size_px: int = Field(ge=32, le=4096)
+    """Side of a square with the area that a typical training image has for the network."""
+    resize: Literal["keep_aspect", "squash"] = "keep_aspect"
+    """`keep_aspect`: one scale for every image of the model, so texture keeps its size."""
+
+
+class ModelSettings(_Section):
+    """The three networks; every ablation of the paper is one of these."""
+
+    recursion_depth: int = Field(ge=1, le=8)
+    """N of the paper."""
+    carried_channels: int = Field(ge=3, le=256)
+    """Channels passed from one application of E or D to the next."""
+    reconstruction_widths: Widths
+    """Channels per level of the block inside E and inside D."""
+    detail_widths: Widths
+    """Channels per level of DPN."""
+    detection_widths: Widths
+    """Channels per level of CRD."""
+    share_weights: bool = True
+    """One E and one D for all recursions; false gives each resolution its own."""
+    skip_connections: bool = True
+    """Skip connections inside E and inside D."""
+    detail_network: bool = True
+    """False leaves DPN out: CRD then reads I_R^n."""
+    detection_network: bool = True
+    """False leaves CRD out: the map is the last step's mean absolute error."""
+    detection_steps: tuple[int, ...] | Literal["all"] = "all"
+    """Recursion steps that CRD sees, counted from 1."""
+    smoothing_px: int = Field(default=5, ge=1, le=101)
+    """Odd side of the square over which the map is averaged before its maximum is the score."""
+
+    @model_validator(mode="after")
+    def _steps_exist(self) -> Self:
+        steps = self.used_steps
+        if not steps or list(steps) != sorted(set(steps)) or not set(steps) <= set(self._all_steps):
+            raise ValueError(
+                f"detection_steps = {list(steps)} must be rising, different steps out of 1 to "
+                f"recursion_depth = {self.recursion_depth}"
+            )
+        if self.smoothing_px % 2 == 0:
+            raise ValueError(f"smoothing_px = {self.smoothing_px} must be odd")
+        return self
+
+    @property
+    def _all_steps(self) -> tuple[int, ...]:
+        return tuple(range(1, self.recursion_depth + 1))
+
+    @property
+    def used_steps(self) -> tuple[int, ...]:
+        """The recursion steps that reach the anomaly map, counted from 1."""
+        if not self.detection_network:
+            return self._all_steps[-1:]
+        return self._all_steps if self.detection_steps == "all" else self.detection_steps
+
+
+class StageSettings(_Section):
+    """How long one stage trains: by epochs or by steps; a time budget divides by `time_share`."""
+
+    epochs: int | None = Field(default=None, ge=1)
+    steps: int | None = Field(default=None, ge=1)
+    time_share: float = Field(gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give either epochs or steps, and not both")
+        return self
+
+
+class TrainingSettings(_Section):
+    """The optimisation, the same for the three stages."""
+
+    crop_px: int = Field(ge=32, le=4096)
+    """Side of the random square windows that training sees."""
+    batch_size: int = Field(ge=1, le=4096)
+    learning_rate: float = Field(gt=0, le=1)
+    schedule: Literal["constant", "cosine"]
+    """`cosine` falls to zero at the end of each stage."""
+    gradient_clip: float | None = Field(default=None, gt=0)
+    """Largest norm of the gradient; none when left out."""
+    anomalous_share: float = Field(default=0.75, gt=0, le=1)
+    """Share of the images of stage 3 that get pseudo anomalies; the others teach what is good."""
+    reconstruction: StageSettings
+    detail: StageSettings
+    detection: StageSettings
+
+
+class CalibrationSettings(_Section):
+    """The good images that are never trained on and set the threshold."""
+
+    share: float = Field(default=0.1, gt=0, lt=1)
+    minimum_images: int = Field(default=8, ge=2)
+    false_alarm_rate: float = Field(default=0.05, gt=0, lt=1)
+
+
+class Settings(_Section):
+    """All settings of a run, complete: what a run folder's `settings.toml` holds."""
+
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    image: ImageSettings
+    model: ModelSettings
+    training: TrainingSettings
+    calibration: CalibrationSettings = CalibrationSettings()
+
+    @model_validator(mode="after")
+    def _windows_fit_the_recursion(self) -> Self:
+        multiple = 2**self.model.recursion_depth
+        if self.training.crop_px % multiple:
+            raise ValueError(
+                f"training.crop_px = {self.training.crop_px} must be a multiple of "
+                f"2^recursion_depth = {multiple}"
+            )
+        return self
+
+
+def load_settings(
+    preset: str, *, file: Path | None = None, values: Sequence[str] = (), seed: int | None = None
+) -> Settings:
+    """A preset, changed by a TOML file, then by single values, then by the seed.
+
+    Args:
+        preset: "quick", "standard" or "paper".
+        file: TOML with any of the keys of `settings.toml`.
+        values: like "model.recursion_depth=3"; the right side is TOML, or plain text.
+        seed: replaces the preset's seed.
+
+    Raises:
+        SettingsError: an unknown preset or key, or a value that breaks its rule.
+    """
+    if preset not in PRESETS:
+        raise SettingsError(f"preset '{preset}' does not exist; choose one of {', '.join(PRESETS)}.")
+    tree = tomllib.loads(resources.files("rcae").joinpath(f"presets/{preset}.toml").read_text())
+    if file is not None:
+        _merge(tree, _read_toml(file))
+    for value in values:
+        _merge(tree, _parse_value(value))
+    if seed is not None:
+        tree["seed"] = seed
+    return validate(tree, source=str(file) if file else f"preset '{preset}'")
+
+
+def validate(tree: dict[str, Any], *, source: str) -> Settings:
+    """Settings from nested plain values, as TOML and JSON give them.
+
+    Raises:
+        SettingsError: names `source`, the first key at fault, the rule and the value received.
+    """
+    try:
+        return Settings.model_validate(_lists_to_tuples(tree))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(part for part in map(str, first["loc"]) if not part.startswith(("tuple", "lit")))
+        if first["type"] == "extra_forbidden":
+            raise SettingsError(
+                f"{source}: '{key}' is not a setting; {_known_keys(key)}"
+            ) from error
+        reason = first["msg"].removeprefix("Value error, ")
+        received = "" if first["type"] in ("missing", "value_error") else f", received {first['input']!r}"
+        place = f"'{key}': " if key else ""
+        raise SettingsError(f"{source}: {place}{reason}{received}.") from error
+
+
+def to_plain(settings: Settings) -> dict[str, Any]:
+    """Nested plain values for TOML and JSON; what is not set is left out."""
+    plain: dict[str, Any] = settings.model_dump(mode="json", exclude_none=True)
+    return plain
+
+
+def _known_keys(key: str) -> str:
+    section, model = "", Settings
+    for part in key.split(".")[:-1]:
+        section, model = f"{section}{part}.", model.model_fields[part].annotation  # type: ignore[assignment]
+    return f"the keys here are {', '.join(section + name for name in model.model_fields)}."
+
+
+def _merge(tree: dict[str, Any], change: dict[str, Any]) -> None:
+    for key, value in change.items():
+        if isinstance(value, dict) and isinstance(tree.get(key), dict):
+            # A stage is as long as the change says: its steps replace the preset's epochs.
+            if {"epochs", "steps"} & value.keys():
+                tree[key] = {k: v for k, v in tree[key].items() if k not in ("epochs", "steps")}
+            _merge(tree[key], value)
+        else:
+            tree[key] = value
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SettingsError(f"settings file {file} does not exist; check the path.") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"settings file {file} is not readable TOML: {error}.") from error
+
+
+def _parse_value(text: str) -> dict[str, Any]:
+    key, separator, value = text.partition("=")
+    if not separator or not key.strip():
+        raise SettingsError(
+            f"'{text}' is not a setting; write SECTION.KEY=VALUE, like model.recursion_depth=3."
+        )
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    for part in reversed(key.strip().split(".")):
+        parsed = {part: parsed}
+    tree: dict[str, Any] = parsed
+    return tree
+
+
+def _lists_to_tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _lists_to_tuples(item) for key, item in value.items()}
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,72 @@
+"""The good images of a run, checked and ready: those to train on, those to calibrate with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rcae.data.good_images import GoodImage, hash_list, list_good_images
+from rcae.data.images import image_size, read_image
+from rcae.data.layouts import Category, open_category
+from rcae.data.training_set import TrainingSet
+from rcae.data.working_size import WorkingSize
+from rcae.errors import DataError
+from rcae.progress import shown
+from rcae.run_folder import RunFolder
+from rcae.settings import Settings
+
+
+@dataclass(frozen=True)
+class GoodParts:
+    """All that training may see of a category."""
+
+    category: Category
+    listed: tuple[GoodImage, ...]
+    working_size: WorkingSize
+    training: TrainingSet
+    calibration: tuple[Path, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Of the list of images and their hashes."""
+        return hash_list(self.listed)
+
+
+def open_good_parts(data: Path, settings: Settings) -> GoodParts:
+    """Hash, divide and decode the good training images; nothing else is opened.
+
+    Raises:
+        UsageError, DataError: the folder does not exist, has no known layout, or too few images.
+        ImageError: an image is unreadable; named, before any training.
+    """
+    category = open_category(data)
+    paths = [record.path for record in category.train_good]
+    listed = list_good_images(
+        list(shown(paths, "hashing good images")), category.root, settings.calibration, settings.seed
+    )
+    training = _paths(category, listed, "train")
+    calibration = _paths(category, listed, "calibration")
+    working_size = WorkingSize.fit(
+        map(image_size, training), settings.image.size_px, settings.image.resize
+    )
+    images = TrainingSet(training, working_size)
+    for index in shown(range(len(images)), "reading good images"):
+        images.image(index)
+    for path in shown(calibration, "reading calibration images"):
+        working_size.shrink(read_image(path))
+    return GoodParts(category, listed, working_size, images, calibration)
+
+
+def require_same_data(parts: GoodParts, folder: RunFolder) -> None:
+    """Refuse to resume on other images than the run was started with.
+
+    Raises:
+        DataError: an image was added, removed, renamed or changed.
+    """
+    if parts.sha256 != folder.read_record()["data"]["sha256"]:
+        raise DataError(
+            f"the good images of {parts.category.root} are not those that {folder.path} was started "
+            f"with (see {folder.data}); restore them, or train anew in another folder."
+        )
+
+
+def _paths(category: Category, listed: tuple[GoodImage, ...], role: str) -> tuple[Path, ...]:
+    return tuple(category.root / image.path for image in listed if image.role == role)

@@ -1,0 +1,97 @@
+"""The one training loop: the same for the three stages, and exactly repeatable from any step."""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import torch
+from torch import nn
+
+from rcae.errors import TrainingError
+from rcae.settings import Settings
+from rcae.training.stages import Batch, Stage
+
+BATCHES_AHEAD = 4
+
+
+def make_optimizer(module: nn.Module, settings: Settings) -> torch.optim.Adam:
+    """Adam with betas 0.9 / 0.999 and eps 1e-8, as the paper has it."""
+    return torch.optim.Adam(
+        module.parameters(), lr=settings.training.learning_rate, betas=(0.9, 0.999), eps=1e-8
+    )
+
+
+def learning_rate(settings: Settings, step: int, steps: int) -> float:
+    """The learning rate at a step of 0 ... steps - 1; a pure function, so resuming is exact."""
+    training = settings.training
+    if training.schedule == "constant":
+        return training.learning_rate
+    return training.learning_rate * 0.5 * (1.0 + math.cos(math.pi * step / steps))
+
+
+def train_step(
+    stage: Stage, batch: Batch, optimizer: torch.optim.Adam, settings: Settings
+) -> float:
+    """One update of the stage's network; returns the loss.
+
+    Raises:
+        TrainingError: the loss is no longer a number.
+    """
+    loss = stage.loss(batch)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    if settings.training.gradient_clip is not None:
+        nn.utils.clip_grad_norm_(stage.module.parameters(), settings.training.gradient_clip)
+    optimizer.step()
+    value = loss.item()
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"the loss of stage '{stage.name}' became {value}; lower training.learning_rate or set "
+            "training.gradient_clip, and train again."
+        )
+    return value
+
+
+def run_stage(
+    stage: Stage,
+    optimizer: torch.optim.Adam,
+    settings: Settings,
+    *,
+    first_step: int,
+    steps: int,
+    after_step: Callable[[int, float], None],
+) -> None:
+    """Train one stage from `first_step` (0-based) up to `steps`.
+
+    `after_step` gets the number of steps done and the loss; what it raises ends the loop between two
+    updates, never within one.
+    """
+    device = next(stage.module.parameters()).device
+    stage.module.requires_grad_(True).train()
+    batches = drawn_ahead(stage.draw, first_step, steps)
+    for step, batch in enumerate(batches, start=first_step):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(settings, step, steps)
+        loss = train_step(stage, batch.to(device), optimizer, settings)
+        after_step(step + 1, loss)
+    stage.module.requires_grad_(False).eval()
+
+
+def drawn_ahead(draw: Callable[[int], Batch], first: int, end: int) -> Iterator[Batch]:
+    """`draw(first) ... draw(end - 1)` in order, drawn in the background while earlier ones are used.
+
+    Each draw depends on its step alone, so the number of threads changes nothing.
+    """
+    with ThreadPoolExecutor(max_workers=BATCHES_AHEAD) as pool:
+        waiting: deque[Future[Batch]] = deque()
+        try:
+            for step in range(first, end):
+                waiting.append(pool.submit(draw, step))
+                if len(waiting) > BATCHES_AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

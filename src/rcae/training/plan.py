@@ -1,0 +1,89 @@
+"""How many steps each stage gets: from epochs, from steps, or from a time budget."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from rcae.errors import UsageError
+from rcae.settings import Settings, StageSettings
+from rcae.training.loop import make_optimizer, train_step
+from rcae.training.stages import Stage
+
+MEASURING_S = 3.0
+"""Time to spend on measuring each stage when a budget depends on it."""
+
+
+def seconds_per_step(
+    stages: Sequence[Stage], settings: Settings, *, measuring_s: float
+) -> dict[str, float]:
+    """Measured on throw-away networks: one step warms up, then at least two count."""
+    return {stage.name: _measure(stage, settings, measuring_s) for stage in stages}
+
+
+def _measure(stage: Stage, settings: Settings, measuring_s: float) -> float:
+    stage.module.requires_grad_(True).train()
+    device = next(stage.module.parameters()).device
+    optimizer = make_optimizer(stage.module, settings)
+    train_step(stage, stage.draw(0).to(device), optimizer, settings)
+    started, steps = time.perf_counter(), 0
+    while steps < 2 or time.perf_counter() - started < measuring_s:
+        steps += 1
+        train_step(stage, stage.draw(steps).to(device), optimizer, settings)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    stage.module.requires_grad_(False).eval()
+    return (time.perf_counter() - started) / steps
+
+
+def steps_from_settings(settings: Settings, image_count: int) -> dict[str, int]:
+    """Steps of every stage; an epoch is every training image once."""
+    batch_size = settings.training.batch_size
+
+    def steps(stage: StageSettings) -> int:
+        if stage.steps is not None:
+            return stage.steps
+        assert stage.epochs is not None  # the settings allow nothing else
+        return math.ceil(stage.epochs * image_count / batch_size)
+
+    return {name: steps(stage) for name, stage in _stage_settings(settings).items()}
+
+
+def steps_from_budget(
+    settings: Settings, step_seconds: Mapping[str, float], available_s: float
+) -> dict[str, int]:
+    """Steps that fill `available_s`, divided among the measured stages by their `time_share`.
+
+    Raises:
+        UsageError: the time does not reach for one step of each stage.
+    """
+    shares = {name: _stage_settings(settings)[name].time_share for name in step_seconds}
+    total = sum(shares.values())
+    steps = {
+        name: int(available_s * shares[name] / total / step_seconds[name]) for name in step_seconds
+    }
+    if min(steps.values()) < 1:
+        raise UsageError(
+            f"the budget leaves {max(available_s, 0):.0f} s for training, too little for one step of "
+            "each stage on this machine; give a larger --budget."
+        )
+    return steps
+
+
+def with_steps(settings: Settings, steps: Mapping[str, int]) -> Settings:
+    """The settings with the length of these stages fixed, so that the run can be repeated."""
+    stages = {
+        name: stage.model_copy(update={"epochs": None, "steps": steps.get(name, 1)})
+        for name, stage in _stage_settings(settings).items()
+    }
+    return settings.model_copy(update={"training": settings.training.model_copy(update=stages)})
+
+
+def _stage_settings(settings: Settings) -> dict[str, StageSettings]:
+    training = settings.training
+    return {
+        "reconstruction": training.reconstruction,
+        "detail": training.detail,
+        "detection": training.detection,
+    }

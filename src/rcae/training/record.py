@@ -1,0 +1,49 @@
+"""What a run writes down about itself."""
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from rcae.run_folder import versions
+from rcae.settings import Settings
+from rcae.training.good_parts import GoodParts
+from rcae.training.request import Request
+
+
+def new_record(
+    request: Request, settings: Settings, parts: GoodParts, step_seconds: Mapping[str, float]
+) -> dict[str, Any]:
+    """The first content of `run.json`; timings and calibration are added at the end."""
+    return {
+        "request": request.to_plain(),
+        "seed": settings.seed,
+        "data": {
+            "category": parts.category.name,
+            "layout": parts.category.layout,
+            "training_images": len(parts.training),
+            "calibration_images": len(parts.calibration),
+            "sha256": parts.sha256,
+        },
+        "versions": versions(),
+        "machine": {
+            "system": platform.platform(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        },
+        "seconds_per_step": dict(step_seconds),
+    }
+
+
+def peak_memory_mib() -> int | None:
+    """Largest memory this process has held so far; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such module
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10))

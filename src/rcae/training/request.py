@@ -1,0 +1,45 @@
+"""What the user asked a training run to be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rcae.errors import UsageError
+from rcae.run_folder import RunFolder
+from rcae.settings import Settings, load_settings, to_plain
+
+
+@dataclass(frozen=True)
+class Request:
+    """Preset, changes to it, time budget and seed; kept with the run, so that `--resume` means it."""
+
+    preset: str | None = None
+    budget_s: float | None = None
+    seed: int | None = None
+    settings_file: Path | None = None
+    values: Sequence[str] = ()
+
+    def settings(self) -> Settings:
+        """The settings asked for; errors as in `load_settings`."""
+        return load_settings(
+            self.preset or "quick", file=self.settings_file, values=self.values, seed=self.seed
+        )
+
+    def to_plain(self) -> dict[str, Any]:
+        """For `run.json`."""
+        return {"budget_s": self.budget_s, "settings": to_plain(self.settings())}
+
+    def settings_to_resume(self, folder: RunFolder) -> Settings:
+        """The settings of the interrupted run in `folder`, step counts included.
+
+        Raises:
+            UsageError: there is none, or options are given that mean another run.
+        """
+        settings = folder.read_settings()
+        if self != Request() and self.to_plain() != folder.read_record()["request"]:
+            raise UsageError(
+                f"{folder.path} was started with other options than those given with --resume; give "
+                "--resume alone, or train anew in another folder."
+            )
+        return settings

@@ -1,0 +1,44 @@
+"""Pictures of a finished run: the losses, and the recursion on unseen good and painted images."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rcae.charts import loss_chart
+from rcae.checkpoint import Model
+from rcae.data.images import read_image
+from rcae.data.pseudo_anomalies import paint_anomalies
+from rcae.inference import explain
+from rcae.pictures import HeatScale, png_bytes, recursion_strip
+from rcae.run_folder import RunFolder
+from rcae.storage import write_bytes
+from rcae.training.good_parts import GoodParts
+
+SAMPLE_COUNT = 3
+"""Pictures of each kind."""
+
+
+def write_pictures(
+    folder: RunFolder, model: Model, parts: GoodParts, losses: Mapping[str, Sequence[float]]
+) -> None:
+    """Write `losses.png` and `samples/`: held-out images as they are, and with pseudo anomalies."""
+    write_bytes(folder.loss_chart, loss_chart(losses))
+    random = np.random.default_rng([model.settings.seed, 4])
+    for number, path in enumerate(parts.calibration[:SAMPLE_COUNT], start=1):
+        good = model.working_size.shrink(read_image(path))
+        painted, _ = paint_anomalies(good, good, random)
+        _write_strip(folder, model, good, f"good-{number}")
+        _write_strip(folder, model, painted, f"painted-{number}")
+
+
+def _write_strip(folder: RunFolder, model: Model, image: NDArray[np.float32], name: str) -> None:
+    seen = explain(model.system, image)
+    strip = recursion_strip(
+        seen.image,
+        list(seen.reconstructions),
+        seen.refined[-1] if model.system.detail is not None else None,
+        seen.anomaly_map,
+        HeatScale(low=model.calibration.typical_value, threshold=model.calibration.threshold),
+    )
+    write_bytes(folder.samples / f"{name}.png", png_bytes(strip))

@@ -1,0 +1,119 @@
+"""The three stages of training: what each trains, what it draws per step, and its loss."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor, nn
+
+from rcae.data.pseudo_anomalies import paint_anomalies
+from rcae.data.training_set import TrainingSet
+from rcae.losses import detection_loss, reconstruction_loss
+from rcae.model.system import RcaeSystem
+from rcae.settings import STAGES, Settings
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Everything random about one step, drawn from the seed, the stage and the step number alone."""
+
+    image: Tensor
+    """[batch, 3, height, width], 0..1; painted in stage 3."""
+    mask: Tensor
+    """[batch, height, width]: 1 where a pseudo anomaly was painted."""
+    depth: int
+    """n, the recursion depth trained in this step of stages 1 and 2."""
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on another device."""
+        return Batch(self.image.to(device), self.mask.to(device), self.depth)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One of the three stages; `loss` trains `module` and leaves everything before it frozen."""
+
+    name: str
+    module: nn.Module
+    draw: Callable[[int], Batch]
+    loss: Callable[[Batch], Tensor]
+
+
+def build_stages(system: RcaeSystem, images: TrainingSet, settings: Settings) -> list[Stage]:
+    """The stages that this system needs, in the order of the paper."""
+
+    def draw(number: int, paint: bool) -> Callable[[int], Batch]:
+        return lambda step: draw_batch(images, settings, number, step, paint=paint)
+
+    candidates = (
+        (system.reconstruction, draw(0, False), _reconstruction_stage(system)),
+        (system.detail, draw(1, False), _detail_stage(system)),
+        (system.detection, draw(2, True), _detection_stage(system)),
+    )
+    return [
+        Stage(name, module, draw, loss)
+        for name, (module, draw, loss) in zip(STAGES, candidates, strict=True)
+        if module is not None
+    ]
+
+
+def _reconstruction_stage(system: RcaeSystem) -> Callable[[Batch], Tensor]:
+    def loss(batch: Batch) -> Tensor:
+        """||I - I_R^n||_1 + ||I' - I_R^n'||_1, n drawn at random for each batch."""
+        return reconstruction_loss(system.reconstruction(batch.image, batch.depth), batch.image)
+
+    return loss
+
+
+def _detail_stage(system: RcaeSystem) -> Callable[[Batch], Tensor]:
+    def loss(batch: Batch) -> Tensor:
+        """||I_D^n - I||_1 + ||I_D^n' - I'||_1, RcAE frozen; one random n per batch (our choice)."""
+        assert system.detail is not None
+        with torch.no_grad():
+            reconstruction = system.reconstruction(batch.image, batch.depth)
+        refined = system.detail(reconstruction[:, None], batch.image)[:, 0]
+        return reconstruction_loss(refined, batch.image)
+
+    return loss
+
+
+def _detection_stage(system: RcaeSystem) -> Callable[[Batch], Tensor]:
+    def loss(batch: Batch) -> Tensor:
+        """||M_A - M_P||_2 + ||M_A' - M_P'||_2 on painted images, RcAE and DPN frozen."""
+        with torch.no_grad():
+            sequences = system.sequences(batch.image)
+        return detection_loss(system.raw_map(sequences, batch.image), batch.mask)
+
+    return loss
+
+
+def draw_batch(
+    images: TrainingSet, settings: Settings, stage: int, step: int, *, paint: bool
+) -> Batch:
+    """The batch of one step: windows of shuffled good images, painted or not."""
+    training = settings.training
+    random = np.random.default_rng([settings.seed, stage, step])
+    count = training.batch_size
+    indices = images.order(step * count, count, [settings.seed, stage])
+    windows = [images.window(index, training.crop_px, random) for index in indices]
+    masks = [np.zeros(windows[0].shape[:2], dtype=np.bool_)] * count
+    if paint:
+        for position in range(count):
+            if random.random() < training.anomalous_share:
+                donor = images.window(_any_index(images, random), training.crop_px, random)
+                windows[position], masks[position] = paint_anomalies(
+                    windows[position], donor, random
+                )
+    return Batch(
+        image=torch.from_numpy(np.stack(windows))
+        .permute(0, 3, 1, 2)
+        .contiguous(memory_format=torch.channels_last),
+        mask=torch.from_numpy(np.stack(masks)).float(),
+        depth=int(random.integers(1, settings.model.recursion_depth + 1)),
+    )
+
+
+def _any_index(images: TrainingSet, random: Generator) -> int:
+    return int(random.integers(len(images)))

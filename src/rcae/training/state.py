@@ -1,0 +1,97 @@
+"""What an interrupted training needs to go on: weights, optimiser, position and losses."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from rcae.checkpoint import load_tensors, save_tensors
+from rcae.errors import CheckpointError
+from rcae.model.system import RcaeSystem
+
+FORMAT = "rcae-training-1"
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+@dataclass
+class TrainingState:
+    """Position and history; the weights and moments live in the networks and the optimiser."""
+
+    stage_index: int = 0
+    steps_done: int = 0
+    """Of the stage at `stage_index`."""
+    elapsed_s: float = 0.0
+    """Time spent so far, over all sittings."""
+    losses: dict[str, list[float]] = field(default_factory=dict)
+    """Per stage, the loss of every step done."""
+
+
+def save_state(
+    path: Path,
+    state: TrainingState,
+    system: RcaeSystem,
+    trained: nn.Module,
+    optimizer: torch.optim.Adam,
+) -> None:
+    """Write the state file in one step; `trained` is the network that `optimizer` updates.
+
+    Raises:
+        StorageError: the disk refused; an older state is unchanged.
+    """
+    tensors = {f"system.{name}": tensor for name, tensor in system.state_dict().items()}
+    for name, parameter in trained.named_parameters():
+        for moment in _MOMENTS:
+            if parameter in optimizer.state:
+                tensors[f"optimizer.{name}.{moment}"] = optimizer.state[parameter][moment]
+    for name, losses in state.losses.items():
+        tensors[f"losses.{name}"] = torch.tensor(losses, dtype=torch.float64)
+    header = {
+        "stage_index": state.stage_index,
+        "steps_done": state.steps_done,
+        "elapsed_s": state.elapsed_s,
+    }
+    save_tensors(path, tensors, header, file_format=FORMAT)
+
+
+def load_state(path: Path, system: RcaeSystem) -> tuple[TrainingState, dict[str, torch.Tensor]]:
+    """Put the saved weights into `system`; returns the position and all saved tensors.
+
+    Raises:
+        CheckpointError: the file is damaged or belongs to other settings.
+    """
+    tensors, header = load_tensors(path, file_format=FORMAT)
+    try:
+        system.load_state_dict(_part(tensors, "system."))
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{path} belongs to a run with other settings; remove the run folder and train again."
+        ) from error
+    losses = {name: values.tolist() for name, values in _part(tensors, "losses.").items()}
+    return TrainingState(**header, losses=losses), tensors
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Adam, trained: nn.Module, tensors: dict[str, torch.Tensor]
+) -> None:
+    """Put the saved moments back; exact, so the next step is the one that would have followed."""
+    for name, parameter in trained.named_parameters():
+        moments = _part(tensors, f"optimizer.{name}.")
+        if moments:
+            optimizer.state[parameter] = {
+                key: value if key == "step" else _like(value, parameter)
+                for key, value in moments.items()
+            }
+
+
+def _like(value: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    """On the parameter's device and in its memory layout."""
+    return torch.empty_like(parameter).copy_(value)
+
+
+def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }

@@ -1,0 +1,116 @@
+"""One training run, from a folder of good images to a calibrated model file."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from rcae.model.system import RcaeSystem
+from rcae.progress import say
+from rcae.run_folder import RunFolder
+from rcae.settings import Settings
+from rcae.storage import write_text
+from rcae.training import plan
+from rcae.training.finish import finish, finishing_seconds
+from rcae.training.good_parts import GoodParts, open_good_parts, require_same_data
+from rcae.training.interruption import stop_on_signal
+from rcae.training.loop import make_optimizer, run_stage
+from rcae.training.record import new_record
+from rcae.training.request import Request
+from rcae.training.sitting import Sitting
+from rcae.training.stages import Stage, build_stages
+from rcae.training.state import TrainingState, load_state, restore_optimizer
+from rcae.data.good_images import to_csv
+
+
+def train(data: Path, run: Path, request: Request, *, resume: bool = False) -> None:
+    """Train on the good images of `data`; the folder `run` gets everything.
+
+    Args:
+        data: one category, in any layout of `rcae.data.layouts`.
+        run: a new or empty folder; with `resume`, the folder of an interrupted run.
+        request: preset, changes to it, time budget and seed.
+        resume: go on where the run stopped; the result is that of an uninterrupted run.
+
+    Raises:
+        UsageError, SettingsError: a wrong path, option or setting.
+        DataError, ImageError: the good images cannot be trained on.
+        StorageError: the disk refused; what was saved before is intact.
+        InterruptedTrainingError: stopped on request; saved and resumable.
+        TrainingError: the loss is no longer a number.
+    """
+    started_at = time.perf_counter()
+    folder = RunFolder(run)
+    if resume and folder.model.exists():
+        say(f"{run} is already finished; nothing to resume.")
+        return
+    if resume:
+        settings = request.settings_to_resume(folder)
+        parts = open_good_parts(data, settings)
+        require_same_data(parts, folder)
+    else:
+        folder.require_free()
+        settings = request.settings()
+        parts = open_good_parts(data, settings)
+        settings = _start(folder, parts, settings, request, started_at)
+    system, state = _run(folder, parts, settings)
+    finish(folder, parts, settings, system, state)
+
+
+def _start(
+    folder: RunFolder, parts: GoodParts, settings: Settings, request: Request, started_at: float
+) -> Settings:
+    """Fix the number of steps and write down what the run is; returns the complete settings."""
+    system, stages = _new_system(settings, parts)  # thrown away after measuring
+    if request.budget_s is None:
+        step_seconds = plan.seconds_per_step(stages, settings, measuring_s=0.0)
+        steps = plan.steps_from_settings(settings, len(parts.training))
+    else:
+        step_seconds = plan.seconds_per_step(stages, settings, measuring_s=plan.MEASURING_S)
+        reserve_s = finishing_seconds(system, parts)
+        available_s = request.budget_s - reserve_s - (time.perf_counter() - started_at)
+        steps = plan.steps_from_budget(settings, step_seconds, available_s)
+    settings = plan.with_steps(settings, steps)
+    write_text(folder.data, to_csv(parts.listed))
+    folder.write_record(new_record(request, settings, parts, step_seconds))
+    folder.write_settings(settings)  # last: a run exists once its settings do
+    return settings
+
+
+def _run(
+    folder: RunFolder, parts: GoodParts, settings: Settings
+) -> tuple[RcaeSystem, TrainingState]:
+    """Train the stages, from the saved state if there is one."""
+    system, stages = _new_system(settings, parts)
+    state, tensors = TrainingState(), {}
+    if folder.state.exists():
+        state, tensors = load_state(folder.state, system)
+        say(f"resuming stage {state.stage_index + 1} at step {state.steps_done}")
+    steps = plan.steps_from_settings(settings, len(parts.training))
+    step_seconds = folder.read_record()["seconds_per_step"]
+    with stop_on_signal() as stop:
+        sitting = Sitting(folder, system, stages, state, stop)
+        for stage in stages[state.stage_index :]:
+            optimizer = make_optimizer(stage.module, settings)
+            restore_optimizer(optimizer, stage.module, tensors)
+            tensors = {}
+            sitting.begin(optimizer, steps, step_seconds, settings.training.batch_size)
+            run_stage(
+                stage,
+                optimizer,
+                settings,
+                first_step=state.steps_done,
+                steps=steps[stage.name],
+                after_step=sitting.after_step,
+            )
+            sitting.end()
+    return system, state
+
+
+def _new_system(settings: Settings, parts: GoodParts) -> tuple[RcaeSystem, list[Stage]]:
+    """Fresh networks from the seed, on the GPU if there is one."""
+    torch.manual_seed(settings.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    system = RcaeSystem(settings.model).to(device).requires_grad_(False).eval()
+    return system, build_stages(system, parts.training, settings)

@@ -1,0 +1,70 @@
+import os
+
+# Before anything loads torch or scikit-learn: two OpenMP runtimes with several threads each in one
+# process wait for one another.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rcae.settings import Settings, load_settings
+
+TINY = (
+    "image.size_px=32",
+    "model.recursion_depth=2",
+    "model.carried_channels=4",
+    "model.reconstruction_widths=[4, 8]",
+    "model.detail_widths=[4, 8]",
+    "model.detection_widths=[4, 8]",
+    "training.crop_px=32",
+    "training.batch_size=2",
+    "training.reconstruction.steps=3",
+    "training.detail.steps=2",
+    "training.detection.steps=3",
+    "calibration.minimum_images=4",
+)
+"""Settings small enough to train in a second."""
+
+
+@pytest.fixture
+def tiny_settings() -> Settings:
+    return load_settings("quick", values=TINY)
+
+
+def draw_part(random: np.random.Generator, side_px: int = 40) -> np.ndarray:
+    """A grey disc on a dark ground, with noise: an image of a good part, uint8 RGB."""
+    rows, columns = np.mgrid[:side_px, :side_px] - side_px / 2
+    disc = (np.hypot(rows, columns) < side_px / 3) * 120 + 60
+    noise = random.normal(0, 6, (side_px, side_px, 3))
+    return np.clip(disc[..., None] + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def parts(tmp_path_factory):
+    """A small category in MVTec AD layout: 16 good images, 4 good and 4 scratched ones to test."""
+    root = tmp_path_factory.mktemp("data") / "parts"
+    random = np.random.default_rng(0)
+    for split, count in (("train/good", 16), ("test/good", 4), ("test/scratch", 4)):
+        (root / split).mkdir(parents=True)
+        for number in range(count):
+            pixels = draw_part(random)
+            if split == "test/scratch":
+                mask = np.zeros(pixels.shape[:2], dtype=bool)
+                mask[10:14, 6 + number : 30] = True
+                pixels[mask] = (255, 30, 30)
+                target = root / "ground_truth" / "scratch" / f"{number:03d}_mask.png"
+                target.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(mask).save(target)
+            Image.fromarray(pixels).save(root / split / f"{number:03d}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def finished_run(parts, tmp_path_factory):
+    """The run folder of a tiny, finished training on `parts`."""
+    import rcae
+
+    run = tmp_path_factory.mktemp("runs") / "parts"
+    rcae.train(parts, run, values=TINY)
+    return run
