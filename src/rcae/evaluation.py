@@ -1,24 +1,26 @@
 """The test images of a category, scored once by a finished detector, and measured."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rcae.calibration import conformal_threshold, images_needed
+from rcae.calibration import Calibration, conformal_threshold, images_needed
 from rcae.data.images import image_size, read_mask, resize
 from rcae.data.layouts import Category, Record, open_category
 from rcae.detector import Detector
 from rcae.errors import DataError
-from rcae.metrics.pixels import pixel_metrics
 from rcae.metrics.ranking import image_metrics
 from rcae.metrics.rates import detection_rates
+from rcae.metrics.regions import pixel_metrics
 from rcae.progress import shown
 
+Metrics = dict[str, float | int | None]
 FIXED_RATES = {"detection_rate_at_1_percent": 0.01, "detection_rate_at_5_percent": 0.05}
+PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "pixel_f1_max", "aupro", "aupro_5")
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,11 @@ class Evaluation:
 
     category: Category
     outcomes: tuple[Outcome, ...]
-    metrics: dict[str, float | int | None]
+    metrics: Metrics
     """Named as in `to_json`; None where a metric is not defined."""
-    defect_types: dict[str, dict[str, float | int | None]]
-    """The same for each defect type, against all good test images."""
-    reasons: dict[str, str] = field(default_factory=dict)
+    defect_types: dict[str, Metrics]
+    """The ranking metrics of each defect type against all good test images, and its counts."""
+    undefined: dict[str, str]
     """Why a metric is None."""
 
     def to_json(self) -> dict[str, Any]:
@@ -52,12 +54,18 @@ class Evaluation:
             "category": self.category.name,
             **self.metrics,
             "defect_types": self.defect_types,
-            "undefined": self.reasons,
+            "undefined": self.undefined,
         }
 
-    def of_type(self, *names: str) -> tuple[Outcome, ...]:
-        """The outcomes of these defect types ("good" for good images)."""
-        return tuple(outcome for outcome in self.outcomes if outcome.record.defect_type in names)
+    @property
+    def good(self) -> tuple[Outcome, ...]:
+        """The outcomes of the good test images."""
+        return tuple(outcome for outcome in self.outcomes if not outcome.record.is_defective)
+
+    @property
+    def defective(self) -> tuple[Outcome, ...]:
+        """The outcomes of the defective test images."""
+        return tuple(outcome for outcome in self.outcomes if outcome.record.is_defective)
 
 
 def evaluate_detector(detector: Detector, data: Path) -> Evaluation:
@@ -71,22 +79,154 @@ def evaluate_detector(detector: Detector, data: Path) -> Evaluation:
     category = open_category(data)
     if not category.test:
         raise DataError(f"{data} has no test images; add good and defective ones to evaluate on.")
-    reasons = _missing_reasons(category)
+    has_masks = _check_masks(category)
     outcomes = tuple(
         _inspect(detector, record)
         for record in shown(category.test, "inspecting test images", total=len(category.test))
     )
-    has_masks = "pixel_auroc" not in reasons
-    metrics = _measure(outcomes, has_masks=has_masks)
-    metrics |= _at_fixed_rates(detector, outcomes, reasons)
-    metrics |= _at_threshold(detector, outcomes) | _speed(outcomes)
     good = [outcome for outcome in outcomes if not outcome.record.is_defective]
-    names = sorted({o.record.defect_type for o in outcomes if o.record.is_defective})
     types = {
-        name: _measure([*good, *(o for o in outcomes if o.record.defect_type == name)], has_masks=has_masks)
-        for name in shown(names, "measuring each defect type")
+        name: [outcome for outcome in outcomes if outcome.record.defect_type == name]
+        for name in sorted({o.record.defect_type for o in outcomes if o.record.is_defective})
     }
-    for name, values in types.items():
-        rejected = [o.is_rejected for o in outcomes if o.record.defect_type == name]
-        values["detected_count"] = sum(rejected)
-    return Evaluation(category, outcomes, metrics, types, reasons)
+    fixed, undefined = _at_fixed_rates(detector.calibration, outcomes)
+    metrics = _ranking(outcomes, has_masks) | _counts(outcomes, good)
+    metrics |= _at_threshold(detector.calibration, outcomes) | fixed | _durations(outcomes)
+    defect_types = {
+        name: _ranking([*good, *members], has_masks)
+        | {"image_count": len(members), "detected_count": sum(o.is_rejected for o in members)}
+        for name, members in shown(types.items(), "measuring defect types", total=len(types))
+    }
+    undefined |= _why_undefined(metrics, has_masks)
+    return Evaluation(category, outcomes, metrics, defect_types, undefined)
+
+
+def _check_masks(category: Category) -> bool:
+    """Whether defective images have masks: all of them or none.
+
+    Raises:
+        DataError, ImageError: see `evaluate_detector`.
+    """
+    defective = [record for record in category.test if record.is_defective]
+    missing = [record for record in defective if record.mask_path is None]
+    if len(missing) == len(defective):
+        return False
+    if missing:
+        raise DataError(
+            f"{missing[0].path} has no mask, and neither have {len(missing) - 1} others, but "
+            f"{len(defective) - len(missing)} images have one; add the missing masks or remove all. "
+            f"'rcae doctor {category.root}' lists them."
+        )
+    for record in shown(defective, "checking masks"):
+        mask = _mask(record)
+        if mask.shape != image_size(record.path) or not mask.any():
+            raise DataError(
+                f"{record.mask_path} is {'empty' if mask.shape == image_size(record.path) else ''}"
+                f" {mask.shape[1]}x{mask.shape[0]} px; a mask has the size of its image and at least "
+                f"one defective pixel. 'rcae doctor {category.root}' lists all such masks."
+            )
+    return True
+
+
+def _inspect(detector: Detector, record: Record) -> Outcome:
+    detection = detector.predict(record.path)
+    return Outcome(
+        record=record,
+        anomaly_score=detection.anomaly_score,
+        is_rejected=detection.is_defective,
+        working_map=detection.working_map,
+        duration_s=detection.duration_s,
+    )
+
+
+def full_map(outcome: Outcome) -> NDArray[np.float32]:
+    """The anomaly map at the image's own size, as `Detector.predict` gave it."""
+    return resize(outcome.working_map, *image_size(outcome.record.path))
+
+
+def _mask(record: Record) -> NDArray[np.bool_]:
+    if record.mask_path is None:
+        return np.zeros(image_size(record.path), dtype=np.bool_)
+    return read_mask(record.mask_path, indexed=record.mask_is_indexed)
+
+
+def _maps_and_masks(
+    outcomes: Sequence[Outcome],
+) -> Callable[[], Iterable[tuple[NDArray[np.float32], NDArray[np.bool_]]]]:
+    def each() -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+        for outcome in outcomes:
+            yield full_map(outcome), _mask(outcome.record)
+
+    return each
+
+
+def _scores(outcomes: Sequence[Outcome]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    scores = np.array([outcome.anomaly_score for outcome in outcomes], dtype=np.float32)
+    return scores, np.array([outcome.record.is_defective for outcome in outcomes], dtype=np.bool_)
+
+
+def _ranking(outcomes: Sequence[Outcome], has_masks: bool) -> Metrics:
+    metrics: Metrics = dict(image_metrics(*_scores(outcomes)))
+    if has_masks:
+        return metrics | pixel_metrics(_maps_and_masks(outcomes))
+    return metrics | dict.fromkeys(PIXEL_METRICS)
+
+
+def _counts(outcomes: Sequence[Outcome], good: Sequence[Outcome]) -> Metrics:
+    return {
+        "image_count": len(outcomes),
+        "good_count": len(good),
+        "defective_count": len(outcomes) - len(good),
+    }
+
+
+def _at_threshold(calibration: Calibration, outcomes: Sequence[Outcome]) -> Metrics:
+    rates = detection_rates(*_scores(outcomes), calibration.threshold)
+    return {
+        "threshold": calibration.threshold,
+        "false_alarm_rate_promised": calibration.false_alarm_rate,
+        "false_alarm_rate_seen": rates.false_alarm_rate,
+        "detection_rate": rates.true_positive_rate,
+    }
+
+
+def _at_fixed_rates(
+    calibration: Calibration, outcomes: Sequence[Outcome]
+) -> tuple[Metrics, dict[str, str]]:
+    """The detection rate at each fixed false-alarm rate, thresholds from good images alone."""
+    metrics: Metrics = {}
+    undefined = {}
+    for name, rate in FIXED_RATES.items():
+        metrics[name], count = None, len(calibration.scores)
+        if count < images_needed(rate):
+            undefined[name] = (
+                f"a threshold for {rate:.0%} needs {images_needed(rate)} calibration images; the "
+                f"model has {count}"
+            )
+            continue
+        threshold = conformal_threshold(calibration.scores, rate)
+        metrics[name] = detection_rates(*_scores(outcomes), threshold).true_positive_rate
+    return metrics, undefined
+
+
+def _durations(outcomes: Sequence[Outcome]) -> Metrics:
+    milliseconds = [1000 * outcome.duration_s for outcome in outcomes]
+    return {
+        "milliseconds_median": float(np.median(milliseconds)),
+        "milliseconds_p95": float(np.percentile(milliseconds, 95)),
+    }
+
+
+def _why_undefined(metrics: Metrics, has_masks: bool) -> dict[str, str]:
+    reasons = {}
+    for name in ("image_auroc", "image_ap", "image_f1_max", "false_alarm_rate_seen", "detection_rate"):
+        if metrics[name] is None:
+            reasons[name] = "the test images are all good or all defective"
+    for name in PIXEL_METRICS:
+        if metrics[name] is None:
+            reasons[name] = (
+                "the defective test images have no masks"
+                if not has_masks
+                else "the masks cover no pixel or every pixel"
+            )
+    return reasons

@@ -44,6 +44,8 @@ class ModelSettings(_Section):
     """Channels per level of DPN."""
     detection_widths: Widths
     """Channels per level of CRD."""
+    detection_fold: Literal[2, 4] = 2
+    """CRD works on blocks of this many pixels squared, folded into channels."""
     share_weights: bool = True
     """One E and one D for all recursions; false gives each resolution its own."""
     skip_connections: bool = True
@@ -132,11 +134,11 @@ class Settings(_Section):
 
     @model_validator(mode="after")
     def _windows_fit_the_recursion(self) -> Self:
-        multiple = 2**self.model.recursion_depth
+        multiple = max(2**self.model.recursion_depth, 4)
         if self.training.crop_px % multiple:
             raise ValueError(
                 f"training.crop_px = {self.training.crop_px} must be a multiple of "
-                f"2^recursion_depth = {multiple}"
+                f"2^recursion_depth and of 4: {multiple}"
             )
         return self
 

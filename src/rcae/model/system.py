@@ -42,7 +42,9 @@ class RcaeSystem(nn.Module):
             DetailPreservationNetwork(settings.detail_widths) if settings.detail_network else None
         )
         self.detection = (
-            CrossRecursionDetection(len(settings.used_steps), settings.detection_widths)
+            CrossRecursionDetection(
+                len(settings.used_steps), settings.detection_widths, settings.detection_fold
+            )
             if settings.detection_network
             else None
         )
@@ -68,7 +70,7 @@ class RcaeSystem(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """The anomaly map of images of any size.
 
-        The image is extended by its edge to multiples of 2^N and the map cropped back. The map is
+        The image is extended by its edge to multiples of 2^N (and of 4) and the map cropped back. The map is
         averaged over `smoothing_px` squared so that one noisy pixel does not decide (our choice).
 
         Args:
@@ -85,8 +87,8 @@ class RcaeSystem(nn.Module):
         )[:, 0]
 
     def pad(self, image: Tensor) -> Tensor:
-        """Extend right and bottom edges until height and width are multiples of 2^N."""
-        multiple = 2**self.settings.recursion_depth
+        """Extend right and bottom edges until height and width are multiples of 2^N and of 4."""
+        multiple = max(2**self.settings.recursion_depth, 4)  # 4: the largest fold
         bottom, right = (-length % multiple for length in image.shape[2:])
         padded = functional.pad(image, (0, right, 0, bottom), mode="replicate")
         return padded.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,5 @@
+"""`python -m rcae` is `rcae`."""
+
+from rcae.cli import main
+
+main()

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+import torch
+
+from rcae.data.training_set import TrainingSet
+from rcae.data.working_size import WorkingSize
+from rcae.model.system import RcaeSystem
+from rcae.settings import load_settings
+from rcae.training.loop import make_optimizer, run_stage
+from rcae.training.plan import steps_from_budget, steps_from_settings, with_steps
+from rcae.training.stages import build_stages, draw_batch
+from tests.conftest import TINY
+
+
+@pytest.fixture
+def images(parts):
+    return TrainingSet(sorted((parts / "train" / "good").iterdir()), WorkingSize(1.0))
+
+
+def build(images, *values):
+    settings = load_settings("quick", values=[*TINY, *values])
+    torch.manual_seed(0)
+    system = RcaeSystem(settings.model).requires_grad_(False).eval()
+    return system, build_stages(system, images, settings), settings
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_each_stage_trains_its_own_network_and_leaves_the_others_frozen(images, index):
+    system, stages, settings = build(images)
+    before = {name: tensor.clone() for name, tensor in system.state_dict().items()}
+    stage = stages[index]
+    run_stage(
+        stage,
+        make_optimizer(stage.module, settings),
+        settings,
+        first_step=0,
+        steps=2,
+        after_step=lambda *_: None,
+    )
+    after = system.state_dict()
+    changed = {name.split(".")[0] for name in after if not torch.equal(before[name], after[name])}
+    assert changed == {stage.name}
+    assert not any(parameter.requires_grad for parameter in system.parameters())
+    assert not any(module.training for module in system.modules())
+
+
+def test_networks_left_out_have_no_stage(images):
+    _, stages, _ = build(images, "model.detail_network=false")
+    assert [stage.name for stage in stages] == ["reconstruction", "detection"]
+    _, stages, _ = build(images, "model.detection_network=false")
+    assert [stage.name for stage in stages] == ["reconstruction", "detail"]
+
+
+def test_a_batch_depends_on_seed_stage_and_step_alone(images, parts):
+    _, _, settings = build(images)
+    fresh = TrainingSet(images.paths, WorkingSize(1.0), memory_limit_mib=0)
+    first = draw_batch(images, settings, 2, 7, paint=True)
+    draw_batch(fresh, settings, 2, 3, paint=True)
+    again = draw_batch(fresh, settings, 2, 7, paint=True)
+    assert torch.equal(first.image, again.image)
+    assert torch.equal(first.mask, again.mask)
+    assert first.depth == again.depth
+    other = draw_batch(images, settings, 2, 8, paint=True)
+    assert not torch.equal(first.image, other.image)
+
+
+def test_every_depth_is_drawn_about_equally_often(images):
+    _, _, settings = build(images, "model.recursion_depth=4")
+    depths = [draw_batch(images, settings, 0, step, paint=False).depth for step in range(400)]
+    counts = np.bincount(depths, minlength=5)
+    assert counts[0] == 0
+    assert counts[1:].min() > 70
+
+
+def test_an_epoch_shows_every_image_once(images):
+    for first in (0, 16, 160):
+        assert sorted(images.order(first, 16, [0, 0])) == list(range(16))
+    across = images.order(10, 12, [0, 0])
+    assert across == images.order(0, 32, [0, 0])[10:22]
+    assert images.order(0, 16, [0, 0]) != images.order(16, 16, [0, 0])
+
+
+def test_a_window_lies_within_the_image_or_repeats_its_edge(images):
+    random = np.random.default_rng(0)
+    whole = images.image(0)
+    window = images.window(0, 32, random)
+    places = [
+        (top, left)
+        for top in range(whole.shape[0] - 31)
+        for left in range(whole.shape[1] - 31)
+        if np.array_equal(whole[top : top + 32, left : left + 32], window)
+    ]
+    assert len(places) == 1
+    larger = images.window(0, 64, random)
+    assert np.array_equal(larger[:40, :40], whole)
+    assert (larger[40:, :40] == whole[-1]).all()
+
+
+def test_stage_two_and_three_learn_nothing_about_earlier_networks(images):
+    system, stages, settings = build(images)
+    for stage in stages[1:]:
+        stage.module.requires_grad_(True).train()
+        stage.loss(stage.draw(0)).backward()
+    assert all(parameter.grad is None for parameter in system.reconstruction.parameters())
+
+
+def test_epochs_become_steps_that_show_every_image_that_often():
+    settings = load_settings("paper")
+    assert steps_from_settings(settings, 209) == {
+        "reconstruction": 78375,  # 1500 * 209 / 4
+        "detail": 20900,
+        "detection": 15675,
+    }
+
+
+def test_a_left_out_stage_gives_its_time_to_the_others():
+    settings = load_settings("quick")
+    steps = steps_from_budget(settings, {"reconstruction": 1.0, "detection": 1.0}, 90.0)
+    assert steps == {"reconstruction": 30, "detection": 60}
+    assert with_steps(settings, steps).training.detection.steps == 60

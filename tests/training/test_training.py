@@ -1,0 +1,261 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import rcae
+from rcae.errors import DataError, InterruptedTrainingError, StorageError, TrainingError, UsageError
+from rcae.training import loop, sitting
+from rcae.training.sitting import Sitting
+from tests.conftest import TINY
+
+
+def weights(run):
+    return load_file(run / "model.safetensors")
+
+
+def assert_equal_weights(first, second):
+    first, second = weights(first), weights(second)
+    assert first.keys() == second.keys()
+    for name in first:
+        assert torch.equal(first[name], second[name]), name
+
+
+def stop_after(monkeypatch, count, error):
+    """Raise `error` after the count-th step of a training, between two updates."""
+    steps = []
+    original = Sitting.after_step
+
+    def after_step(self, done, loss):
+        steps.append(loss)
+        if len(steps) == count:
+            if error is InterruptedTrainingError:
+                self._stop.requested = True
+            else:
+                raise error
+        original(self, done, loss)
+
+    monkeypatch.setattr(Sitting, "after_step", after_step)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(parts, finished_run, tmp_path):
+    rcae.train(parts, tmp_path / "again", values=TINY)
+    assert_equal_weights(finished_run, tmp_path / "again")
+    rcae.train(parts, tmp_path / "other", values=TINY, seed=1)
+    name = "reconstruction.lift.weight"
+    assert not torch.equal(weights(finished_run)[name], weights(tmp_path / "other")[name])
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+def test_a_run_stopped_on_request_and_resumed_equals_an_uninterrupted_one(
+    parts, finished_run, tmp_path, monkeypatch, count
+):
+    with monkeypatch.context() as patch:
+        stop_after(patch, count, InterruptedTrainingError)
+        with pytest.raises(InterruptedTrainingError, match="--resume"):
+            rcae.train(parts, tmp_path / "run", values=TINY)
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+    rcae.train(parts, tmp_path / "run", resume=True)
+    assert_equal_weights(finished_run, tmp_path / "run")
+    for name in ("losses.csv", "settings.toml", "data.csv"):
+        assert (tmp_path / "run" / name).read_bytes() == (finished_run / name).read_bytes()
+
+
+@pytest.mark.parametrize("save_every_s", [0.0, 1e9])
+def test_a_run_that_dies_between_two_saves_resumes_from_the_last_one(
+    parts, finished_run, tmp_path, monkeypatch, save_every_s
+):
+    monkeypatch.setattr(sitting, "SAVE_EVERY_S", save_every_s)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 5, MemoryError)
+        with pytest.raises(MemoryError):
+            rcae.train(parts, tmp_path / "run", values=TINY)
+    rcae.train(parts, tmp_path / "run", resume=True)
+    assert_equal_weights(finished_run, tmp_path / "run")
+
+
+def test_a_disk_that_fills_up_stops_the_run_and_a_resumed_one_is_the_same(
+    parts, finished_run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sitting, "SAVE_EVERY_S", 0.0)
+    with monkeypatch.context() as patch:
+        saves = []
+
+        def full(path, *_):
+            saves.append(path)
+            if len(saves) == 4:
+                raise StorageError("no space")
+            return save(path, *_)
+
+        save = sitting.save_state
+        patch.setattr(sitting, "save_state", full)
+        with pytest.raises(StorageError):
+            rcae.train(parts, tmp_path / "run", values=TINY)
+    rcae.train(parts, tmp_path / "run", resume=True)
+    assert_equal_weights(finished_run, tmp_path / "run")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_real_signal_loses_nothing_that_resuming_needs(parts, tmp_path, number):
+    run = tmp_path / "run"
+    long = [*TINY, "training.reconstruction.steps=40", "training.batch_size=8"]
+    options = [word for value in long for word in ("--set", value)]
+    command = [sys.executable, "-m", "rcae", "train", str(parts), "-o", str(run)]
+    process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
+    while not (run / "settings.toml").exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(number)
+    errors = process.communicate()[1]
+    assert process.returncode == (-9 if number == signal.SIGKILL else 130)
+    assert "Traceback" not in errors
+    again = subprocess.run([*command, "--resume"], check=False, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    rcae.train(parts, tmp_path / "whole", values=long)
+    assert_equal_weights(run, tmp_path / "whole")
+
+
+def test_a_run_is_repeated_by_its_own_settings_file(parts, finished_run, tmp_path):
+    rcae.train(parts, tmp_path / "run", settings_file=finished_run / "settings.toml")
+    assert_equal_weights(finished_run, tmp_path / "run")
+
+
+def test_a_budget_is_turned_into_steps_that_are_written_down(parts, tmp_path, monkeypatch):
+    monkeypatch.setattr("rcae.training.plan.MEASURING_S", 0.0)
+    seconds = {"reconstruction": 1.0, "detail": 0.5, "detection": 2.0}
+    monkeypatch.setattr("rcae.training.plan.seconds_per_step", lambda *_, **__: seconds)
+    monkeypatch.setattr("rcae.training.trainer.finishing_seconds", lambda *_: 3.0)
+    monkeypatch.setattr("rcae.training.trainer.time.perf_counter", lambda: 100.0)
+    rcae.train(parts, tmp_path / "run", values=TINY, budget_s=23.0)
+    text = (tmp_path / "run" / "settings.toml").read_text()
+    # 20 s are left: 30 % of it at 1 s, 10 % at 0.5 s, 60 % at 2 s a step.
+    assert [line for line in text.splitlines() if line.startswith("steps")] == [
+        "steps = 6",
+        "steps = 4",
+        "steps = 6",
+    ]
+
+
+def test_a_budget_too_small_for_one_step_is_refused_before_anything_is_written(parts, tmp_path):
+    with pytest.raises(UsageError, match="larger --budget"):
+        rcae.train(parts, tmp_path / "run", values=TINY, budget_s=0.1)
+    assert not (tmp_path / "run").exists()
+
+
+def test_held_out_images_are_never_drawn_for_training(parts, finished_run, monkeypatch, tmp_path):
+    listed = [line.split(",") for line in (finished_run / "data.csv").read_text().splitlines()[1:]]
+    roles = {path: role for role, path, _ in listed}
+    assert sorted(roles.values()) == ["calibration"] * 4 + ["train"] * 12
+    assert all(path.startswith("train/good/") for path in roles)
+
+
+def test_the_run_folder_explains_itself(finished_run):
+    present = {path.name for path in finished_run.iterdir()}
+    assert present >= {
+        "settings.toml",
+        "run.json",
+        "data.csv",
+        "losses.csv",
+        "losses.png",
+        "samples",
+        "model.safetensors",
+    }
+    assert "training-state.safetensors" not in present
+    assert not [name for name in present if name.endswith(".part")]
+    record = json.loads((finished_run / "run.json").read_text())
+    assert record["seed"] == 0
+    assert record["data"]["training_images"] == 12
+    assert record["versions"].keys() >= {"rcae", "torch", "python"}
+    assert record["timings_s"].keys() == {"training", "finishing"}
+    lines = (finished_run / "losses.csv").read_text().splitlines()
+    assert lines[0] == "stage,step,loss"
+    assert len(lines) == 1 + 3 + 2 + 3
+    assert len(list((finished_run / "samples").glob("*.png"))) == 6
+
+
+def test_a_finished_run_is_not_trained_again(parts, finished_run, capsys):
+    before = (finished_run / "model.safetensors").read_bytes()
+    with pytest.raises(UsageError, match="already holds a finished run"):
+        rcae.train(parts, finished_run, values=TINY)
+    rcae.train(parts, finished_run, resume=True)
+    assert "already finished" in capsys.readouterr().err
+    assert (finished_run / "model.safetensors").read_bytes() == before
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(parts, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not an empty folder"):
+        rcae.train(parts, tmp_path, values=TINY)
+
+
+def test_resuming_nothing_is_refused(parts, tmp_path):
+    with pytest.raises(UsageError, match="holds no run"):
+        rcae.train(parts, tmp_path / "nothing", resume=True)
+
+
+def interrupted(parts, run, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2, InterruptedTrainingError)
+        with pytest.raises(InterruptedTrainingError):
+            rcae.train(parts, run, values=TINY)
+
+
+def test_resuming_with_other_options_is_refused_and_with_the_same_is_not(parts, tmp_path, monkeypatch):
+    interrupted(parts, tmp_path / "run", monkeypatch)
+    with pytest.raises(UsageError, match="other options"):
+        rcae.train(parts, tmp_path / "run", seed=3, resume=True)
+    rcae.train(parts, tmp_path / "run", values=TINY, resume=True)
+
+
+def test_resuming_on_other_images_is_refused(parts, tmp_path, monkeypatch):
+    import shutil
+
+    moved = tmp_path / "moved"
+    shutil.copytree(parts, moved)
+    interrupted(moved, tmp_path / "run", monkeypatch)
+    image = moved / "train" / "good" / "000.png"
+    image.write_bytes((moved / "test" / "good" / "000.png").read_bytes())
+    with pytest.raises(DataError, match="not those that"):
+        rcae.train(moved, tmp_path / "run", resume=True)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_with_advice(parts, tmp_path):
+    with pytest.raises(TrainingError, match="lower training.learning_rate"):
+        rcae.train(
+            parts,
+            tmp_path / "run",
+            values=[*TINY, "training.learning_rate=1.0", "training.schedule=constant"]
+            + ["training.gradient_clip=1e30", "training.reconstruction.steps=200"],
+        )
+
+
+def test_the_cosine_schedule_starts_at_the_rate_and_falls_to_nearly_zero(tiny_settings):
+    rates = [loop.learning_rate(tiny_settings, step, 100) for step in range(100)]
+    assert rates[0] == tiny_settings.training.learning_rate
+    assert rates[50] == pytest.approx(rates[0] / 2)
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < rates[0] / 1000
+
+
+def test_batches_are_drawn_ahead_in_order():
+    drawn = []
+    batches = loop.drawn_ahead(lambda step: drawn.append(step) or step, 3, 40)
+    assert next(batches) == 3
+    assert len(drawn) <= 2 + loop.BATCHES_AHEAD
+    assert list(batches) == list(range(4, 40))
+
+
+def test_an_error_while_drawing_reaches_the_caller():
+    def draw(step):
+        if step == 2:
+            raise DataError("broken")
+        return step
+
+    with pytest.raises(DataError, match="broken"):
+        list(loop.drawn_ahead(draw, 0, 9))
