@@ -1,0 +1,152 @@
+"""Charts of training and evaluation as PNG files, drawn without any state shared between calls."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import (
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    PercentFormatter,
+    StrMethodFormatter,
+)
+from scipy.ndimage import uniform_filter1d
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+# Okabe and Ito's colours, told apart under every common colour blindness.
+_GOOD = "#0072b2"
+_DEFECTIVE = "#d55e00"
+_INK = "#3d4450"
+_GRID = "#e3e6ea"
+_BIN_COUNT = 36
+_DOTS_PER_INCH = 200
+
+
+def loss_chart(losses: Mapping[str, Sequence[float]]) -> bytes:
+    """Loss per step on a log scale, one panel per training stage: raw (thin) and smoothed."""
+    figure = Figure(figsize=(3.9 * max(1, len(losses)), 3.2), layout="constrained")
+    for position, (stage, values) in enumerate(losses.items(), start=1):
+        axes = figure.add_subplot(1, len(losses), position)
+        _label(axes, title=stage, x="step", y="loss" if position == 1 else "")
+        loss = np.asarray(values, dtype=np.float64)
+        if not (loss > 0).any():
+            _say(axes, "no loss above 0")
+            continue
+        steps = np.arange(1, len(loss) + 1)
+        smoothed = uniform_filter1d(loss, size=max(1, len(loss) // 30), mode="nearest")
+        axes.plot(steps, loss, color=_GOOD, alpha=0.3, linewidth=0.7)
+        axes.plot(steps, smoothed, color=_GOOD, linewidth=1.8)
+        axes.set_title(f"{stage}, ends at {smoothed[-1]:.3g}", loc="left", fontsize=11, color=_INK)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    return _png(figure)
+
+
+def roc_chart(
+    false_positive_rate: FloatArray,
+    true_positive_rate: FloatArray,
+    auroc: float,
+    operating_point: tuple[float, float],
+) -> bytes:
+    """ROC curve with the area under it and the operating point (false-alarm, detection rate)."""
+    figure = Figure(figsize=(5.2, 4), layout="constrained")
+    axes = figure.add_subplot()
+    _label(
+        axes,
+        title=f"ROC curve, area {auroc:.3f}",
+        x="share of good images raising an alarm",
+        y="share of defective images found",
+    )
+    axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle=(0, (2, 3)))
+    axes.annotate("chance", (0.75, 0.75), xytext=(6, -12), textcoords="offset points", color=_INK)
+    axes.fill_between(false_positive_rate, true_positive_rate, color=_GOOD, alpha=0.08, linewidth=0)
+    axes.plot(false_positive_rate, true_positive_rate, color=_GOOD, linewidth=2, clip_on=False)
+    _mark_operating_point(axes, *operating_point)
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(xmax=1, decimals=0, symbol=" %"))
+    return _png(figure)
+
+
+def score_histogram(
+    good_scores: FloatArray, defective_scores: FloatArray, threshold: float
+) -> bytes:
+    """How many good and defective images have which anomaly score; the threshold as a line.
+
+    The threshold is an edge between two bars, so that no bar mixes accepted and rejected images.
+    """
+    figure = Figure(figsize=(5.2, 4), layout="constrained")
+    axes = figure.add_subplot()
+    _label(axes, title="Scores on the test images", x="anomaly score", y="images")
+    edges = _edges_around(threshold, np.concatenate([good_scores, defective_scores]))
+    for scores, name, colour in (
+        (good_scores, "good", _GOOD),
+        (defective_scores, "defective", _DEFECTIVE),
+    ):
+        counts, _ = np.histogram(scores.astype(np.float64), bins=edges)
+        axes.stairs(counts, edges, fill=True, color=colour, alpha=0.35)
+        axes.stairs(counts, edges, color=colour, linewidth=1.4, label=f"{name} ({len(scores)})")
+    axes.axvline(
+        threshold, color=_INK, linewidth=1.4, linestyle="--", label=f"threshold {threshold:.4g}"
+    )
+    axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=10, labelcolor=_INK)
+    return _png(figure)
+
+
+def _edges_around(threshold: float, scores: FloatArray) -> npt.NDArray[np.float64]:
+    """Bar edges over all scores, one of them exactly at the threshold."""
+    low = min(threshold, float(scores.min(initial=np.inf)))
+    high = max(threshold, float(scores.max(initial=-np.inf)))
+    size = max(abs(low), abs(high))
+    span = high - low if high - low > 1e-6 * size else size or 1.0  # all scores the same
+    width = span / _BIN_COUNT
+    bars_below = int(np.floor((low - threshold) / width)) - 1
+    bars_above = int(np.ceil((high - threshold) / width)) + 1
+    return threshold + width * np.arange(bars_below, bars_above + 1, dtype=np.float64)
+
+
+def _mark_operating_point(axes: Axes, false_alarm_rate: float, detection_rate: float) -> None:
+    point = (false_alarm_rate, detection_rate)
+    axes.plot(*point, "o", color=_DEFECTIVE, markersize=9, clip_on=False, zorder=3)
+    on_the_left, at_the_bottom = false_alarm_rate < 0.5, detection_rate < 0.3
+    axes.annotate(
+        f"at the threshold:\n{100 * detection_rate:.1f} % found\n"
+        f"{100 * false_alarm_rate:.1f} % false alarms",
+        point,
+        xytext=(12 if on_the_left else -12, 8 if at_the_bottom else -8),
+        textcoords="offset points",
+        horizontalalignment="left" if on_the_left else "right",
+        verticalalignment="bottom" if at_the_bottom else "top",
+        color=_DEFECTIVE,
+        fontsize=10,
+    )
+
+
+def _label(axes: Axes, *, title: str, x: str, y: str) -> None:
+    axes.set_title(title, loc="left", fontsize=11, color=_INK)
+    axes.set_xlabel(x, fontsize=10, color=_INK)
+    axes.set_ylabel(y, fontsize=10, color=_INK)
+    axes.tick_params(which="both", colors=_INK, labelsize=9.5, length=0)
+    axes.grid(color=_GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[:].set_visible(False)
+
+
+def _say(axes: Axes, text: str) -> None:
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, horizontalalignment="center", color=_INK)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH, facecolor="white")
+    return buffer.getvalue()

@@ -1,0 +1,196 @@
+"""How images and anomaly maps become pictures, with one fixed heat scale for all of them.
+
+Images are RGB arrays, float32 [height, width, 3] in 0..1; anomaly maps are [height, width] at the
+size of their image.
+"""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
+
+from rcae.errors import UsageError
+
+FloatArray = npt.NDArray[np.floating[Any]]
+BoolArray = npt.NDArray[np.bool_]
+Colour = tuple[int, int, int]
+
+# Nine points of matplotlib's "inferno" (CC0): lightness rises evenly, for the colour-blind too.
+HEAT_COLOURS: tuple[Colour, ...] = (
+    (0, 0, 4),
+    (31, 12, 72),
+    (87, 16, 110),
+    (136, 34, 106),
+    (188, 55, 84),
+    (227, 89, 51),
+    (249, 140, 10),
+    (249, 201, 50),
+    (252, 255, 164),
+)
+REGION_COLOUR: Colour = (0, 229, 255)  # our choice: no colour of the heat ramp is near it
+_MOST_OPAQUE = 0.8  # our choice: the part stays visible under the strongest heat
+
+_PANEL_HEIGHT_PX = 400
+_STRIP_WIDTH_PX = 1800
+_GAP_PX = 10
+_CAPTION_SIZE_PX = 22
+_PAPER: Colour = (27, 31, 38)  # our choice: calm on a light page and on a dark one
+_INK: Colour = (214, 219, 227)
+
+
+@dataclass(frozen=True)
+class HeatScale:
+    """What the heat colours mean, the same for every image of a detector.
+
+    Heat is 0 at `low` (typical of good images), 0.5 at `threshold` (where a defect starts) and 1 at
+    `low + 2 * (threshold - low)`.
+
+    Raises:
+        UsageError: `low` is not below `threshold`, or one of them is not a finite number.
+    """
+
+    low: float
+    threshold: float
+
+    def __post_init__(self) -> None:
+        if not -np.inf < self.low < self.threshold < np.inf:
+            raise UsageError(
+                f"heat scale from low {self.low} to threshold {self.threshold}: both must be "
+                "finite, low below threshold. Calibrate again on good images whose scores differ."
+            )
+
+    def heat(self, anomaly_map: FloatArray) -> npt.NDArray[np.float64]:
+        """Heat [height, width] in 0..1 of an anomaly map; what lies beyond is clipped.
+
+        Raises:
+            ValueError: the map has NaN pixels, for which there is no colour.
+        """
+        if np.isnan(anomaly_map).any():
+            raise ValueError("anomaly map has NaN pixels; a detector must give numbers only")
+        above_low = anomaly_map.astype(np.float64) - self.low
+        return np.clip(above_low / (2 * (self.threshold - self.low)), 0, 1)
+
+    def regions(self, anomaly_map: FloatArray) -> BoolArray:
+        """Mask [height, width], True where the map reaches the threshold.
+
+        Compared in float64: rounding the threshold to the map's float32 could let a pixel in whose
+        image the detector calls good.
+        """
+        return anomaly_map.astype(np.float64) >= self.threshold
+
+
+def to_image(image: FloatArray) -> Image.Image:
+    """Picture of an RGB array [height, width, 3]; values beyond 0..1 are clipped."""
+    return Image.fromarray(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8))
+
+
+def heatmap(anomaly_map: FloatArray, scale: HeatScale) -> Image.Image:
+    """The anomaly map in heat colours, from near black (as on good images) to pale yellow."""
+    return to_image(_colours(scale.heat(anomaly_map)))
+
+
+def overlay(
+    image: FloatArray, anomaly_map: FloatArray, scale: HeatScale, regions_outline: bool = True
+) -> Image.Image:
+    """The image under its heat, with the regions that reach the threshold outlined.
+
+    The heat is fully transparent up to `scale.low` and fades in smoothly from there, so that a good
+    part looks like itself.
+    """
+    heat = scale.heat(anomaly_map)
+    opacity = (_MOST_OPAQUE * heat**2 * (3 - 2 * heat))[..., np.newaxis]
+    blended = to_image(image * (1 - opacity) + _colours(heat) * opacity)
+    return outlined(blended, scale.regions(anomaly_map)) if regions_outline else blended
+
+
+def outlined(picture: Image.Image, mask: BoolArray, colour: Colour = REGION_COLOUR) -> Image.Image:
+    """A copy of `picture` with the inner border of `mask` [height, width] drawn on it.
+
+    The line grows with the picture (1 px per 320 px, our choice), so that it survives shrinking.
+    """
+    line_px = max(1, round(max(picture.size) / 320))
+    region = Image.fromarray(mask.astype(np.uint8) * 255)
+    framed = ImageOps.expand(region, border=line_px, fill=0)  # the image's edge ends a region
+    inside = ImageOps.crop(framed.filter(ImageFilter.MinFilter(2 * line_px + 1)), border=line_px)
+    border = mask & (np.asarray(inside) == 0)
+    result = picture.copy()
+    result.paste(colour, mask=Image.fromarray(border.astype(np.uint8) * 255))
+    return result
+
+
+def side_by_side(panels: Sequence[tuple[str, Image.Image]]) -> Image.Image:
+    """One picture of captioned panels, all scaled to one height.
+
+    That height is 400 px, or less where many wide panels would not fit on a screen (our choice).
+    """
+    font = ImageFont.load_default(size=_CAPTION_SIZE_PX)
+    aspect = sum(panel.width / panel.height for _, panel in panels)
+    height_px = min(_PANEL_HEIGHT_PX, max(1, round(_STRIP_WIDTH_PX / aspect)))
+    scaled = [_with_height(panel, height_px) for _, panel in panels]
+    columns_px = [
+        max(panel.width, round(font.getlength(caption)))
+        for (caption, _), panel in zip(panels, scaled, strict=True)
+    ]
+    caption_px = 2 * _CAPTION_SIZE_PX
+    size = (sum(columns_px) + _GAP_PX * (len(panels) + 1), caption_px + height_px + _GAP_PX)
+    strip = Image.new("RGB", size, _PAPER)
+    draw = ImageDraw.Draw(strip)
+    left = _GAP_PX
+    for (caption, _), panel, column_px in zip(panels, scaled, columns_px, strict=True):
+        middle = left + column_px // 2
+        draw.text((middle, caption_px // 2), caption, fill=_INK, font=font, anchor="mm")
+        strip.paste(panel, (middle - panel.width // 2, caption_px))
+        left += column_px + _GAP_PX
+    return strip
+
+
+def recursion_strip(
+    image: FloatArray,
+    reconstructions: Sequence[FloatArray],
+    refined: FloatArray | None,
+    anomaly_map: FloatArray,
+    scale: HeatScale,
+) -> Image.Image:
+    """What the detector saw: the input, I_R^1 to I_R^N, I_D^N if there is one, and the overlay."""
+    panels = [("Input", to_image(image))]
+    panels += [
+        (f"Recursion {depth}", to_image(reconstruction))
+        for depth, reconstruction in enumerate(reconstructions, start=1)
+    ]
+    if refined is not None:
+        panels.append(("Detail restored", to_image(refined)))
+    panels.append(("Anomaly overlay", overlay(image, anomaly_map, scale)))
+    return side_by_side(panels)
+
+
+def png_bytes(picture: Image.Image) -> bytes:
+    """The picture as a PNG file."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def data_uri(picture: Image.Image, max_side_px: int) -> str:
+    """The picture as a JPEG data URI, shrunk so that no side exceeds `max_side_px`."""
+    small = picture.convert("RGB")
+    small.thumbnail((max_side_px, max_side_px), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=80, subsampling=0, optimize=True)  # thin coloured lines stay
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _colours(heat: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """RGB [height, width, 3] in 0..1 of heat [height, width] in 0..1."""
+    anchors = np.asarray(HEAT_COLOURS) / 255
+    positions = np.linspace(0, 1, len(anchors))
+    return np.stack([np.interp(heat, positions, channel) for channel in anchors.T], axis=-1)
+
+
+def _with_height(picture: Image.Image, height_px: int) -> Image.Image:
+    width_px = max(1, round(picture.width * height_px / picture.height))
+    return picture.resize((width_px, height_px), Image.Resampling.LANCZOS)

@@ -1,0 +1,232 @@
+"""The evaluation report: one HTML file that opens anywhere and fetches nothing."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL.Image import Image
+
+from rcae import charts, pictures, storage
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+_PICTURE_SIDE_PX = 720
+_STRIP_SIDE_PX = 2000
+_NBSP = "\N{NO-BREAK SPACE}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measured number, or the reason why there is none ("no masks in ground_truth/").
+
+    Raises:
+        ValueError: neither or both are given, or the number is not finite.
+    """
+
+    value: float | None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.value is None) != bool(self.reason):
+            raise ValueError(f"give a value or the reason for its absence, not {self}")
+        if self.value is not None and not np.isfinite(self.value):
+            raise ValueError(f"{self} is not a number to report: give None and the reason")
+
+
+@dataclass(frozen=True)
+class SummaryMetric:
+    """One big number of the summary, with a plain sentence on what it tells."""
+
+    name: str
+    measured: Measured
+    explanation: str
+
+
+@dataclass(frozen=True)
+class DefectRow:
+    """How well one defect type is found; `detected` images reach the threshold."""
+
+    name: str
+    image_count: int
+    detected: int
+    image_auroc: Measured
+    image_ap: Measured
+    pixel_auroc: Measured
+    pixel_ap: Measured
+    aupro: Measured
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """What happens at the calibrated threshold.
+
+    `promised_false_alarm_rate` is in 0..1 and `promise` says in one sentence what it means and
+    what it rests on; the counts are those of the test images.
+    """
+
+    threshold: float
+    promised_false_alarm_rate: float
+    promise: str
+    good_images: int
+    false_alarms: int
+    defective_images: int
+    detected: int
+
+
+@dataclass(frozen=True)
+class RocCurve:
+    """Points [points] of the ROC curve over image scores, and the area under it."""
+
+    false_positive_rate: FloatArray
+    true_positive_rate: FloatArray
+    auroc: float
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture at any size (the report shrinks it), with its caption."""
+
+    image: Image
+    caption: str
+
+
+@dataclass(frozen=True)
+class PictureGroup:
+    """Pictures that show one thing, such as missed defects; may be empty."""
+
+    title: str
+    explanation: str
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class FactGroup:
+    """A table of facts, such as settings, versions, data, timings or provenance."""
+
+    title: str
+    facts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """All that the report shows. `roc` is None where one class of test images is missing."""
+
+    title: str
+    created: str
+    operating_point: OperatingPoint
+    summary: tuple[SummaryMetric, ...]
+    defects: tuple[DefectRow, ...]
+    roc: RocCurve | None
+    good_scores: FloatArray
+    defective_scores: FloatArray
+    picture_groups: tuple[PictureGroup, ...]
+    facts: tuple[FactGroup, ...]
+    licence_note: str = ""
+
+
+def write_report(path: Path, report: EvaluationReport) -> None:
+    """Write the report as one self-contained HTML file, in one step.
+
+    Raises:
+        StorageError: the file could not be written; an older report at `path` is unchanged.
+    """
+    environment = Environment(
+        loader=PackageLoader("rcae"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.tests["strip"] = _is_strip
+    environment.filters |= {
+        "number": _number,
+        "percent": _percent,
+        "picture_uri": _picture_uri,
+        "png_uri": _png_uri,
+    }
+    html = environment.get_template("report.html.jinja").render(
+        report=report,
+        charts=_charts(report),
+        notes=_reasons(report.defects),
+        weakest=_weakest(report.defects),
+        heat_colours=pictures.HEAT_COLOURS,
+        region_colour=pictures.REGION_COLOUR,
+    )
+    # File names may hold bytes that are no text; Python carries them as lone surrogates.
+    storage.write_bytes(path, html.encode("utf-8", "backslashreplace"))
+
+
+def _charts(report: EvaluationReport) -> list[tuple[bytes, str]]:
+    """The charts that can be drawn, as (PNG file, text for those who cannot see it)."""
+    point, drawn = report.operating_point, []
+    if report.roc is not None:
+        rates = (point.false_alarms / point.good_images, point.detected / point.defective_images)
+        curve = (report.roc.false_positive_rate, report.roc.true_positive_rate, report.roc.auroc)
+        drawn.append(
+            (
+                charts.roc_chart(*curve, operating_point=rates),
+                f"ROC curve with area {_number(report.roc.auroc)} under it. At the threshold "
+                f"{_percent(rates[1])} of the defective and {_percent(rates[0])} of the good test "
+                "images raise an alarm.",
+            )
+        )
+    histogram = charts.score_histogram(report.good_scores, report.defective_scores, point.threshold)
+    drawn.append(
+        (
+            histogram,
+            f"Histogram of the anomaly scores of {len(report.good_scores)} good and "
+            f"{len(report.defective_scores)} defective test images, with the threshold at "
+            f"{point.threshold:.4g}.",
+        )
+    )
+    return drawn
+
+
+def _reasons(defects: tuple[DefectRow, ...]) -> list[str]:
+    """Every reason for a missing number in the table, once: its footnotes."""
+    cells = [cell for row in defects for cell in vars(row).values() if isinstance(cell, Measured)]
+    return list(dict.fromkeys(cell.reason for cell in cells if cell.reason))
+
+
+def _weakest(defects: tuple[DefectRow, ...]) -> DefectRow | None:
+    """The type whose images are told from good ones worst; None where nothing can be compared."""
+    ranked = [(row.image_auroc.value, row) for row in defects if row.image_auroc.value is not None]
+    differ = len({value for value, _ in ranked}) > 1
+    return min(ranked, key=lambda pair: pair[0])[1] if differ else None
+
+
+def _number(value: float) -> str:
+    """Three decimals up to 1, four digits beyond; what is not quite 0 or 1 never rounds to it."""
+    if 0 < value < 0.001:
+        return f"{value:.2g}"
+    if 0.9995 <= value < 1:
+        return "> 0.999"
+    return f"{value:.3f}" if abs(value) <= 1 else f"{value:.4g}"
+
+
+def _percent(share: float) -> str:
+    """One decimal; what is not quite nothing or everything is never rounded to it."""
+    if 0 < share < 0.001:
+        return f"{100 * share:.2g}{_NBSP}%"
+    if 0.9995 <= share < 1:
+        return f"> 99.9{_NBSP}%"
+    return f"{100 * share:.1f}{_NBSP}%"
+
+
+def _png_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def _picture_uri(image: Image) -> str:
+    side_px = _STRIP_SIDE_PX if _is_strip(image) else _PICTURE_SIDE_PX
+    return pictures.data_uri(image, side_px)
+
+
+def _is_strip(image: Image) -> bool:
+    """Whether a picture is so wide that it takes a row of its own."""
+    return image.width > 2.6 * image.height
