@@ -1,0 +1,1 @@
+"""How well a detector separates defective from good, measured exactly on raw scores."""
