@@ -51,7 +51,7 @@ class StageProgress:
         previous = loss if self._smoothed_loss is None else self._smoothed_loss
         self._smoothed_loss = 0.95 * previous + 0.05 * loss
         done = self._bar.n + 1 - self._bar.initial
-        step_s = (time.perf_counter() - self._started_at) / done
+        step_s = max(time.perf_counter() - self._started_at, 1e-9) / done
         left_s = step_s * (self._bar.total - self._bar.n - 1) + self._later_s
         self._bar.set_postfix_str(
             f"loss {self._smoothed_loss:.4f}, {self._batch_size / step_s:.1f} images/s, "

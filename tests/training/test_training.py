@@ -1,9 +1,9 @@
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 import rcae
 from rcae.errors import DataError, InterruptedTrainingError, StorageError, TrainingError, UsageError
-from rcae.training import loop, sitting
+from rcae.training import loop, plan, sitting
 from rcae.training.sitting import Sitting
 from tests.conftest import TINY
 
@@ -102,23 +102,45 @@ def test_a_disk_that_fills_up_stops_the_run_and_a_resumed_one_is_the_same(
     assert_equal_weights(finished_run, tmp_path / "run")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_real_signal_loses_nothing_that_resuming_needs(parts, tmp_path, number):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_honoured_between_two_steps(parts, finished_run, tmp_path, monkeypatch, number):
+    step = loop.train_step
+    steps = []
+
+    def signalled_in_the_middle(*arguments):
+        steps.append(1)
+        if len(steps) == 12:  # nine steps measure the speed, then the third of the training
+            signal.raise_signal(number)
+        return step(*arguments)
+
+    handler = signal.getsignal(number)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "train_step", signalled_in_the_middle)
+        patch.setattr(plan, "train_step", signalled_in_the_middle)
+        with pytest.raises(InterruptedTrainingError):
+            rcae.train(parts, tmp_path / "run", values=TINY)
+    assert signal.getsignal(number) == handler
+    rcae.train(parts, tmp_path / "run", resume=True)
+    assert_equal_weights(finished_run, tmp_path / "run")
+
+
+def test_a_killed_process_loses_nothing_that_resuming_needs(parts, finished_run, tmp_path):
     run = tmp_path / "run"
-    long = [*TINY, "training.reconstruction.steps=40", "training.batch_size=8"]
-    options = [word for value in long for word in ("--set", value)]
-    command = [sys.executable, "-m", "rcae", "train", str(parts), "-o", str(run)]
-    process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
-    while not (run / "settings.toml").exists() and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(number)
-    errors = process.communicate()[1]
-    assert process.returncode == (-9 if number == signal.SIGKILL else 130)
-    assert "Traceback" not in errors
-    again = subprocess.run([*command, "--resume"], check=False, capture_output=True, text=True)
-    assert again.returncode == 0, again.stderr
-    rcae.train(parts, tmp_path / "whole", values=long)
-    assert_equal_weights(run, tmp_path / "whole")
+    program = (
+        "import rcae, sys; from rcae.training import sitting; sitting.SAVE_EVERY_S = 0.0;"
+        "rcae.train(sys.argv[1], sys.argv[2], values=sys.argv[3:])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(parts), str(run), *TINY],
+        stderr=subprocess.DEVNULL,
+    )
+    while not (run / "training-state.safetensors").exists() and process.poll() is None:
+        time.sleep(0.001)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert not (run / "model.safetensors").exists()
+    rcae.train(parts, run, resume=True)
+    assert_equal_weights(finished_run, run)
 
 
 def test_a_run_is_repeated_by_its_own_settings_file(parts, finished_run, tmp_path):
@@ -127,11 +149,10 @@ def test_a_run_is_repeated_by_its_own_settings_file(parts, finished_run, tmp_pat
 
 
 def test_a_budget_is_turned_into_steps_that_are_written_down(parts, tmp_path, monkeypatch):
-    monkeypatch.setattr("rcae.training.plan.MEASURING_S", 0.0)
     seconds = {"reconstruction": 1.0, "detail": 0.5, "detection": 2.0}
     monkeypatch.setattr("rcae.training.plan.seconds_per_step", lambda *_, **__: seconds)
     monkeypatch.setattr("rcae.training.trainer.finishing_seconds", lambda *_: 3.0)
-    monkeypatch.setattr("rcae.training.trainer.time.perf_counter", lambda: 100.0)
+    monkeypatch.setattr("rcae.training.trainer.time", SimpleNamespace(perf_counter=lambda: 100.0))
     rcae.train(parts, tmp_path / "run", values=TINY, budget_s=23.0)
     text = (tmp_path / "run" / "settings.toml").read_text()
     # 20 s are left: 30 % of it at 1 s, 10 % at 0.5 s, 60 % at 2 s a step.
@@ -142,7 +163,10 @@ def test_a_budget_is_turned_into_steps_that_are_written_down(parts, tmp_path, mo
     ]
 
 
-def test_a_budget_too_small_for_one_step_is_refused_before_anything_is_written(parts, tmp_path):
+def test_a_budget_too_small_for_one_step_is_refused_before_anything_is_written(
+    parts, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(plan, "MEASURING_S", 0.0)
     with pytest.raises(UsageError, match="larger --budget"):
         rcae.train(parts, tmp_path / "run", values=TINY, budget_s=0.1)
     assert not (tmp_path / "run").exists()

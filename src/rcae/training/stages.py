@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -44,49 +45,39 @@ class Stage:
 def build_stages(system: RcaeSystem, images: TrainingSet, settings: Settings) -> list[Stage]:
     """The stages that this system needs, in the order of the paper."""
 
-    def draw(number: int, paint: bool) -> Callable[[int], Batch]:
-        return lambda step: draw_batch(images, settings, number, step, paint=paint)
-
-    candidates = (
-        (system.reconstruction, draw(0, False), _reconstruction_stage(system)),
-        (system.detail, draw(1, False), _detail_stage(system)),
-        (system.detection, draw(2, True), _detection_stage(system)),
-    )
+    networks = (system.reconstruction, system.detail, system.detection)
+    losses = (stage_1_loss, stage_2_loss, stage_3_loss)
     return [
-        Stage(name, module, draw, loss)
-        for name, (module, draw, loss) in zip(STAGES, candidates, strict=True)
-        if module is not None
+        Stage(
+            name,
+            network,
+            partial(draw_batch, images, settings, number, paint=name == "detection"),
+            partial(loss, system),
+        )
+        for number, (name, network, loss) in enumerate(zip(STAGES, networks, losses, strict=True))
+        if network is not None
     ]
 
 
-def _reconstruction_stage(system: RcaeSystem) -> Callable[[Batch], Tensor]:
-    def loss(batch: Batch) -> Tensor:
-        """||I - I_R^n||_1 + ||I' - I_R^n'||_1, n drawn at random for each batch."""
-        return reconstruction_loss(system.reconstruction(batch.image, batch.depth), batch.image)
-
-    return loss
+def stage_1_loss(system: RcaeSystem, batch: Batch) -> Tensor:
+    """||I - I_R^n||_1 + ||I' - I_R^n'||_1, n drawn at random for each batch."""
+    return reconstruction_loss(system.reconstruction(batch.image, batch.depth), batch.image)
 
 
-def _detail_stage(system: RcaeSystem) -> Callable[[Batch], Tensor]:
-    def loss(batch: Batch) -> Tensor:
-        """||I_D^n - I||_1 + ||I_D^n' - I'||_1, RcAE frozen; one random n per batch (our choice)."""
-        assert system.detail is not None
-        with torch.no_grad():
-            reconstruction = system.reconstruction(batch.image, batch.depth)
-        refined = system.detail(reconstruction[:, None], batch.image)[:, 0]
-        return reconstruction_loss(refined, batch.image)
-
-    return loss
+def stage_2_loss(system: RcaeSystem, batch: Batch) -> Tensor:
+    """||I_D^n - I||_1 + ||I_D^n' - I'||_1, RcAE frozen; one random n per batch (our choice)."""
+    assert system.detail is not None
+    with torch.no_grad():
+        reconstruction = system.reconstruction(batch.image, batch.depth)
+    refined = system.detail(reconstruction[:, None], batch.image)[:, 0]
+    return reconstruction_loss(refined, batch.image)
 
 
-def _detection_stage(system: RcaeSystem) -> Callable[[Batch], Tensor]:
-    def loss(batch: Batch) -> Tensor:
-        """||M_A - M_P||_2 + ||M_A' - M_P'||_2 on painted images, RcAE and DPN frozen."""
-        with torch.no_grad():
-            sequences = system.sequences(batch.image)
-        return detection_loss(system.raw_map(sequences, batch.image), batch.mask)
-
-    return loss
+def stage_3_loss(system: RcaeSystem, batch: Batch) -> Tensor:
+    """||M_A - M_P||_2 + ||M_A' - M_P'||_2 on painted images, RcAE and DPN frozen."""
+    with torch.no_grad():
+        sequences = system.sequences(batch.image)
+    return detection_loss(system.raw_map(sequences, batch.image), batch.mask)
 
 
 def draw_batch(

@@ -9,6 +9,7 @@ from torch import nn
 from rcae.checkpoint import load_tensors, save_tensors
 from rcae.errors import CheckpointError
 from rcae.model.system import RcaeSystem
+from rcae.settings import STAGES
 
 FORMAT = "rcae-training-1"
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
@@ -24,7 +25,7 @@ class TrainingState:
     elapsed_s: float = 0.0
     """Time spent so far, over all sittings."""
     losses: dict[str, list[float]] = field(default_factory=dict)
-    """Per stage, the loss of every step done."""
+    """Per stage, in their order, the loss of every step done."""
 
 
 def save_state(
@@ -67,7 +68,8 @@ def load_state(path: Path, system: RcaeSystem) -> tuple[TrainingState, dict[str,
         raise CheckpointError(
             f"{path} belongs to a run with other settings; remove the run folder and train again."
         ) from error
-    losses = {name: values.tolist() for name, values in _part(tensors, "losses.").items()}
+    saved = _part(tensors, "losses.")
+    losses = {name: saved[name].tolist() for name in STAGES if name in saved}
     return TrainingState(**header, losses=losses), tensors
 
 
