@@ -33,7 +33,9 @@ class Calibration(BaseModel):
         )
 
 
-def calibrate(scores: Sequence[float], typical_value: float, false_alarm_rate: float) -> Calibration:
+def calibrate(
+    scores: Sequence[float], typical_value: float, false_alarm_rate: float
+) -> Calibration:
     """The split conformal threshold for a false-alarm rate.
 
     With n calibration scores, the threshold lies just above the k-th smallest, k = ceil((n + 1) *

@@ -10,7 +10,7 @@ import click
 
 from rcae.errors import ImageError, RcaeError
 
-PATH = click.Path(path_type=Path)  # type: ignore[type-var]
+PATH = click.Path(path_type=Path)
 
 EXAMPLES = """
 \b
@@ -73,7 +73,9 @@ def doctor(data: Path, as_json: bool) -> None:
 @cli.command()
 @click.argument("data", type=PATH)
 @click.option("-o", "--output", "run", type=PATH, required=True, help="The run folder to make.")
-@click.option("--preset", help="quick: two CPU cores (default). standard: one GPU. paper: the paper's.")
+@click.option(
+    "--preset", help="quick: two CPU cores (default). standard: one GPU. paper: the paper's."
+)
 @click.option("--budget", "budget_s", type=Duration(), help="Total time, like 10m or 1h30m.")
 @click.option("--seed", type=int, help="Repeats a run; 0 unless given.")
 @click.option("--config", "settings_file", type=PATH, help="TOML file with settings to change.")
@@ -178,7 +180,9 @@ def _one_sentence(error: click.ClickException) -> str:
     """What click says of a wrong option, and where to read on."""
     message = error.format_message()
     stop = "" if message.endswith((".", "?")) else "."
-    command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "rcae"
+    command = (
+        error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "rcae"
+    )
     return f"{message}{stop} See '{command} --help'."
 
 

@@ -63,9 +63,14 @@ def lay_out_solar_cells(data: Path) -> None:
     for name, kind in _monocrystalline(package):
         cells[kind].append(name)
     good_for_test = TEST_COUNTS["good"]
-    chosen = {"train/good": cells["good"][:-good_for_test], "test/good": cells["good"][-good_for_test:]}
+    chosen = {
+        "train/good": cells["good"][:-good_for_test],
+        "test/good": cells["good"][-good_for_test:],
+    }
     for kind in ("defective", "probably_defective"):
-        chosen[f"test/{kind}"] = cells[kind][:: len(cells[kind]) // TEST_COUNTS[kind]][: TEST_COUNTS[kind]]
+        chosen[f"test/{kind}"] = cells[kind][:: len(cells[kind]) // TEST_COUNTS[kind]][
+            : TEST_COUNTS[kind]
+        ]
     part = data.with_name(data.name + ".part")
     try:
         shutil.rmtree(part, ignore_errors=True)

@@ -219,7 +219,13 @@ def _durations(outcomes: Sequence[Outcome]) -> Metrics:
 
 def _why_undefined(metrics: Metrics, has_masks: bool) -> dict[str, str]:
     reasons = {}
-    for name in ("image_auroc", "image_ap", "image_f1_max", "false_alarm_rate_seen", "detection_rate"):
+    for name in (
+        "image_auroc",
+        "image_ap",
+        "image_f1_max",
+        "false_alarm_rate_seen",
+        "detection_rate",
+    ):
         if metrics[name] is None:
             reasons[name] = "the test images are all good or all defective"
     for name in PIXEL_METRICS:

@@ -87,7 +87,9 @@ def _line(name: str, images: float | None, found: float | None, metrics: Metrics
 def _scores_csv(evaluation: Evaluation) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "defect_type", "anomaly_score", "threshold", "decision", "milliseconds"])
+    writer.writerow(
+        ["path", "defect_type", "anomaly_score", "threshold", "decision", "milliseconds"]
+    )
     for outcome in evaluation.outcomes:
         writer.writerow(
             [

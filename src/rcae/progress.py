@@ -17,7 +17,10 @@ def say(text: str) -> None:
 
 def shown(items: Iterable[Item], doing: str, total: int | None = None) -> Iterable[Item]:
     """Iterate with a progress bar on standard error."""
-    return tqdm(items, desc=doing, total=total, leave=False, mininterval=_interval_s(), ascii=" #")
+    bar: Iterable[Item] = tqdm(
+        items, desc=doing, total=total, leave=False, mininterval=_interval_s(), ascii=" #"
+    )
+    return bar
 
 
 class StageProgress:

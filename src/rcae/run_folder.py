@@ -121,14 +121,19 @@ class RunFolder:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["stage", "step", "loss"])
         for stage, values in losses.items():
-            writer.writerows([stage, step, repr(value)] for step, value in enumerate(values, start=1))
+            writer.writerows(
+                [stage, step, repr(value)] for step, value in enumerate(values, start=1)
+            )
         write_text(self.losses, text.getvalue())
 
 
 def versions() -> dict[str, str]:
     """The versions that a result depends on."""
     packages = ("rcae", "torch", "numpy", "pillow", "scipy", "safetensors")
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
+    return {
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in packages},
+    }
 
 
 def _read(path: Path) -> str:

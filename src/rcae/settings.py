@@ -15,7 +15,9 @@ PRESETS: tuple[Preset, ...] = ("quick", "standard", "paper")
 STAGES = ("reconstruction", "detail", "detection")
 """The three stages of training, in order; also the names of their settings."""
 
-Widths = Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Field(min_length=2, max_length=6)]
+Widths = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=1024)], ...], Field(min_length=2, max_length=6)
+]
 
 
 class _Section(BaseModel):
@@ -158,7 +160,9 @@ def load_settings(
         SettingsError: an unknown preset or key, or a value that breaks its rule.
     """
     if preset not in PRESETS:
-        raise SettingsError(f"preset '{preset}' does not exist; choose one of {', '.join(PRESETS)}.")
+        raise SettingsError(
+            f"preset '{preset}' does not exist; choose one of {', '.join(PRESETS)}."
+        )
     tree = tomllib.loads(resources.files("rcae").joinpath(f"presets/{preset}.toml").read_text())
     if file is not None:
         _merge(tree, _read_toml(file))
@@ -179,13 +183,17 @@ def validate(tree: dict[str, Any], *, source: str) -> Settings:
         return Settings.model_validate(_lists_to_tuples(tree))
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(part for part in map(str, first["loc"]) if not part.startswith(("tuple", "lit")))
+        key = ".".join(
+            part for part in map(str, first["loc"]) if not part.startswith(("tuple", "lit"))
+        )
         if first["type"] == "extra_forbidden":
             raise SettingsError(
                 f"{source}: '{key}' is not a setting; {_known_keys(key)}"
             ) from error
         reason = first["msg"].removeprefix("Value error, ")
-        received = "" if first["type"] in ("missing", "value_error") else f", received {first['input']!r}"
+        received = (
+            "" if first["type"] in ("missing", "value_error") else f", received {first['input']!r}"
+        )
         place = f"'{key}': " if key else ""
         raise SettingsError(f"{source}: {place}{reason}{received}.") from error
 

@@ -97,7 +97,7 @@ def test_a_window_lies_within_the_image_or_repeats_its_edge(images):
 
 
 def test_stage_two_and_three_learn_nothing_about_earlier_networks(images):
-    system, stages, settings = build(images)
+    system, stages, _ = build(images)
     for stage in stages[1:]:
         stage.module.requires_grad_(True).train()
         stage.loss(stage.draw(0)).backward()

@@ -5,7 +5,6 @@ import sys
 import time
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -45,7 +44,9 @@ def stop_after(monkeypatch, count, error):
     monkeypatch.setattr(Sitting, "after_step", after_step)
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others(parts, finished_run, tmp_path):
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
+    parts, finished_run, tmp_path
+):
     rcae.train(parts, tmp_path / "again", values=TINY)
     assert_equal_weights(finished_run, tmp_path / "again")
     rcae.train(parts, tmp_path / "other", values=TINY, seed=1)
@@ -230,7 +231,9 @@ def interrupted(parts, run, monkeypatch):
             rcae.train(parts, run, values=TINY)
 
 
-def test_resuming_with_other_options_is_refused_and_with_the_same_is_not(parts, tmp_path, monkeypatch):
+def test_resuming_with_other_options_is_refused_and_with_the_same_is_not(
+    parts, tmp_path, monkeypatch
+):
     interrupted(parts, tmp_path / "run", monkeypatch)
     with pytest.raises(UsageError, match="other options"):
         rcae.train(parts, tmp_path / "run", seed=3, resume=True)
@@ -250,12 +253,17 @@ def test_resuming_on_other_images_is_refused(parts, tmp_path, monkeypatch):
 
 
 def test_a_loss_that_is_no_number_stops_the_run_with_advice(parts, tmp_path):
-    with pytest.raises(TrainingError, match="lower training.learning_rate"):
+    with pytest.raises(TrainingError, match=r"lower training\.learning_rate"):
         rcae.train(
             parts,
             tmp_path / "run",
-            values=[*TINY, "training.learning_rate=1.0", "training.schedule=constant"]
-            + ["training.gradient_clip=1e30", "training.reconstruction.steps=200"],
+            values=[
+                *TINY,
+                "training.learning_rate=1.0",
+                "training.schedule=constant",
+                "training.gradient_clip=1e30",
+                "training.reconstruction.steps=200",
+            ],
         )
 
 

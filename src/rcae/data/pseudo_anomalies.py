@@ -4,9 +4,6 @@ The paper fixes the three kinds and leaves sizes and strengths open. Ours spread
 because a real defect may be a faint scratch one pixel wide or a large bright stain.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -14,14 +11,13 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 Array = NDArray[np.float32]
-Shape = Callable[[tuple[int, int], Generator], Array]
-Fill = Callable[[Array, Array, Array, Generator], Array]
-
 VISIBLE_CHANGE = 0.02
 """Grey levels (of 1) by which a painted pixel must differ from the image to count as anomalous."""
 
 
-def paint_anomalies(image: Array, donor: Array, random: Generator) -> tuple[Array, NDArray[np.bool_]]:
+def paint_anomalies(
+    image: Array, donor: Array, random: Generator
+) -> tuple[Array, NDArray[np.bool_]]:
     """Paint one to three pseudo anomalies into a good image.
 
     Args:
@@ -34,16 +30,21 @@ def paint_anomalies(image: Array, donor: Array, random: Generator) -> tuple[Arra
     """
     painted = image.copy()
     for _ in range(random.integers(1, 4)):
-        shape: Shape = _pick(random, (_patch, _blob, _line, _line))
-        fill: Fill = _pick(random, (_fill_colour, _fill_shade, _fill_copy, _fill_copy))
-        opacity = shape(image.shape[:2], random)[..., None] * np.float32(random.uniform(0.3, 1.0))
-        painted += opacity * (fill(painted, donor, opacity, random) - painted)
+        opacity = _shape(image.shape[:2], random)[..., None] * np.float32(random.uniform(0.3, 1.0))
+        painted += opacity * (_fill(painted, donor, random) - painted)
     painted = np.clip(painted, 0.0, 1.0)
     change = np.abs(painted - image).max(axis=2)
     return painted, ndimage.uniform_filter(change, size=3) > VISIBLE_CHANGE
 
 
 # Shapes: opacity in 0..1, [height, width].
+
+
+def _shape(size_px: tuple[int, int], random: Generator) -> Array:
+    kind = random.random()
+    if kind < 0.25:
+        return _patch(size_px, random)
+    return _blob(size_px, random) if kind < 0.5 else _line(size_px, random)
 
 
 def _patch(size_px: tuple[int, int], random: Generator) -> Array:
@@ -60,7 +61,9 @@ def _blob(size_px: tuple[int, int], random: Generator) -> Array:
     angles = np.linspace(0.0, 2.0 * np.pi, num=48, endpoint=False)
     radii = np.ones_like(angles)
     for wave in range(1, 6):
-        radii += random.normal(0.0, 0.4 / wave) * np.cos(wave * angles + random.uniform(0, 2 * np.pi))
+        radii += random.normal(0.0, 0.4 / wave) * np.cos(
+            wave * angles + random.uniform(0, 2 * np.pi)
+        )
     outline = np.abs(radii)[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     outline *= _extent_px(size_px, random) / 2 * random.uniform(0.3, 1.0, size=2)
     return _soften(_draw_polygon(size_px, _centre_px(size_px, random) + outline), random)
@@ -69,7 +72,9 @@ def _blob(size_px: tuple[int, int], random: Generator) -> Array:
 def _line(size_px: tuple[int, int], random: Generator) -> Array:
     """A wandering line: scratches, cracks, hairs, fibres."""
     count = int(random.integers(3, 10))
-    turns = random.uniform(0, 2 * np.pi) + np.cumsum(random.normal(0.0, random.uniform(0, 0.7), count))
+    turns = random.uniform(0, 2 * np.pi) + np.cumsum(
+        random.normal(0.0, random.uniform(0, 0.7), count)
+    )
     step_px = 2.0 * _extent_px(size_px, random) / count
     path = _centre_px(size_px, random) + np.cumsum(
         step_px * np.stack([np.cos(turns), np.sin(turns)], axis=1), axis=0
@@ -77,7 +82,7 @@ def _line(size_px: tuple[int, int], random: Generator) -> Array:
     canvas = Image.new("L", size_px[::-1])
     width_px = max(1, round(float(random.exponential(1.5))))
     ImageDraw.Draw(canvas).line([tuple(point) for point in path], fill=255, width=width_px)
-    return _soften(np.asarray(canvas, dtype=np.float32) / 255, random, most_px=0.7)
+    return _soften(np.asarray(canvas, dtype=np.float32) / np.float32(255), random, most_px=0.7)
 
 
 _CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
@@ -95,32 +100,39 @@ def _centre_px(size_px: tuple[int, int], random: Generator) -> NDArray[np.float6
 def _draw_polygon(size_px: tuple[int, int], corners: NDArray[np.float64]) -> Array:
     canvas = Image.new("L", size_px[::-1])
     ImageDraw.Draw(canvas).polygon([tuple(corner) for corner in corners], fill=255)
-    return np.asarray(canvas, dtype=np.float32) / 255
+    return np.asarray(canvas, dtype=np.float32) / np.float32(255)
 
 
 def _soften(opacity: Array, random: Generator, most_px: float = 3.0) -> Array:
-    softened: Array = ndimage.gaussian_filter(opacity, random.uniform(0.0, most_px))
+    softened = ndimage.gaussian_filter(opacity, random.uniform(0.0, most_px))
     peak = softened.max()
-    return softened / peak if peak > 0 else softened
+    return np.asarray(softened / peak if peak > 0 else softened, dtype=np.float32)
 
 
 # Fills: what stands under the shape, [height, width, 3].
 
 
-def _fill_colour(image: Array, donor: Array, opacity: Array, random: Generator) -> Array:
+def _fill(image: Array, donor: Array, random: Generator) -> Array:
+    kind = random.random()
+    if kind < 0.25:
+        return _colour(image.shape, random)
+    return _shade(image, random) if kind < 0.5 else _moved(donor, random)
+
+
+def _colour(shape: tuple[int, ...], random: Generator) -> Array:
     """One random colour or grey, alone or with noise."""
     colour = random.uniform(0.0, 1.0, size=3 if random.random() < 0.5 else 1)
-    noise = random.normal(0.0, random.uniform(0.0, 0.2), size=(*image.shape[:2], 1))
-    return np.broadcast_to(colour + noise, image.shape).astype(np.float32)
+    noise = random.normal(0.0, random.uniform(0.0, 0.2), size=(*shape[:2], 1))
+    return np.broadcast_to(colour + noise, shape).astype(np.float32)
 
 
-def _fill_shade(image: Array, donor: Array, opacity: Array, random: Generator) -> Array:
+def _shade(image: Array, random: Generator) -> Array:
     """The image itself, darker or brighter: scratches, cracks, stains on the very texture."""
     shift = random.uniform(0.05, 0.5) * random.choice([-1.0, 1.0])
-    return np.clip(image + np.float32(shift), 0.0, 1.0)
+    return (image + np.float32(shift)).clip(0.0, 1.0)
 
 
-def _fill_copy(image: Array, donor: Array, opacity: Array, random: Generator) -> Array:
+def _moved(donor: Array, random: Generator) -> Array:
     """Another good image, moved and mirrored: right texture, wrong place."""
     moved = np.roll(donor, random.integers(0, donor.shape[:2]), axis=(0, 1))
     if random.random() < 0.5:
@@ -128,7 +140,3 @@ def _fill_copy(image: Array, donor: Array, opacity: Array, random: Generator) ->
     if random.random() < 0.5:
         moved = moved[:, ::-1]
     return moved
-
-
-def _pick(random: Generator, choices: tuple[Any, ...]) -> Any:
-    return choices[int(random.integers(len(choices)))]

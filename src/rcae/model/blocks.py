@@ -32,17 +32,20 @@ class ConvolutionalAutoencoder(nn.Module):
         self.skip_connections = skip_connections
         incoming = [in_channels, *widths[:-1]]
         self.down = nn.ModuleList(
-            _convolution(source, width, dimensions, stride=1 if level == 0 else 2, normalise=normalise)
+            _layer(source, width, dimensions, stride=1 if level == 0 else 2, normalise=normalise)
             for level, (source, width) in enumerate(zip(incoming, widths, strict=True))
         )
-        self.bottom = _convolution(widths[-1], widths[-1], dimensions, normalise=normalise)
+        self.bottom = _layer(widths[-1], widths[-1], dimensions, normalise=normalise)
         self.up = nn.ModuleList(
-            _convolution(
-                deep + (shallow if skip_connections else 0), shallow, dimensions, normalise=normalise
+            _layer(
+                deep + (shallow if skip_connections else 0),
+                shallow,
+                dimensions,
+                normalise=normalise,
             )
             for shallow, deep in zip(widths[-2::-1], widths[:0:-1], strict=True)
         )
-        self.head = _layer(dimensions)(widths[0], out_channels, kernel_size=3, padding=1)
+        self.head = _convolution(widths[0], out_channels, dimensions)
 
     def forward(self, features: Tensor) -> Tensor:
         """[batch, in_channels, (step,) height, width] -> [batch, out_channels, (step,) height, width]."""
@@ -60,18 +63,21 @@ class ConvolutionalAutoencoder(nn.Module):
         return output
 
 
-def _layer(dimensions: int) -> type[nn.Conv2d] | type[nn.Conv3d]:
-    return {2: nn.Conv2d, 3: nn.Conv3d}[dimensions]
-
-
 def _convolution(
+    in_channels: int, out_channels: int, dimensions: int, *, stride: int = 1, bias: bool = True
+) -> nn.Conv2d | nn.Conv3d:
+    """3x3 over height and width, and 3 over the recursion step in 3D; strides spare the step."""
+    if dimensions == 2:
+        return nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=bias)
+    strides = (1, stride, stride)
+    return nn.Conv3d(in_channels, out_channels, 3, stride=strides, padding=1, bias=bias)
+
+
+def _layer(
     in_channels: int, out_channels: int, dimensions: int, *, stride: int = 1, normalise: bool
 ) -> nn.Sequential:
-    strides = (1, stride, stride)[3 - dimensions :]
     layers: list[nn.Module] = [
-        _layer(dimensions)(
-            in_channels, out_channels, kernel_size=3, stride=strides, padding=1, bias=not normalise
-        )
+        _convolution(in_channels, out_channels, dimensions, stride=stride, bias=not normalise)
     ]
     if normalise:
         layers.append({2: nn.BatchNorm2d, 3: nn.BatchNorm3d}[dimensions](out_channels))

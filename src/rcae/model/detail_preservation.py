@@ -9,7 +9,6 @@ from torch.nn import functional
 from rcae.gradient import spatial_gradient
 from rcae.model.blocks import ConvolutionalAutoencoder
 
-
 FOLD = 2
 
 
@@ -40,4 +39,4 @@ class DetailPreservationNetwork(nn.Module):
         folded = functional.pixel_unshuffle(inputs, FOLD)
         folded = folded.contiguous(memory_format=torch.channels_last)
         residual = functional.pixel_shuffle(self.network(folded), FOLD)
-        return reconstructions + residual.unflatten(0, reconstructions.shape[:2])
+        return reconstructions + residual.view_as(reconstructions)

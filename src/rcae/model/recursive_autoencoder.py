@@ -91,7 +91,7 @@ class RecursiveAutoencoder(nn.Module):
             if codes:
                 chains = torch.cat([codes.pop(), chains])  # the chain that starts here comes first
         reconstructions: Tensor = self.to_image(chains)
-        return reconstructions.unflatten(0, (self.recursion_depth, len(image))).transpose(0, 1)
+        return reconstructions.view(self.recursion_depth, *image.shape).transpose(0, 1)
 
 
 def _encoder(channels: int, widths: Sequence[int], skip_connections: bool) -> nn.Sequential:

@@ -48,9 +48,9 @@ class RcaeSystem(nn.Module):
             if settings.detection_network
             else None
         )
-        for two_dimensional in (self.reconstruction, self.detail):
-            if two_dimensional is not None:  # twice as fast on a CPU; 5-D weights cannot take it
-                two_dimensional.to(memory_format=torch.channels_last)
+        for network in (self.reconstruction, self.detail):
+            if network is not None:  # twice as fast on a CPU; CRD's 5-D weights cannot take it
+                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def sequences(self, image: Tensor) -> Sequences:
         """I_R^n and I_D^n of images whose height and width are multiples of 2^N."""
@@ -80,7 +80,9 @@ class RcaeSystem(nn.Module):
             [batch, height, width], higher is more anomalous, unbounded.
         """
         padded = self.pad(image)
-        raw_map = self.raw_map(self.sequences(padded), padded)[:, : image.shape[2], : image.shape[3]]
+        raw_map = self.raw_map(self.sequences(padded), padded)[
+            :, : image.shape[2], : image.shape[3]
+        ]
         side = self.settings.smoothing_px
         return functional.avg_pool2d(
             raw_map[:, None], side, stride=1, padding=side // 2, count_include_pad=False

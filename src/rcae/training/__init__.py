@@ -1,0 +1,1 @@
+"""The three stages of training, their plan, and what survives an interruption."""

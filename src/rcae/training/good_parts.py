@@ -40,7 +40,10 @@ def open_good_parts(data: Path, settings: Settings) -> GoodParts:
     category = open_category(data)
     paths = [record.path for record in category.train_good]
     listed = list_good_images(
-        list(shown(paths, "hashing good images")), category.root, settings.calibration, settings.seed
+        list(shown(paths, "hashing good images")),
+        category.root,
+        settings.calibration,
+        settings.seed,
     )
     training = _paths(category, listed, "train")
     calibration = _paths(category, listed, "calibration")

@@ -40,7 +40,7 @@ def train_step(
     """
     loss = stage.loss(batch)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     if settings.training.gradient_clip is not None:
         nn.utils.clip_grad_norm_(stage.module.parameters(), settings.training.gradient_clip)
     optimizer.step()

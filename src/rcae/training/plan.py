@@ -3,8 +3,7 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
-
-import torch
+from statistics import median
 
 from rcae.errors import UsageError
 from rcae.settings import Settings, StageSettings
@@ -18,7 +17,7 @@ MEASURING_S = 3.0
 def seconds_per_step(
     stages: Sequence[Stage], settings: Settings, *, measuring_s: float
 ) -> dict[str, float]:
-    """Measured on throw-away networks: one step warms up, then at least two count."""
+    """Measured on throw-away networks: one step warms up, then the median of at least two counts."""
     return {stage.name: _measure(stage, settings, measuring_s) for stage in stages}
 
 
@@ -26,15 +25,14 @@ def _measure(stage: Stage, settings: Settings, measuring_s: float) -> float:
     stage.module.requires_grad_(True).train()
     device = next(stage.module.parameters()).device
     optimizer = make_optimizer(stage.module, settings)
-    train_step(stage, stage.draw(0).to(device), optimizer, settings)
-    started, steps = time.perf_counter(), 0
-    while steps < 2 or time.perf_counter() - started < measuring_s:
-        steps += 1
-        train_step(stage, stage.draw(steps).to(device), optimizer, settings)
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+    durations_s: list[float] = []
+    started_at = time.perf_counter()
+    while len(durations_s) < 3 or time.perf_counter() - started_at < measuring_s:
+        step_at = time.perf_counter()
+        train_step(stage, stage.draw(len(durations_s)).to(device), optimizer, settings)
+        durations_s.append(time.perf_counter() - step_at)
     stage.module.requires_grad_(False).eval()
-    return (time.perf_counter() - started) / steps
+    return median(durations_s[1:])
 
 
 def steps_from_settings(settings: Settings, image_count: int) -> dict[str, int]:

@@ -1,11 +1,11 @@
 """One training run, from a folder of good images to a calibrated model file."""
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
+from rcae.data.good_images import to_csv
 from rcae.model.system import RcaeSystem
 from rcae.progress import say
 from rcae.run_folder import RunFolder
@@ -21,7 +21,6 @@ from rcae.training.request import Request
 from rcae.training.sitting import Sitting
 from rcae.training.stages import Stage, build_stages
 from rcae.training.state import TrainingState, load_state, restore_optimizer
-from rcae.data.good_images import to_csv
 
 
 def train(data: Path, run: Path, request: Request, *, resume: bool = False) -> None:
@@ -83,7 +82,8 @@ def _run(
 ) -> tuple[RcaeSystem, TrainingState]:
     """Train the stages, from the saved state if there is one."""
     system, stages = _new_system(settings, parts)
-    state, tensors = TrainingState(), {}
+    state = TrainingState()
+    tensors: dict[str, torch.Tensor] = {}
     if folder.state.exists():
         state, tensors = load_state(folder.state, system)
         say(f"resuming stage {state.stage_index + 1} at step {state.steps_done}")
