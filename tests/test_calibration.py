@@ -42,7 +42,9 @@ def test_calibration_falls_back_to_the_rate_the_images_support_and_says_so():
     assert "3 calibration images" in calibration.promise
 
 
-@pytest.mark.parametrize(("count", "rate"), [(8, 0.05), (19, 0.05), (32, 0.05), (99, 0.01), (150, 0.1)])
+@pytest.mark.parametrize(
+    ("count", "rate"), [(8, 0.05), (19, 0.05), (32, 0.05), (99, 0.01), (150, 0.1)]
+)
 def test_good_images_reach_the_threshold_no_more_often_than_promised(count, rate):
     # Exchangeable scores of any distribution; the mean over 4000 draws has a standard error < 0.002.
     random = np.random.default_rng(1)

@@ -39,7 +39,9 @@ def test_the_reconstruction_loss_equals_a_numpy_loop():
                 after = tuple(after)
                 steps += abs((a[after] - a[index]) - (b[after] - b[index]))
     expected = total + steps / (2 * a.size)
-    assert reconstruction_loss(torch.from_numpy(a), torch.from_numpy(b)).item() == pytest.approx(expected)
+    assert reconstruction_loss(torch.from_numpy(a), torch.from_numpy(b)).item() == pytest.approx(
+        expected
+    )
 
 
 def test_the_detection_loss_equals_a_case_worked_by_hand():

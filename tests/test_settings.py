@@ -33,7 +33,10 @@ def test_the_paper_preset_is_the_papers_setting():
     [
         ("model.recursion_depth=9", "'model.recursion_depth'.*less than or equal to 8.*received 9"),
         ("model.recursion_depth=deep", "'model.recursion_depth'.*integer.*received 'deep'"),
-        ("model.depth=3", "'model.depth' is not a setting; the keys here are.*model.recursion_depth"),
+        (
+            "model.depth=3",
+            "'model.depth' is not a setting; the keys here are.*model.recursion_depth",
+        ),
         ("modle.x=3", "'modle' is not a setting; the keys here are seed, image, model"),
         ("model.detection_steps=[1, 7]", r"\[1, 7\].*1 to recursion_depth = 5"),
         ("model.detection_steps=[3, 1]", "rising"),
@@ -50,7 +53,9 @@ def test_a_wrong_value_is_explained(value, message):
 
 
 def test_an_unknown_preset_is_answered_with_the_known_ones():
-    with pytest.raises(SettingsError, match="'fast' does not exist; choose one of quick, standard, paper"):
+    with pytest.raises(
+        SettingsError, match="'fast' does not exist; choose one of quick, standard, paper"
+    ):
         load_settings("fast")
 
 

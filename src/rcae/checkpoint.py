@@ -21,6 +21,7 @@ from rcae.settings import Settings, to_plain, validate
 from rcae.storage import write_atomically
 
 FORMAT = "rcae-model-1"
+METADATA_KEY = "rcae"
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,10 @@ def save_tensors(
 ) -> None:
     """Tensors and a JSON header in one safetensors file, with a digest over both."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps(header, sort_keys=True)
-    metadata = {"format": file_format, "header": text, "digest": _digest(plain, file_format, text)}
+    content = {"format": file_format, "header": header}
+    content["digest"] = _digest(plain, content)
+    # One key, since safetensors writes several in any order: equal models are equal files.
+    metadata = {METADATA_KEY: json.dumps(content, sort_keys=True)}
     write_atomically(path, lambda temporary: save_file(plain, temporary, metadata))
 
 
@@ -109,24 +112,33 @@ def load_tensors(path: Path, *, file_format: str) -> tuple[dict[str, Tensor], di
             f"{path} is not a readable safetensors file ({error}); copy it again from where it was "
             "trained."
         ) from error
-    if metadata.get("format") != file_format:
+    content = _read_content(metadata)
+    if content.get("format") != file_format:
         raise CheckpointError(
-            f"{path} is of format '{metadata.get('format', 'unknown')}'; this version reads "
+            f"{path} is of format '{content.get('format', 'unknown')}'; this version reads "
             f"'{file_format}'."
         )
-    text = metadata.get("header", "")
-    if metadata.get("digest") != _digest(tensors, file_format, text):
+    if content.pop("digest", None) != _digest(tensors, content):
         raise CheckpointError(
             f"{path} was changed after it was written: its header and tensors do not fit their "
             "digest. Do not use it; copy it again from where it was trained."
         )
-    header: dict[str, Any] = json.loads(text)
+    header: dict[str, Any] = content["header"]
     return tensors, header
 
 
-def _digest(tensors: Mapping[str, Tensor], file_format: str, header: str) -> str:
-    """SHA-256 over the format, the header and every tensor's name, type, shape and bytes."""
-    sha = hashlib.sha256(f"{file_format}\n{header}\n".encode())
+def _read_content(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """What `save_tensors` put into the metadata; empty where the file is somebody else's."""
+    try:
+        content = json.loads(metadata.get(METADATA_KEY, "{}"))
+    except json.JSONDecodeError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _digest(tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> str:
+    """SHA-256 over format and header, and over every tensor's name, type, shape and bytes."""
+    sha = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

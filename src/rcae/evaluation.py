@@ -118,14 +118,22 @@ def _check_masks(category: Category) -> bool:
             f"'rcae doctor {category.root}' lists them."
         )
     for record in shown(defective, "checking masks"):
-        mask = _mask(record)
-        if mask.shape != image_size(record.path) or not mask.any():
-            raise DataError(
-                f"{record.mask_path} is {'empty' if mask.shape == image_size(record.path) else ''}"
-                f" {mask.shape[1]}x{mask.shape[0]} px; a mask has the size of its image and at least "
-                f"one defective pixel. 'rcae doctor {category.root}' lists all such masks."
-            )
+        _check_mask(record)
     return True
+
+
+def _check_mask(record: Record) -> None:
+    mask, (height, width) = _mask(record), image_size(record.path)
+    if mask.shape != (height, width):
+        raise DataError(
+            f"{record.mask_path} is {mask.shape[1]}x{mask.shape[0]} px, its image {width}x{height} px; "
+            "a mask has the size of its image. 'rcae doctor' lists all such masks."
+        )
+    if not mask.any():
+        raise DataError(
+            f"{record.mask_path} marks no pixel; draw the defect into it (at least half of the type's "
+            "range), or move its image to the good ones. 'rcae doctor' lists all such masks."
+        )
 
 
 def _inspect(detector: Detector, record: Record) -> Outcome:

@@ -22,7 +22,8 @@ def count_parameters(module):
 
 
 @pytest.mark.parametrize(
-    ("depth", "share", "skip"), list(itertools.product((1, 2, 3, 5, 8), (True, False), (True, False)))
+    ("depth", "share", "skip"),
+    list(itertools.product((1, 2, 3, 5, 8), (True, False), (True, False))),
 )
 def test_the_sequence_equals_separate_chains(depth, share, skip):
     network = build(depth, share=share, skip=skip)

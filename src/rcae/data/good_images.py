@@ -56,7 +56,9 @@ def list_good_images(
             f"{held_out} are held out for calibration and at least {FEWEST_TRAINING_IMAGES} must be "
             "left to train on. Add good images, or lower calibration.minimum_images."
         )
-    drawn = set(np.random.default_rng([seed, 3]).choice(single, size=held_out, replace=False).tolist())
+    drawn = set(
+        np.random.default_rng([seed, 3]).choice(single, size=held_out, replace=False).tolist()
+    )
     return tuple(
         GoodImage("calibration" if index in drawn else "train", _relative(path, root), digest)
         for index, (path, digest) in enumerate(zip(paths, hashes, strict=True))

@@ -11,8 +11,11 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 Array = NDArray[np.float32]
-VISIBLE_CHANGE = 0.02
-"""Grey levels (of 1) by which a painted pixel must differ from the image to count as anomalous."""
+VISIBLE_CHANGE = 0.03
+"""Of the range 0..1: a painted pixel counts as anomalous if it, or one within 2 px, changed more."""
+
+COVERED = 0.2
+"""Opacity of a shape from which a pixel belongs to it."""
 
 
 def paint_anomalies(
@@ -28,13 +31,15 @@ def paint_anomalies(
     Returns:
         The painted image, and the mask of the pixels that visibly changed.
     """
-    painted = image.copy()
+    painted, covered = image.copy(), np.zeros(image.shape[:2], dtype=np.bool_)
     for _ in range(random.integers(1, 4)):
-        opacity = _shape(image.shape[:2], random)[..., None] * np.float32(random.uniform(0.3, 1.0))
+        shape = _shape(image.shape[:2], random)
+        opacity = shape[..., None] * np.float32(random.uniform(0.3, 1.0))
         painted += opacity * (_fill(painted, donor, random) - painted)
+        covered |= shape > COVERED
     painted = np.clip(painted, 0.0, 1.0)
     change = np.abs(painted - image).max(axis=2)
-    return painted, ndimage.uniform_filter(change, size=3) > VISIBLE_CHANGE
+    return painted, covered & (ndimage.maximum_filter(change, size=5) > VISIBLE_CHANGE)
 
 
 # Shapes: opacity in 0..1, [height, width].
@@ -89,8 +94,8 @@ _CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 
 
 def _extent_px(size_px: tuple[int, int], random: Generator) -> float:
-    """Log-uniform from 3 px to a third of the window: small defects are as frequent as large."""
-    return float(np.exp(random.uniform(np.log(3.0), np.log(max(4.0, min(size_px) / 3)))))
+    """Log-uniform from 3 px to half the window: small defects are as frequent as large."""
+    return float(np.exp(random.uniform(np.log(3.0), np.log(max(4.0, min(size_px) / 2)))))
 
 
 def _centre_px(size_px: tuple[int, int], random: Generator) -> NDArray[np.float64]:
@@ -115,15 +120,16 @@ def _soften(opacity: Array, random: Generator, most_px: float = 3.0) -> Array:
 def _fill(image: Array, donor: Array, random: Generator) -> Array:
     kind = random.random()
     if kind < 0.25:
-        return _colour(image.shape, random)
+        return _colour(image, random)
     return _shade(image, random) if kind < 0.5 else _moved(donor, random)
 
 
-def _colour(shape: tuple[int, ...], random: Generator) -> Array:
-    """One random colour or grey, alone or with noise."""
-    colour = random.uniform(0.0, 1.0, size=3 if random.random() < 0.5 else 1)
-    noise = random.normal(0.0, random.uniform(0.0, 0.2), size=(*shape[:2], 1))
-    return np.broadcast_to(colour + noise, shape).astype(np.float32)
+def _colour(image: Array, random: Generator) -> Array:
+    """One colour, alone or with noise; a grey one in a grey image, where colour would give it away."""
+    is_grey = np.ptp(image, axis=2).max() == 0
+    colour = random.uniform(0.0, 1.0, size=1 if is_grey or random.random() < 0.5 else 3)
+    noise = random.normal(0.0, random.uniform(0.0, 0.2), size=(*image.shape[:2], 1))
+    return np.broadcast_to(colour + noise, image.shape).astype(np.float32)
 
 
 def _shade(image: Array, random: Generator) -> Array:

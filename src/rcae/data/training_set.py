@@ -48,7 +48,9 @@ class TrainingSet:
     def window(self, index: int, side_px: int, random: Generator) -> Array:
         """A random square window, [side_px, side_px, 3]; a smaller image is extended by its edge."""
         image = self.image(index)
-        top, left = (int(random.integers(max(length - side_px, 0) + 1)) for length in image.shape[:2])
+        top, left = (
+            int(random.integers(max(length - side_px, 0) + 1)) for length in image.shape[:2]
+        )
         window = image[top : top + side_px, left : left + side_px]
         missing = [(0, side_px - length) for length in window.shape[:2]]
         return np.pad(window, (*missing, (0, 0)), mode="edge")

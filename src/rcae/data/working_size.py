@@ -30,7 +30,10 @@ class WorkingSize:
 
     @classmethod
     def fit(
-        cls, sizes_px: Iterable[tuple[int, int]], size_px: int, how: Literal["keep_aspect", "squash"]
+        cls,
+        sizes_px: Iterable[tuple[int, int]],
+        size_px: int,
+        how: Literal["keep_aspect", "squash"],
     ) -> Self:
         """The rule that gives a typical image of these sizes the area of a square of `size_px`.
 

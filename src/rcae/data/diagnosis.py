@@ -1,0 +1,144 @@
+"""What a diagnosis of a category says, as values, as JSON and in words."""
+
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal
+
+from rcae.data.layouts import Layout
+
+PATHS_SHOWN = 10
+
+_LAYOUT_NAMES: dict[Layout, str] = {
+    "mvtec": "MVTec AD layout",
+    "visa_raw": "VisA layout, as published",
+    "visa_1cls": "VisA layout, reorganised",
+    "plain": "plain folder",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One problem of one file or folder."""
+
+    severity: Literal["error", "warning"]
+    """An error stops training or evaluation."""
+    code: str
+    path: Path
+    message: str
+    """What is wrong and what to do; reads on from the path."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `rcae.data.doctor.examine` found."""
+
+    category: str
+    root: Path
+    layout: Layout
+    counts: dict[str, dict[str, int]]
+    """Images per split and defect type."""
+    sizes: dict[tuple[int, int], int]
+    """Readable images per (height, width) in pixels, the most frequent size first."""
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    can_train: bool
+    can_evaluate: bool
+
+    @property
+    def ok(self) -> bool:
+        """Whether both training and evaluation can run."""
+        return self.can_train and self.can_evaluate
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON; bytes of file names that are no text come escaped."""
+        return {
+            "category": _printable(self.category),
+            "root": _printable(self.root),
+            "layout": self.layout,
+            "counts": {
+                split: {_printable(kind): count for kind, count in kinds.items()}
+                for split, kinds in self.counts.items()
+            },
+            "sizes": [
+                {"height_px": height, "width_px": width, "count": count}
+                for (height, width), count in self.sizes.items()
+            ],
+            "findings": [
+                {key: _printable(value) for key, value in asdict(finding).items()}
+                for finding in self.findings
+            ],
+            "notes": [_printable(note) for note in self.notes],
+            "can_train": self.can_train,
+            "can_evaluate": self.can_evaluate,
+            "ok": self.ok,
+        }
+
+
+def describe(diagnosis: Diagnosis) -> str:
+    """The diagnosis as text for a terminal; its last line says what can run."""
+    blocks = [[f"{diagnosis.category}: {_LAYOUT_NAMES[diagnosis.layout]}"]]
+    blocks.append([*_count_lines(diagnosis.counts), f"  size   {_describe_sizes(diagnosis.sizes)}"])
+    blocks += [[f"note: {note}"] for note in diagnosis.notes]
+    in_order = sorted(diagnosis.findings, key=lambda finding: (finding.severity, finding.code))
+    for (severity, code), group in groupby(in_order, key=lambda f: (f.severity, f.code)):
+        findings = list(group)
+        lines = _finding_lines(findings, diagnosis.root)
+        blocks.append([f"{severity}: {code} ({len(findings)})", *lines])
+    blocks.append([_describe_outcome(diagnosis)])
+    return "\n\n".join("\n".join(map(_printable, block)) for block in blocks)
+
+
+def _count_lines(counts: dict[str, dict[str, int]]) -> list[str]:
+    rows = [(split, kind, n) for split, kinds in counts.items() for kind, n in kinds.items()]
+    width = max(len(kind) for _, kind, _ in rows)
+    return [f"  {split:5}  {kind:{width}}  {count:6}" for split, kind, count in rows]
+
+
+def _describe_sizes(sizes: dict[tuple[int, int], int]) -> str:
+    if not sizes:
+        return "no image is readable"
+    if len(sizes) == 1:
+        return describe_size(next(iter(sizes)))
+    heights, widths = zip(*sizes, strict=True)
+    return (
+        f"{len(sizes)} sizes, {min(widths)} to {max(widths)} px wide and {min(heights)} to "
+        f"{max(heights)} px high"
+    )
+
+
+def describe_size(size: tuple[int, ...]) -> str:
+    """(height, width) as people say it: "640x480 px" is 640 wide."""
+    height, width = size
+    return f"{width}x{height} px"
+
+
+def _finding_lines(findings: list[Finding], root: Path) -> list[str]:
+    """The first paths of a group, each with its message, or below it if all have the same."""
+    shown = findings[:PATHS_SHOWN]
+    messages = {finding.message for finding in findings}
+    if len(findings) > 1 and len(messages) == 1:
+        lines = [f"  {messages.pop()}", *(f"    {_below(root, finding.path)}" for finding in shown)]
+    else:
+        lines = [f"  {_below(root, finding.path)} {finding.message}" for finding in shown]
+    more = len(findings) - len(shown)
+    return [*lines, f"    ... and {more} more"] if more else lines
+
+
+def _below(root: Path, path: Path) -> Path:
+    return path.relative_to(root) if path != root and path.is_relative_to(root) else path
+
+
+def _describe_outcome(diagnosis: Diagnosis) -> str:
+    training = f"Training {'can' if diagnosis.can_train else 'cannot'} run"
+    evaluation = f"evaluation {'can' if diagnosis.can_evaluate else 'cannot'} run"
+    hint = "." if diagnosis.ok else "; see the errors above."
+    return f"{training}, {evaluation}{hint}"
+
+
+def _printable(value: object) -> str:
+    """As text without control characters, and without bytes of file names that are no text."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in str(value)
+    )

@@ -1,0 +1,111 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rcae.data.good_images import hash_list, list_good_images, to_csv
+from rcae.data.working_size import LARGEST_PIXELS, WorkingSize
+from rcae.errors import DataError, ImageError
+from rcae.settings import CalibrationSettings
+
+
+@pytest.fixture
+def files(tmp_path):
+    paths = [tmp_path / f"{number:03d}.png" for number in range(100)]
+    for number, path in enumerate(paths):
+        path.write_bytes(str(number).encode())
+    return paths
+
+
+def listed(paths, seed=0, **settings):
+    return list_good_images(paths, paths[0].parent, CalibrationSettings(**settings), seed)
+
+
+def calibration(images):
+    return {image.path for image in images if image.role == "calibration"}
+
+
+@pytest.mark.parametrize(
+    ("share", "minimum", "expected"), [(0.1, 8, 10), (0.05, 8, 8), (0.101, 2, 11)]
+)
+def test_the_larger_of_share_and_minimum_is_held_out(files, share, minimum, expected):
+    images = listed(files, share=share, minimum_images=minimum)
+    assert len(images) == 100
+    assert len(calibration(images)) == expected
+
+
+def test_the_seed_draws_the_images_and_the_order_stays(files):
+    first = listed(files)
+    assert first == listed(files)
+    assert calibration(first) != calibration(listed(files, seed=1))
+    assert [image.path for image in first] == [path.name for path in files]
+
+
+def test_an_image_with_a_copy_is_never_held_out(files):
+    for path in files[:80]:
+        path.write_bytes(b"the same")
+    for seed in range(20):
+        assert calibration(listed(files, seed=seed)) <= {path.name for path in files[80:]}
+
+
+def test_too_few_images_are_refused_with_the_numbers(files):
+    with pytest.raises(DataError, match=r"15 good training images.*8 are held out.*at least 8"):
+        listed(files[:15])
+    assert len(listed(files[:16])) == 16
+
+
+def test_too_many_copies_are_refused(files):
+    for path in files[:95]:
+        path.write_bytes(b"the same")
+    with pytest.raises(DataError, match="5 of them without a copy"):
+        listed(files)
+
+
+def test_a_file_that_vanished_is_named(files):
+    files[7].unlink()
+    with pytest.raises(ImageError, match=r"007\.png cannot be read"):
+        listed(files)
+
+
+def test_the_hash_of_the_list_changes_with_content_name_and_role(files):
+    before = listed(files)
+    files[3].write_bytes(b"changed")
+    assert hash_list(listed(files)) != hash_list(before)
+    assert hash_list(listed(files, seed=1)) != hash_list(listed(files))
+    assert to_csv(before).splitlines()[0] == "role,path,sha256"
+
+
+def test_a_typical_image_gets_the_area_asked_for():
+    size = WorkingSize.fit([(1260, 500)] * 5, 256, "keep_aspect")
+    height, width = size.of(1260, 500)
+    assert height * width == pytest.approx(256**2, rel=0.01)
+    assert height / width == pytest.approx(1260 / 500, rel=0.01)
+
+
+def test_small_images_are_not_enlarged():
+    assert WorkingSize.fit([(100, 120)], 256, "keep_aspect").of(100, 120) == (100, 120)
+
+
+def test_all_images_of_a_model_share_one_scale():
+    size = WorkingSize.fit([(512, 512), (512, 512), (2000, 2000)], 256, "keep_aspect")
+    assert size.of(512, 512) == (256, 256)
+    assert size.of(1024, 256) == (512, 128)
+
+
+def test_squashed_images_are_square():
+    assert WorkingSize.fit([(1260, 500)], 256, "squash").of(777, 555) == (256, 256)
+
+
+@given(st.integers(16, 3000), st.integers(16, 3000), st.floats(0.01, 1.0))
+def test_a_working_image_has_at_least_one_pixel_and_the_right_shape(height, width, scale):
+    working = WorkingSize(scale).of(height, width)
+    assert min(working) >= 1
+    assert working[0] == pytest.approx(height * scale, abs=1)
+
+
+def test_an_image_too_large_to_work_on_is_refused_with_the_way_out():
+    import numpy as np
+
+    side = int(LARGEST_PIXELS**0.5) + 1
+    image = np.broadcast_to(np.float32(0), (side, side, 3))
+    with pytest.raises(ImageError, match=r"4 megapixels; give images of the size.*image\.size_px"):
+        WorkingSize(1.0).shrink(image)

@@ -1,0 +1,181 @@
+import json
+import struct
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from rcae.checkpoint import load_model, load_tensors, save_model, save_tensors
+from rcae.errors import CheckpointError, StorageError, UsageError
+from rcae.inference import working_map
+
+
+@pytest.fixture
+def model(finished_run):
+    return load_model(finished_run / "model.safetensors")
+
+
+def read_parts(path):
+    """Header and tensor bytes of a safetensors file, by its public format."""
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    return json.loads(data[8 : 8 + length]), data[8 + length :]
+
+
+def write_parts(path, header, tensors):
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + tensors)
+
+
+def test_a_saved_model_comes_back_whole(model, tmp_path):
+    save_model(tmp_path / "copy.safetensors", model)
+    again = load_model(tmp_path / "copy.safetensors")
+    assert again.settings == model.settings
+    assert again.calibration == model.calibration
+    assert again.working_size == model.working_size
+    assert again.provenance == model.provenance
+    image = np.random.default_rng(0).random((40, 33, 3), dtype=np.float32)
+    assert np.array_equal(working_map(again.system, image), working_map(model.system, image))
+
+
+def test_saving_twice_gives_the_same_bytes(model, tmp_path):
+    save_model(tmp_path / "a", model)
+    save_model(tmp_path / "b", model)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_the_file_needs_nothing_but_safetensors_to_be_read(finished_run):
+    tensors = load_file(finished_run / "model.safetensors")
+    header, _ = read_parts(finished_run / "model.safetensors")
+    assert {name.split(".")[0] for name in tensors} == {"reconstruction", "detail", "detection"}
+    content = json.loads(header["__metadata__"]["rcae"])
+    assert content.keys() == {"format", "header", "digest"}
+    assert content["header"].keys() == {"settings", "working_size", "calibration", "provenance"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content["calibration"].update(threshold=99.0),
+        lambda content: content["settings"]["model"].update(smoothing_px=7),
+        lambda content: content["working_size"].update(scale=0.5),
+        lambda content: content["provenance"].update(category="other"),
+    ],
+)
+def test_a_changed_header_is_refused(finished_run, tmp_path, change):
+    header, tensors = read_parts(finished_run / "model.safetensors")
+    content = json.loads(header["__metadata__"]["rcae"])
+    change(content["header"])
+    header["__metadata__"]["rcae"] = json.dumps(content, sort_keys=True)
+    write_parts(tmp_path / "changed.safetensors", header, tensors)
+    with pytest.raises(
+        CheckpointError, match=r"changed\.safetensors was changed after it was written"
+    ):
+        load_model(tmp_path / "changed.safetensors")
+
+
+def test_a_single_changed_weight_is_refused(finished_run, tmp_path):
+    header, tensors = read_parts(finished_run / "model.safetensors")
+    write_parts(tmp_path / "changed", header, tensors[:100] + b"\x01" + tensors[101:])
+    with pytest.raises(CheckpointError, match="was changed"):
+        load_model(tmp_path / "changed")
+
+
+def test_a_renamed_tensor_is_refused(finished_run, tmp_path):
+    header, tensors = read_parts(finished_run / "model.safetensors")
+    header["reconstruction.lift.other"] = header.pop("reconstruction.lift.weight")
+    write_parts(tmp_path / "changed", header, tensors)
+    with pytest.raises(CheckpointError, match="was changed"):
+        load_model(tmp_path / "changed")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"PK\x03\x04 a zip", b"\xff" * 64, b"\x08\0\0\0\0\0\0\0{}"]
+)
+def test_a_file_that_is_no_safetensors_is_refused(tmp_path, content):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
+        load_model(path)
+
+
+def test_a_truncated_file_is_refused(finished_run, tmp_path):
+    data = (finished_run / "model.safetensors").read_bytes()
+    for length in (4, 100, len(data) // 2, len(data) - 1):
+        path = tmp_path / "cut.safetensors"
+        path.write_bytes(data[:length])
+        with pytest.raises(CheckpointError, match="not a readable safetensors file"):
+            load_model(path)
+
+
+def test_a_foreign_safetensors_file_is_refused(tmp_path):
+    save_file({"weight": torch.zeros(3)}, tmp_path / "foreign.safetensors")
+    with pytest.raises(
+        CheckpointError, match="format 'unknown'; this version reads 'rcae-model-1'"
+    ):
+        load_model(tmp_path / "foreign.safetensors")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "null", '"text"', '{"format": "rcae-model-1"}'])
+def test_metadata_that_is_not_ours_is_refused(tmp_path, text):
+    save_file({"weight": torch.zeros(3)}, tmp_path / "odd.safetensors", {"rcae": text})
+    with pytest.raises(CheckpointError, match=r"odd\.safetensors"):
+        load_model(tmp_path / "odd.safetensors")
+
+
+def test_a_training_state_is_not_taken_for_a_model(tmp_path):
+    save_tensors(tmp_path / "state", {"a": torch.zeros(1)}, {}, file_format="rcae-training-1")
+    with pytest.raises(CheckpointError, match="rcae-training-1"):
+        load_model(tmp_path / "state")
+
+
+@pytest.mark.parametrize("missing", ["settings", "working_size", "calibration", "provenance"])
+def test_a_model_with_a_part_missing_is_refused(model, tmp_path, missing):
+    save_model(tmp_path / "whole", model)
+    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-1")
+    del header[missing]
+    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-1")
+    with pytest.raises(CheckpointError, match="does not hold a complete model"):
+        load_model(tmp_path / "part")
+
+
+def test_weights_of_other_settings_are_refused(model, tmp_path):
+    save_model(tmp_path / "whole", model)
+    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-1")
+    header["settings"]["model"]["carried_channels"] = 5
+    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-1")
+    with pytest.raises(CheckpointError, match="does not hold a complete model"):
+        load_model(tmp_path / "part")
+
+
+def test_a_missing_file_is_a_wrong_request(tmp_path):
+    with pytest.raises(UsageError, match="does not exist; give a run folder"):
+        load_model(tmp_path / "gone.safetensors")
+
+
+def test_all_kinds_of_tensors_survive(tmp_path):
+    tensors = {
+        "scalar": torch.tensor(7),
+        "strided": torch.rand(2, 3, 4, 5).contiguous(memory_format=torch.channels_last),
+        "empty": torch.zeros(0, 3),
+    }
+    save_tensors(tmp_path / "file", tensors, {"a": [1, None]}, file_format="test")
+    again, header = load_tensors(tmp_path / "file", file_format="test")
+    assert header == {"a": [1, None]}
+    assert all(torch.equal(again[name], tensors[name]) for name in tensors)
+
+
+def test_a_full_disk_leaves_the_old_model(model, tmp_path, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    save_model(path, model)
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("rcae.checkpoint.save_file", full)
+    with pytest.raises(StorageError, match="No space left"):
+        save_model(path, model)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from rcae import Detector
+from rcae.detector import _regions
+from rcae.errors import ImageError
+
+
+@pytest.fixture(scope="module")
+def detector(finished_run):
+    return Detector.load(finished_run)
+
+
+def test_a_path_and_its_pixels_give_the_same_detection(detector, parts):
+    path = parts / "test" / "scratch" / "000.png"
+    from_path = detector.predict(path)
+    from_text = detector.predict(str(path))
+    from_pixels = detector.predict(np.asarray(Image.open(path)))
+    assert np.array_equal(from_path.anomaly_map, from_pixels.anomaly_map)
+    assert from_path.anomaly_score == from_text.anomaly_score == from_pixels.anomaly_score
+
+
+@pytest.mark.parametrize("size", [(40, 40), (16, 16), (100, 17), (33, 64)])
+def test_the_map_has_the_size_of_the_image(detector, size):
+    pixels = np.random.default_rng(0).integers(0, 255, (*size, 3)).astype(np.uint8)
+    detection = detector.predict(pixels)
+    assert detection.anomaly_map.shape == size
+    assert detection.anomaly_map.dtype == np.float32
+
+
+def test_the_score_is_the_maps_maximum_and_regions_exist_exactly_when_defective(detector, parts):
+    seen = set()
+    for path in sorted(parts.glob("t*/*/*.png")):
+        detection = detector.predict(path)
+        assert detection.anomaly_score == detection.anomaly_map.max()
+        assert bool(detection.regions) is detection.is_defective
+        if detection.regions:
+            assert detection.regions[0].peak == detection.anomaly_score
+        seen.add(detection.is_defective)
+    assert False in seen
+
+
+def test_calibration_images_score_what_calibration_recorded(detector, finished_run, parts):
+    rows = [line.split(",") for line in (finished_run / "data.csv").read_text().splitlines()[1:]]
+    scores = [
+        detector.predict(parts / path).anomaly_score for role, path, _ in rows if role != "train"
+    ]
+    assert sorted(scores) == pytest.approx(list(detector.calibration.scores), abs=1e-6)
+
+
+def test_regions_equal_a_case_worked_by_hand():
+    anomaly_map = np.array(
+        [
+            [9, 0, 0, 0, 0],
+            [0, 5, 0, 0, 2],
+            [0, 0, 0, 0, 3],
+        ],
+        dtype=np.float32,
+    )
+    first, second = _regions(anomaly_map, 2.0)
+    assert (first.left_px, first.top_px, first.width_px, first.height_px) == (0, 0, 2, 2)
+    assert (first.area_px, first.peak, first.peak_x_px, first.peak_y_px) == (2, 9.0, 0, 0)
+    assert (second.left_px, second.top_px, second.width_px, second.height_px) == (4, 1, 1, 2)
+    assert (second.area_px, second.peak, second.peak_x_px, second.peak_y_px) == (2, 3.0, 4, 2)
+
+
+def test_a_region_does_not_count_pixels_of_another_inside_its_box():
+    anomaly_map = np.zeros((5, 5), dtype=np.float32)
+    anomaly_map[0, :] = anomaly_map[:, 0] = 1  # a corner-shaped region
+    anomaly_map[3, 3] = 7  # another one inside its box
+    strong, corner = _regions(anomaly_map, 1.0)
+    assert (strong.area_px, corner.area_px, corner.peak) == (1, 9, 1.0)
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((40, 40, 2), dtype=np.uint8),
+        np.zeros((40,), dtype=np.uint8),
+        np.zeros((8, 8), dtype=np.uint8),
+        np.zeros((40, 40), dtype=np.int64),
+        np.full((40, 40), 2.0),
+        np.full((40, 40), np.nan),
+    ],
+)
+def test_an_array_outside_the_rules_is_refused(detector, pixels):
+    with pytest.raises(ImageError):
+        detector.predict(pixels)
+
+
+def test_grey_and_rgb_of_the_same_values_are_the_same(detector):
+    grey = np.random.default_rng(0).integers(0, 255, (40, 40)).astype(np.uint8)
+    rgb = np.repeat(grey[..., None], 3, axis=2)
+    assert detector.predict(grey).anomaly_score == detector.predict(rgb).anomaly_score
+    as_float = rgb.astype(np.float32) / 255
+    assert detector.predict(as_float).anomaly_score == pytest.approx(
+        detector.predict(rgb).anomaly_score, abs=1e-6
+    )
+
+
+def test_an_explanation_shows_every_step_at_working_size(detector, parts):
+    seen = detector.explain(parts / "test" / "good" / "000.png")
+    height, width = detector.model.working_size.of(40, 40)
+    assert seen.image.shape == (height, width, 3)
+    assert seen.reconstructions.shape == seen.refined.shape == (2, height, width, 3)
+    detection = detector.predict(parts / "test" / "good" / "000.png")
+    np.testing.assert_allclose(seen.anomaly_map, detection.working_map, atol=1e-6)

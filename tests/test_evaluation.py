@@ -1,0 +1,141 @@
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+import rcae
+from rcae.data.images import read_mask
+from rcae.detector import Detector
+from rcae.errors import DataError
+from rcae.evaluation_output import table, write_evaluation
+
+
+@pytest.fixture(scope="module")
+def evaluation(finished_run, parts):
+    return rcae.evaluate(finished_run, parts)
+
+
+@pytest.fixture
+def copy(parts, tmp_path):
+    return shutil.copytree(parts, tmp_path / "copy")
+
+
+def test_image_metrics_equal_scikit_learns_on_the_detectors_own_scores(
+    evaluation, finished_run, parts
+):
+    detector = Detector.load(finished_run)
+    paths = sorted(parts.glob("test/*/*.png"))
+    truth = [path.parent.name != "good" for path in paths]
+    scores = [detector.predict(path).anomaly_score for path in paths]
+    assert evaluation.metrics["image_auroc"] == pytest.approx(roc_auc_score(truth, scores))
+    assert evaluation.metrics["image_ap"] == pytest.approx(average_precision_score(truth, scores))
+    assert evaluation.metrics["image_count"] == 8
+
+
+def test_pixel_metrics_equal_scikit_learns_on_maps_of_full_size(evaluation, finished_run, parts):
+    detector = Detector.load(finished_run)
+    values, truth = [], []
+    for path in sorted(parts.glob("test/*/*.png")):
+        values.append(detector.predict(path).anomaly_map.ravel())
+        mask = parts / "ground_truth" / path.parent.name / f"{path.stem}_mask.png"
+        truth.append(read_mask(mask).ravel() if mask.exists() else np.zeros(values[-1].size, bool))
+    values, truth = np.concatenate(values), np.concatenate(truth)
+    assert evaluation.metrics["pixel_auroc"] == pytest.approx(roc_auc_score(truth, values))
+    assert evaluation.metrics["pixel_ap"] == pytest.approx(average_precision_score(truth, values))
+
+
+def test_rates_are_those_of_the_calibrated_threshold(evaluation):
+    threshold = evaluation.metrics["threshold"]
+    good = [outcome.anomaly_score >= threshold for outcome in evaluation.good]
+    bad = [outcome.anomaly_score >= threshold for outcome in evaluation.defective]
+    assert evaluation.metrics["false_alarm_rate_seen"] == np.mean(good)
+    assert evaluation.metrics["detection_rate"] == np.mean(bad)
+    assert evaluation.defect_types["scratch"]["detected_count"] == sum(bad)
+
+
+def test_a_rate_that_calibration_cannot_support_is_null_with_the_reason(evaluation):
+    assert evaluation.metrics["detection_rate_at_1_percent"] is None
+    assert (
+        "99 calibration images; the model has 4"
+        in evaluation.undefined["detection_rate_at_1_percent"]
+    )
+
+
+def test_evaluating_twice_gives_the_same_numbers(evaluation, finished_run, parts):
+    again = rcae.evaluate(finished_run, parts).metrics
+    for name, value in evaluation.metrics.items():
+        if not name.startswith("milliseconds"):
+            assert again[name] == value, name
+
+
+def test_without_masks_pixel_metrics_are_null_with_the_reason(finished_run, copy, tmp_path):
+    shutil.rmtree(copy / "ground_truth")
+    evaluation = rcae.evaluate(finished_run, copy)
+    assert evaluation.metrics["pixel_auroc"] is None
+    assert evaluation.metrics["image_auroc"] is not None
+    assert evaluation.undefined["aupro"] == "the defective test images have no masks"
+    report = write_evaluation(tmp_path / "out", evaluation, Detector.load(finished_run))
+    assert "have no masks" in report.read_text(encoding="utf-8")
+
+
+def test_good_images_alone_leave_ranking_undefined_and_the_false_alarm_rate_known(
+    finished_run, copy, tmp_path
+):
+    shutil.rmtree(copy / "ground_truth")
+    shutil.rmtree(copy / "test" / "scratch")
+    evaluation = rcae.evaluate(finished_run, copy)
+    assert evaluation.metrics["image_auroc"] is None
+    assert evaluation.metrics["false_alarm_rate_seen"] is not None
+    assert write_evaluation(tmp_path / "out", evaluation, Detector.load(finished_run)).exists()
+    json.dumps(evaluation.to_json(), allow_nan=False)
+
+
+def test_one_missing_mask_among_others_is_named(finished_run, copy):
+    (copy / "ground_truth" / "scratch" / "002_mask.png").unlink()
+    with pytest.raises(DataError, match=r"002\.png has no mask"):
+        rcae.evaluate(finished_run, copy)
+
+
+def test_a_mask_of_another_size_is_named_before_anything_is_scored(finished_run, copy, monkeypatch):
+    monkeypatch.setattr(Detector, "predict", lambda *_: pytest.fail("scored"))
+    mask = copy / "ground_truth" / "scratch" / "001_mask.png"
+    Image.fromarray(np.ones((20, 20), dtype=bool)).save(mask)
+    with pytest.raises(DataError, match=r"001_mask\.png is 20x20 px, its image 40x40 px"):
+        rcae.evaluate(finished_run, copy)
+
+
+def test_an_empty_mask_is_named(finished_run, copy):
+    mask = copy / "ground_truth" / "scratch" / "001_mask.png"
+    Image.fromarray(np.zeros((40, 40), dtype=bool)).save(mask)
+    with pytest.raises(DataError, match=r"001_mask\.png marks no pixel"):
+        rcae.evaluate(finished_run, copy)
+
+
+def test_no_test_images_is_an_error(finished_run, copy):
+    shutil.rmtree(copy / "test")
+    with pytest.raises(DataError, match="has no test images"):
+        rcae.evaluate(finished_run, copy)
+
+
+def test_the_files_agree_with_the_evaluation(evaluation, finished_run, tmp_path):
+    report = write_evaluation(tmp_path, evaluation, Detector.load(finished_run))
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics == json.loads(json.dumps(evaluation.to_json()))
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["anomaly_score"]) for row in rows] == [
+        outcome.anomaly_score for outcome in evaluation.outcomes
+    ]
+    assert {row["path"] for row in rows} >= {"test/good/000.png", "test/scratch/003.png"}
+    assert report.read_text(encoding="utf-8").count("<img") >= 10
+
+
+def test_the_table_names_every_defect_type_and_the_promise(evaluation):
+    text = table(evaluation)
+    assert "scratch" in text
+    assert f"{evaluation.metrics['image_auroc']:.3f}" in text
+    assert "promised: at most 20.0%" in text
