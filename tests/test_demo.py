@@ -1,0 +1,62 @@
+import sys
+
+import pytest
+
+from rcae import demo
+from rcae.data.good_images import hash_file
+from rcae.data.layouts import open_category
+from rcae.errors import MissingExtraError, StorageError
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    data = tmp_path_factory.mktemp("demo") / "solar-cells"
+    demo.lay_out_solar_cells(data)
+    return data
+
+
+def test_the_solar_cells_are_a_category_without_masks(cells):
+    category = open_category(cells)
+    assert category.layout == "mvtec"
+    assert len(category.train_good) == 508
+    kinds = [record.defect_type for record in category.test]
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == demo.TEST_COUNTS
+    assert all(record.mask_path is None for record in category.test)
+
+
+def test_no_cell_is_both_trained_on_and_tested(cells):
+    category = open_category(cells)
+    trained = {hash_file(record.path) for record in category.train_good}
+    assert not trained & {hash_file(record.path) for record in category.test}
+
+
+def test_every_cell_is_monocrystalline_and_labelled_as_laid_out(cells):
+    labels = (demo._package() / "data" / "labels.csv").read_text().splitlines()
+    expected = {}
+    for line in labels:
+        name, probability, crystal = line.split()
+        if crystal == "mono":
+            expected[name.removeprefix("images/")] = float(probability)
+    for record in open_category(cells).records:
+        probability = expected[record.path.name]
+        assert {"good": 0, "defective": 1}.get(record.defect_type, 2 / 3) == pytest.approx(
+            probability
+        )
+
+
+def test_a_disk_that_fills_up_leaves_no_half_category(tmp_path, monkeypatch):
+    from pathlib import Path
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StorageError, match="No space left"):
+        demo.lay_out_solar_cells(tmp_path / "cells")
+    assert not (tmp_path / "cells").exists()
+
+
+def test_without_the_images_the_demo_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "elpv_dataset", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'rcae\[demo\]'"):
+        demo.lay_out_solar_cells(tmp_path / "cells")
