@@ -39,9 +39,10 @@ VISA_ROWS = (
 )
 
 
-@pytest.mark.parametrize("change", [lambda rows: rows, lambda rows: rows.replace("\n", "\r\n")])
-def test_visa_as_published(visa, change):
-    category = open_category(visa(change(VISA_ROWS)))
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_visa_as_published_or_saved_again_by_a_spreadsheet(visa, mark, end):
+    category = open_category(visa(VISA_ROWS.replace("\n", end), header=mark + TABLE_HEADER))
     assert (category.name, category.layout) == ("candle", "visa_raw")
     mask = "Data/Masks/Anomaly/000.png"
     assert listed(category) == [

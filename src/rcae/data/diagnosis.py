@@ -101,10 +101,12 @@ def _describe_sizes(sizes: dict[tuple[int, int], int]) -> str:
     if len(sizes) == 1:
         return describe_size(next(iter(sizes)))
     heights, widths = zip(*sizes, strict=True)
-    return (
-        f"{len(sizes)} sizes, {min(widths)} to {max(widths)} px wide and {min(heights)} to "
-        f"{max(heights)} px high"
-    )
+    return f"{len(sizes)} sizes, {_describe_range(widths)} wide and {_describe_range(heights)} high"
+
+
+def _describe_range(lengths: tuple[int, ...]) -> str:
+    lowest, highest = min(lengths), max(lengths)
+    return f"{lowest} px" if lowest == highest else f"{lowest} to {highest} px"
 
 
 def describe_size(size: tuple[int, ...]) -> str:

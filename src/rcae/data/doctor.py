@@ -1,0 +1,198 @@
+"""What can be wrong with a category: every image and mask looked at once, every problem listed."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rcae.data.diagnosis import Diagnosis, Finding, describe, describe_size
+from rcae.data.good_images import hash_file, list_good_images
+from rcae.data.image_files import read_header
+from rcae.data.images import read_image, read_mask
+from rcae.data.layouts import Category, Record, Split, open_category
+from rcae.errors import DataError, ImageError
+from rcae.settings import CalibrationSettings
+
+__all__ = ["Diagnosis", "Finding", "describe", "examine"]
+
+NEARLY_ALL = 0.95
+"""Our choice: what this share of the images has in common is expected of the others too."""
+
+
+@dataclass(frozen=True)
+class _Image:
+    """A readable image, without its pixels."""
+
+    record: Record
+    name: str
+    """Its path below the category's folder."""
+    size: tuple[int, int]
+    """(height, width) in pixels."""
+    kind: str
+    sha256: str
+
+
+def examine(
+    root: Path, *, progress: Callable[[Iterable[Record]], Iterable[Record]] | None = None
+) -> Diagnosis:
+    """Decode each image and mask of a category once, one at a time, and list every problem.
+
+    What keeps training or evaluation from running, or makes its numbers wrong, is an error; the
+    rest are warnings.
+
+    Args:
+        root: one category, in any layout of `rcae.data.layouts`.
+        progress: wraps the records, to show how far it is.
+
+    Raises:
+        UsageError, DataError: as `open_category` raises.
+    """
+    category = open_category(root)
+    images: list[_Image] = []
+    findings: dict[Split, list[Finding]] = {"train": [], "test": []}
+    for record in progress(category.records) if progress else category.records:
+        size = None
+        try:
+            image = _look_at(record, category.root)
+            size = image.size
+            images.append(image)
+        except ImageError as error:
+            findings[record.split].append(_refused("unreadable-image", record.path, error))
+        findings[record.split] += _check_mask(record, size)
+    findings["train"] += _check_training(category, images)
+    findings["test"] += [
+        *_check_test_split(category),
+        *_find_missing_masks(category),
+        *_find_leaks(images),
+    ]
+    remarks = [*_find_copies(images), *_find_odd_ones(images), *_find_unused_masks(category)]
+    return Diagnosis(
+        category=category.name,
+        root=category.root,
+        layout=category.layout,
+        counts=_count(category.records),
+        sizes=dict(Counter(image.size for image in images).most_common()),
+        findings=(*findings["train"], *findings["test"], *remarks),
+        notes=category.notes,
+        can_train=not any(finding.severity == "error" for finding in findings["train"]),
+        can_evaluate=not any(finding.severity == "error" for finding in findings["test"]),
+    )
+
+
+def _look_at(record: Record, root: Path) -> _Image:
+    path = record.path
+    height, width, _ = read_image(path).shape
+    name = path.relative_to(root).as_posix()
+    return _Image(record, name, (height, width), read_header(path).kind, hash_file(path))
+
+
+def _count(records: Iterable[Record]) -> dict[str, dict[str, int]]:
+    """Per split and defect type: training first, good ones first."""
+    counts: dict[str, dict[str, int]] = {}
+    in_order = sorted(records, key=lambda r: (r.split != "train", r.is_defective, r.defect_type))
+    for (split, kind), count in Counter((r.split, r.defect_type) for r in in_order).items():
+        counts.setdefault(split, {})[kind] = count
+    return counts
+
+
+def _refused(code: str, path: Path, error: DataError) -> Finding:
+    """What another function says of a path, told as a finding."""
+    return Finding("error", code, path, str(error).removeprefix(f"{path} "))
+
+
+# Errors.
+
+
+def _check_mask(record: Record, size: tuple[int, int] | None) -> Iterator[Finding]:
+    path = record.mask_path
+    if path is None:
+        return
+    try:
+        mask = read_mask(path, indexed=record.mask_is_indexed)
+    except ImageError as error:
+        yield _refused("unreadable-mask", path, error)
+        return
+    if size is not None and mask.shape != size:
+        message = (
+            f"is {describe_size(mask.shape)}, its image {describe_size(size)}; make them equal."
+        )
+        yield Finding("error", "wrong-mask-size", path, message)
+    if not mask.any():
+        message = (
+            "marks no defect, for no value reaches half of its range; draw defects in white (255), "
+            "or move the image to the good ones."
+        )
+        yield Finding("error", "empty-mask", path, message)
+
+
+def _check_training(category: Category, images: Iterable[_Image]) -> Iterator[Finding]:
+    """Asks the function that divides the images when training starts."""
+    to_train_on = set(category.train_good)
+    paths = [image.record.path for image in images if image.record in to_train_on]
+    try:
+        list_good_images(paths, category.root, CalibrationSettings(), seed=0)
+    except DataError as error:
+        yield _refused("too-few-training-images", category.root, error)
+
+
+def _check_test_split(category: Category) -> Iterator[Finding]:
+    for is_defective, kind in ((False, "good"), (True, "defective")):
+        if not any(record.is_defective == is_defective for record in category.test):
+            message = (
+                f"has no {kind} test image; evaluation needs good and defective ones, add some."
+            )
+            yield Finding("error", f"no-{kind}-test-image", category.root, message)
+
+
+def _find_missing_masks(category: Category) -> Iterator[Finding]:
+    defective = [record for record in category.test if record.is_defective]
+    without = [record for record in defective if record.mask_path is None]
+    if without and len(without) == len(defective):
+        message = "has no masks: defects can be detected, but their place cannot be evaluated."
+        yield Finding("warning", "no-masks", category.root, message)
+        return
+    for record in without:
+        message = "has no mask, though others have; draw one, or remove the image from the test."
+        yield Finding("error", "missing-mask", record.path, message)
+
+
+def _find_leaks(images: Sequence[_Image]) -> Iterator[Finding]:
+    trained_on = {i.sha256: i.name for i in images if i.record.split == "train"}
+    for image in images:
+        if image.record.split == "test" and image.sha256 in trained_on:
+            message = (
+                f"is a copy of the training image {trained_on[image.sha256]}; remove one of them, "
+                "for an image that was trained on tests nothing."
+            )
+            yield Finding("error", "in-train-and-test", image.record.path, message)
+
+
+# Warnings.
+
+
+def _find_copies(images: Sequence[_Image]) -> Iterator[Finding]:
+    first: dict[tuple[Split, str], str] = {}
+    for image in images:
+        original = first.setdefault((image.record.split, image.sha256), image.name)
+        if original != image.name:
+            message = f"is a copy of {original}; remove one of them."
+            yield Finding("warning", "duplicate-image", image.record.path, message)
+
+
+def _find_odd_ones(images: Sequence[_Image]) -> Iterator[Finding]:
+    """Images that differ from what nearly all others have in common; silent where they vary."""
+    sizes = [describe_size(image.size) for image in images]
+    for code, values in (("odd-size", sizes), ("odd-kind", [image.kind for image in images])):
+        usual, count = Counter(values).most_common(1)[0] if values else ("", 0)
+        if count < NEARLY_ALL * len(values):
+            continue
+        for image, value in zip(images, values, strict=True):
+            if value != usual:
+                message = f"is {value}, unlike nearly all others ({usual}); check where it is from."
+                yield Finding("warning", code, image.record.path, message)
+
+
+def _find_unused_masks(category: Category) -> Iterator[Finding]:
+    for path in category.unused_masks:
+        message = "belongs to no defective image; remove it, or restore its image."
+        yield Finding("warning", "unused-mask", path, message)

@@ -1,0 +1,105 @@
+"""Which image files lie in a folder, below it, or behind a pattern."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rcae.data.image_files import IMAGE_SUFFIXES
+from rcae.errors import DataError, UsageError
+
+
+def scan(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The folders and the images directly in a folder, each sorted by name, without hidden ones.
+
+    Images are told by name alone: a broken link is listed too, so that whoever opens it names it.
+
+    Raises:
+        DataError: the folder cannot be listed, or is a link that leads to itself.
+    """
+    folders: list[Path] = []
+    images: list[Path] = []
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries)
+        for path in [folder / name for name in names if not _is_hidden(name)]:
+            if path.is_dir():
+                folders.append(path)
+            elif _is_image(path):
+                images.append(path)
+    except OSError as error:
+        raise DataError(
+            f"{folder} cannot be listed ({error.strerror}); check that it is a folder, its links "
+            "and its permissions."
+        ) from error
+    return folders, images
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The images directly in a folder, as `scan` lists them."""
+    return scan(folder)[1]
+
+
+def expand_paths(paths: Sequence[str]) -> list[Path]:
+    """The image files that files, folders (with all below them) and patterns like `*.png` name.
+
+    In the order given, each folder and pattern sorted, without duplicates. A file named outright is
+    kept whatever its suffix; elsewhere other suffixes and hidden files are left out.
+
+    Raises:
+        UsageError: a path does not exist, or a folder or pattern gives no image.
+        DataError: a folder cannot be listed.
+    """
+    unique: dict[Path, Path] = {}
+    for text in paths:
+        for path in _expand(text):
+            unique.setdefault(path.absolute(), path)
+    return list(unique.values())
+
+
+def _expand(text: str) -> list[Path]:
+    path = Path(text)
+    if os.path.lexists(path) and not path.is_dir():
+        return [path]
+    matches = [path] if path.is_dir() else _glob(path)
+    visited: set[Path] = set()
+    found = [image for match in matches if match.is_dir() for image in _walk(match, visited)]
+    found += [match for match in matches if not match.is_dir() and _is_image(match)]
+    if not found:
+        raise UsageError(
+            f"{text} {'holds' if path.is_dir() else 'does not exist and matches'} no image; give "
+            f"files ({' '.join(sorted(IMAGE_SUFFIXES))}), folders of them, or patterns like "
+            "'new/*.png'."
+        )
+    return sorted(found)
+
+
+def _glob(pattern: Path) -> list[Path]:
+    """Matches, but in no hidden folder that the pattern does not name; `**` follows no links."""
+    try:
+        matches = list(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+    except ValueError as error:
+        raise UsageError(
+            f"{pattern} is not a pattern ({error}); write it like 'new/*.png'."
+        ) from error
+    named = set(pattern.parts)
+    return [m for m in matches if not any(_is_hidden(part) for part in set(m.parts) - named)]
+
+
+def _walk(folder: Path, visited: set[Path]) -> Iterator[Path]:
+    """All images below a folder; links are followed, but no folder is entered twice."""
+    place = folder.resolve()
+    if place in visited:
+        return
+    visited.add(place)
+    folders, images = scan(folder)
+    yield from images
+    for below in folders:
+        yield from _walk(below, visited)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".")
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and not _is_hidden(path.name)

@@ -1,0 +1,209 @@
+"""What a file must be to count as an image, and how its pixels are taken out, upright."""
+
+import stat
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from rcae.errors import ImageError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
+"""In lower case; compare with `path.suffix.lower()`."""
+
+MINIMUM_SIDE_PX = 16
+"""Our choice: nothing smaller is a photograph of a part."""
+
+MAXIMUM_PIXELS = 89_478_485
+"""Pillow's own limit: a quarter of a gibibyte of 8-bit RGB."""
+
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
+
+_KINDS = {
+    "1": "1-bit",
+    "L": "8-bit grey",
+    "LA": "8-bit grey with alpha",
+    "P": "palette",
+    "PA": "palette with alpha",
+    "RGB": "8-bit RGB",
+    "RGBA": "8-bit RGB with alpha",
+    "CMYK": "8-bit CMYK",
+    "YCbCr": "8-bit YCbCr",
+    "I": "integer grey",
+    "I;16": "16-bit grey",
+    "I;16B": "16-bit grey",
+    "F": "float grey",
+}
+"""Pillow's modes that are read, in words."""
+
+_ORIENTATION_TAG = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What sets an image upright, for each EXIF orientation but 1."""
+
+_DAMAGED = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    MemoryError,
+    EOFError,
+    struct.error,
+)
+"""What Pillow raises on a damaged file, depending on where the damage lies."""
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What a file says of its image before any pixel is decoded."""
+
+    height_px: int
+    """After EXIF rotation."""
+    width_px: int
+    kind: str
+    """Channels and bit depth in words, like "8-bit grey"."""
+
+
+def read_header(path: Path) -> ImageHeader:
+    """Size and kind of an image or mask; decodes no pixel.
+
+    EXIF data counts where it stands before the pixels, as cameras write it.
+
+    Raises:
+        ImageError: as `decode` raises, as far as the header shows it.
+    """
+    with _opened(path) as image:
+        width, height = image.size
+        if _orientation(image) >= 5:
+            width, height = height, width
+        return ImageHeader(height, width, _KINDS[image.mode])
+
+
+def decode(path: Path, *, palette_indices: bool = False) -> NDArray[np.generic]:
+    """The pixels, upright by EXIF, in one of few shapes and types.
+
+    Returns:
+        [height, width] of uint8, uint16 or float32 (grey), or uint8 [height, width, 3 or 4] (RGB or
+        RGBA). With `palette_indices`, a palette image gives its indices instead of its colours.
+
+    Raises:
+        ImageError: the file is missing, not readable, damaged, not a PNG, JPEG, BMP or TIFF image,
+            holds several images, is outside the size rules, or has integers beyond 16 bit.
+    """
+    with _opened(path) as image:
+        turn = _TURNS.get(_orientation(image))
+        upright = image if turn is None else image.transpose(turn)
+        if upright.mode == "I":
+            return _as_uint16(np.asarray(upright), path)
+        if upright.mode in ("I;16", "I;16B", "F"):
+            return np.asarray(upright)
+        if upright.mode == "P" and palette_indices:
+            return np.asarray(upright)
+        if upright.has_transparency_data:
+            return np.asarray(upright.convert("RGBA"))
+        return np.asarray(upright.convert("L" if upright.mode in ("1", "L") else "RGB"))
+
+
+def check_size(name: str, height: int, width: int) -> None:
+    """Refuse images outside the size rules; `name` is what the error calls the image.
+
+    Raises:
+        ImageError: a side below `MINIMUM_SIDE_PX`, or more pixels than `MAXIMUM_PIXELS`.
+    """
+    if min(height, width) < MINIMUM_SIDE_PX:
+        raise ImageError(
+            f"{name} is {width}x{height} px; each side needs at least {MINIMUM_SIDE_PX} px. "
+            "Use a larger image or remove it."
+        )
+    if height * width > MAXIMUM_PIXELS:
+        raise ImageError(f"{name} {_TOO_LARGE}")
+
+
+_TOO_LARGE = (
+    f"has more than {MAXIMUM_PIXELS / 1e6:.0f} megapixels, the most that is decoded; "
+    "shrink it or cut it into parts."
+)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """A file whose header passes the rules; what fails inside the block becomes an ImageError."""
+    try:
+        _check_file(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's remarks; what matters is checked here
+            # By file, not by name: Pillow maps a named TIFF into memory and garbles a turned one.
+            with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
+                _check_header(path, image)
+                yield image
+    except UnidentifiedImageError as error:
+        raise ImageError(
+            f"{path} is not a PNG, JPEG, BMP or TIFF image, whatever its name; convert it or "
+            "remove it."
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{path} {_TOO_LARGE}") from error
+    except _DAMAGED as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise ImageError(
+                f"{path} cannot be read ({error.strerror}); check that it is there, its links and "
+                "its permissions."
+            ) from error
+        raise ImageError(
+            f"{path} is damaged ({str(error) or type(error).__name__}); save it again from its "
+            "source or remove it."
+        ) from error
+
+
+def _check_file(path: Path) -> None:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError(f"{path} is not a file; give the path of an image file.")
+    if status.st_size == 0:
+        raise ImageError(f"{path} is empty (0 bytes); save it again from its source or remove it.")
+
+
+def _check_header(path: Path, image: Image.Image) -> None:
+    frames = getattr(image, "n_frames", 1)
+    if frames != 1:
+        raise ImageError(f"{path} holds {frames} images; save each in a file of its own.")
+    if image.mode not in _KINDS:
+        raise ImageError(
+            f"{path} has the colour mode {image.mode}, which is not read; save it as 8-bit RGB or "
+            "grey."
+        )
+    check_size(str(path), image.height, image.width)
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation still to be applied; Pillow itself turns a TIFF when it loads it."""
+    if image.format == "TIFF":
+        return 1
+    # Not `image.getexif()`: a PNG's own method decodes it, to look behind the pixels too.
+    orientation = Image.Image.getexif(image).get(_ORIENTATION_TAG)
+    return orientation if orientation in _TURNS else 1
+
+
+def _as_uint16(pixels: NDArray[np.generic], path: Path) -> NDArray[np.uint16]:
+    lowest, highest = int(pixels.min()), int(pixels.max())
+    if lowest < 0 or highest > 65535:
+        raise ImageError(
+            f"{path} has integer values from {lowest} to {highest}; they must lie in 0..65535. "
+            "Save it as 8-bit or 16-bit grey."
+        )
+    return pixels.astype(np.uint16)

@@ -1,0 +1,123 @@
+"""What an image and a mask are to the rest of the package: float RGB in 0..1, and booleans."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from rcae.data.image_files import check_size, decode, read_header
+from rcae.errors import ImageError
+
+Array = NDArray[np.float32]
+
+_GREY_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+_LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
+
+
+def read_image(path: Path) -> Array:
+    """Decode one image: float32 RGB [height, width, 3] in 0..1, upright by its EXIF data.
+
+    Grey is repeated in three channels. 8-bit values are divided by 255 and 16-bit grey by 65535,
+    never stretched per image: brightness keeps its meaning. 16-bit colour is read as 8-bit, as
+    Pillow does. Alpha is composited onto black (our choice: colours hidden under transparent pixels
+    must not matter).
+
+    Raises:
+        ImageError: the file is missing, not readable, damaged, not a PNG, JPEG, BMP or TIFF image,
+            holds several images, is smaller than 16 px or larger than 89 megapixels, or has
+            values outside 0..1 (float) or 0..65535 (integer).
+    """
+    return as_image(decode(path), str(path))
+
+
+def read_mask(path: Path, *, indexed: bool = False) -> NDArray[np.bool_]:
+    """Decode one mask: boolean [height, width], True where the defect is.
+
+    Args:
+        path: a mask of any kind that `read_image` reads; colours are turned to grey.
+        indexed: the values are class numbers (VisA as published), so everything but 0 is a defect;
+            otherwise a defect has at least half of its type's range (128 of 255).
+
+    Raises:
+        ImageError: as `read_image` raises.
+    """
+    pixels = decode(path, palette_indices=indexed)
+    values = as_image(pixels, str(path))
+    if indexed:
+        return np.asarray((values > 0).any(axis=2))
+    grey = values[..., 0] if pixels.ndim == 2 else values @ _GREY_WEIGHTS
+    return np.asarray(grey >= 0.5)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Height and width in pixels after EXIF rotation, from the header alone.
+
+    Raises:
+        ImageError: as `read_image` raises, as far as the header shows it.
+    """
+    header = read_header(path)
+    return header.height_px, header.width_px
+
+
+def as_image(pixels: NDArray[np.generic], name: str = "the image") -> Array:
+    """An array as `read_image` would have decoded it: float32 RGB [height, width, 3] in 0..1.
+
+    Args:
+        pixels: [height, width] grey, [height, width, 3] RGB or [height, width, 4] RGBA, of uint8,
+            uint16, or floats in 0..1.
+        name: what an error calls it.
+
+    Raises:
+        ImageError: another shape or type, a size outside the rules, or values outside 0..1.
+    """
+    if pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,), (4,)):
+        raise ImageError(
+            f"{name} has the shape {pixels.shape}; give [height, width], [height, width, 3] (RGB) "
+            "or [height, width, 4] (RGBA)."
+        )
+    check_size(name, pixels.shape[0], pixels.shape[1])
+    values = _scale(pixels, name)
+    if values.ndim == 2:
+        return np.repeat(values[..., None], 3, axis=2)
+    return values if values.shape[2] == 3 else values[..., :3] * values[..., 3:]
+
+
+def resize(image: Array, height: int, width: int) -> Array:
+    """Bilinear, with antialiasing where it shrinks; the very same array if it has that size.
+
+    Args:
+        image: float32 [height, width] or [height, width, channel], of any range.
+        height: in pixels.
+        width: in pixels.
+    """
+    if image.shape[:2] == (height, width):
+        return image
+    resized = [
+        np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR))
+        for plane in np.moveaxis(np.atleast_3d(image), 2, 0)
+    ]
+    return np.stack(resized, axis=2).reshape(height, width, *image.shape[2:])
+
+
+def to_uint8(image: Array) -> NDArray[np.uint8]:
+    """0..1 to 0..255, rounded to the nearest; values beyond are clipped."""
+    return np.rint(np.clip(image, 0.0, 1.0) * 255).astype(np.uint8)
+
+
+def _scale(pixels: NDArray[np.generic], name: str) -> Array:
+    """Values in 0..1, by the range of their type."""
+    largest = _LARGEST.get(pixels.dtype.newbyteorder("="))
+    if largest is not None:
+        return pixels.astype(np.float32) / np.float32(largest)
+    if pixels.dtype.kind != "f":
+        raise ImageError(
+            f"{name} has the type {pixels.dtype}; give uint8, uint16, or floats in 0..1."
+        )
+    lowest, highest = float(pixels.min()), float(pixels.max())
+    if not (lowest >= 0 and highest <= 1):  # also refuses what is not a number
+        raise ImageError(
+            f"{name} has values from {lowest:g} to {highest:g}; floats must lie in 0..1. Divide by "
+            "the largest value the camera can give."
+        )
+    return pixels.astype(np.float32)

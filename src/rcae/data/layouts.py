@@ -1,0 +1,211 @@
+"""How folders become records: the known layouts, told apart by what is there; opens no pixel."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rcae.data.folders import expand_paths, list_images, scan
+from rcae.data.visa_table import read_visa_table
+from rcae.errors import DataError, UsageError
+
+__all__ = ["Category", "Record", "expand_paths", "list_images", "open_category"]
+
+Layout = Literal["mvtec", "visa_raw", "visa_1cls", "plain"]
+Split = Literal["train", "test"]
+
+GOOD = "good"
+HELD_OUT_EVERY = 5
+"""Our choice: of a plain folder's good images, every fifth is for the test."""
+
+_LAYOUTS = """\
+A category is a folder in one of these layouts:
+  MVTec AD   train/good/, test/good/, test/<defect>/, ground_truth/<defect>/<name>_mask.png
+  VisA       Data/Images/Normal/, Data/Images/Anomaly/, Data/Masks/Anomaly/, ../split_csv/1cls.csv
+  VisA 1cls  train/good/, test/good/, test/bad/, ground_truth/bad/<name>.png
+  plain      good images directly in the folder; or good/ and, if there are any, test_good/,
+             <defect>/, masks/<defect>/<name>.png"""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One image and what is known of it."""
+
+    path: Path
+    split: Split
+    defect_type: str
+    """The name of its folder, "anomaly" in VisA as published, "good" for good images."""
+    mask_path: Path | None = None
+    """None for good images, and for defective ones without a mask."""
+    mask_is_indexed: bool = False
+    """The mask holds class numbers; see `read_mask`."""
+
+    @property
+    def is_defective(self) -> bool:
+        """Whether the image shows a defect."""
+        return self.defect_type != GOOD
+
+
+@dataclass(frozen=True)
+class Category:
+    """One kind of part: its images, in an order that does not depend on the file system."""
+
+    name: str
+    root: Path
+    layout: Layout
+    records: tuple[Record, ...]
+    """Training before test images, each sorted by path."""
+    notes: tuple[str, ...] = ()
+    """What a user should know of how the folder was understood."""
+    unused_masks: tuple[Path, ...] = ()
+    """Masks that belong to no defective image."""
+
+    @property
+    def train_good(self) -> tuple[Record, ...]:
+        """The images to train on."""
+        return tuple(r for r in self.records if r.split == "train" and not r.is_defective)
+
+    @property
+    def test(self) -> tuple[Record, ...]:
+        """The images to evaluate on, good and defective."""
+        return tuple(r for r in self.records if r.split == "test")
+
+
+def open_category(root: Path) -> Category:
+    """List the images and masks of one category.
+
+    Raises:
+        UsageError: `root` does not exist.
+        DataError: `root` fits no layout or holds no image; a folder or VisA's table is unreadable.
+    """
+    if not os.path.lexists(root):
+        raise UsageError(f"{root} does not exist; give the folder of one category.")
+    folders, images = scan(root)
+    readers = [_READERS[marker] for marker in _READERS if (root / marker).is_dir()]
+    if not readers and not images:
+        raise DataError(_describe_misfit(root, folders))
+    category = readers[0](root) if readers else _read_flat(root)
+    if not category.records:
+        raise DataError(f"{root} has the folders of a category but no image in them.\n{_LAYOUTS}")
+    return category
+
+
+def _read_tree(root: Path) -> Category:
+    """MVTec AD, and VisA as its authors' script reorganises it: one tree, masks named two ways."""
+    masks = _list_masks(root / "ground_truth")
+    records = _good_records(_images_if_any(root / "train" / GOOD), "train")
+    records += _good_records(_images_if_any(root / "test" / GOOD), "test")
+    folders = scan(root / "test")[0] if (root / "test").is_dir() else []
+    types = [folder for folder in folders if folder.name != GOOD]
+    records += [record for folder in types for record in _defective_records(folder, masks)]
+    pairs = [(r.path.stem, r.mask_path.stem) for r in records if r.mask_path is not None]
+    is_visa = [folder.name for folder in types] == ["bad"] and all(a == b for a, b in pairs)
+    return _category(root, "visa_1cls" if pairs and is_visa else "mvtec", records, masks.values())
+
+
+def _read_visa(root: Path) -> Category:
+    """VisA as published: the table beside the category says what each image is for."""
+    place = root.resolve()
+    records = [
+        Record(
+            root / row.image,
+            row.split,
+            "anomaly" if row.is_defective else GOOD,
+            root / row.mask if row.mask is not None else None,
+            mask_is_indexed=row.mask is not None,
+        )
+        for row in read_visa_table(place.parent / "split_csv" / "1cls.csv", place.name)
+    ]
+    masks = _images_if_any(root / "Data" / "Masks" / "Anomaly")
+    return _category(root, "visa_raw", records, masks)
+
+
+def _read_flat(root: Path) -> Category:
+    """Good images directly in the root."""
+    folders, images = scan(root)
+    note = f"Folders in {root} are not looked into, because images lie beside them."
+    records = _good_records(images, "train")
+    return _category(root, "plain", records, notes=[note] if folders else [])
+
+
+def _read_plain(root: Path) -> Category:
+    """Good images in `good`, defective ones in folders beside it."""
+    folders, ignored = scan(root)
+    masks = _list_masks(root / "masks", root / "ground_truth")
+    types = [f for f in folders if f.name not in (GOOD, "test_good", "masks", "ground_truth")]
+    records = [record for folder in types for record in _defective_records(folder, masks)]
+    good, test_good = list_images(root / GOOD), _images_if_any(root / "test_good")
+    notes = []
+    if ignored:
+        notes.append(f"Images directly in {root} are not used, because there is {root / GOOD}.")
+    if records and not test_good:
+        test_good = good[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
+        good = [path for number, path in enumerate(good, start=1) if number % HELD_OUT_EVERY]
+        notes.append(
+            f"Every fifth good image by name, {len(test_good)} in all, is for the test and never "
+            f"trained on, because there is no image in {root / 'test_good'}."
+        )
+    records += _good_records(good, "train") + _good_records(test_good, "test")
+    return _category(root, "plain", records, masks.values(), notes)
+
+
+_READERS: dict[str, Callable[[Path], Category]] = {
+    "Data/Images": _read_visa,
+    "train/good": _read_tree,
+    "test/good": _read_tree,
+    "good": _read_plain,
+}
+"""By the folder that gives a layout away; the first that is there decides."""
+
+
+def _category(
+    root: Path,
+    layout: Layout,
+    records: Iterable[Record],
+    masks: Iterable[Path] = (),
+    notes: Iterable[str] = (),
+) -> Category:
+    in_order = tuple(sorted(records, key=lambda r: (r.split != "train", r.path.as_posix())))
+    unused = tuple(sorted(set(masks) - {record.mask_path for record in in_order}))
+    return Category(root.resolve().name, root, layout, in_order, tuple(notes), unused)
+
+
+Masks = Mapping[tuple[str, str], Path]
+"""Mask files by defect type and name without suffix."""
+
+
+def _list_masks(*parents: Path) -> Masks:
+    folders = [folder for parent in parents if parent.is_dir() for folder in scan(parent)[0]]
+    return {(folder.name, mask.stem): mask for folder in folders for mask in list_images(folder)}
+
+
+def _defective_records(folder: Path, masks: Masks) -> list[Record]:
+    """The images of one defect type, each with its mask if there is one."""
+    records = []
+    for path in list_images(folder):
+        names = (f"{path.stem}_mask", path.stem)
+        found = [masks[folder.name, name] for name in names if (folder.name, name) in masks]
+        records.append(Record(path, "test", folder.name, found[0] if found else None))
+    return records
+
+
+def _good_records(images: Iterable[Path], split: Split) -> list[Record]:
+    return [Record(path, split, GOOD) for path in images]
+
+
+def _images_if_any(folder: Path) -> list[Path]:
+    return list_images(folder) if folder.is_dir() else []
+
+
+def _describe_misfit(root: Path, folders: list[Path]) -> str:
+    categories = [f.name for f in folders if any((f / marker).is_dir() for marker in _READERS)]
+    if categories:
+        return (
+            f"{root} is not one category but holds {', '.join(categories)}; give one of them, like "
+            f"{root / categories[0]}."
+        )
+    names = ", ".join(f"{folder.name}/" for folder in folders[:8])
+    more = f" and {len(folders) - 8} more" if len(folders) > 8 else ""
+    found = f"the folders {names}{more} and no images" if folders else "neither folders nor images"
+    return f"{root} fits no layout: it holds {found}.\n{_LAYOUTS}"
