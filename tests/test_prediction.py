@@ -103,3 +103,15 @@ def test_a_long_list_is_worked_through_one_image_at_a_time(detector, parts, tmp_
     monkeypatch.setattr(Detector, "predict", predict)
     predict_files(detector, [parts / "test" / "good" / "000.png"] * 30, tmp_path / "out")
     assert len(alive) == 30
+
+
+def test_a_name_that_is_no_text_is_predicted_and_escaped(detector, parts, tmp_path):
+    import os
+    import shutil
+
+    name = tmp_path / os.fsdecode(b"teil-\xff.png")
+    shutil.copy(parts / "test" / "good" / "000.png", name)
+    predict_files(detector, [name], tmp_path / "out")
+    table, lines = read(tmp_path / "out")
+    assert table[0]["path"].endswith("teil-\\udcff.png")
+    assert lines[0]["decision"] in ("good", "defective")

@@ -14,6 +14,7 @@ from rcae.data.images import read_image
 from rcae.detector import Detector
 from rcae.evaluation import Evaluation, Metrics, Outcome, full_map
 from rcae.metrics.ranking import rank_scores, roc_curve
+from rcae.names import printable
 from rcae.pictures import overlay, recursion_strip
 from rcae.report import (
     DefectRow,
@@ -105,9 +106,8 @@ def _scores_csv(evaluation: Evaluation) -> str:
 
 
 def _name(evaluation: Evaluation, outcome: Outcome) -> str:
-    """The image's path within its category; bytes that are no text are escaped."""
-    path = outcome.record.path.relative_to(evaluation.category.root).as_posix()
-    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+    """The image's path within its category."""
+    return printable(outcome.record.path.relative_to(evaluation.category.root).as_posix())
 
 
 def _report(evaluation: Evaluation, detector: Detector, licence_note: str) -> EvaluationReport:

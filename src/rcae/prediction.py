@@ -13,6 +13,7 @@ import numpy as np
 from rcae.data.images import read_image
 from rcae.detector import Detection, Detector
 from rcae.errors import ImageError, StorageError, UsageError
+from rcae.names import printable
 from rcae.pictures import overlay, png_bytes
 from rcae.progress import shown
 from rcae.storage import write_atomically, write_bytes
@@ -84,7 +85,7 @@ def predict_files(
 
 
 def _inspect(detector: Detector, path: Path) -> dict[str, Any]:
-    row: dict[str, Any] = {"path": _printable(path), "threshold": detector.calibration.threshold}
+    row: dict[str, Any] = {"path": printable(path), "threshold": detector.calibration.threshold}
     try:
         detection = detector.predict(path)
     except ImageError as error:
@@ -93,7 +94,7 @@ def _inspect(detector: Detector, path: Path) -> dict[str, Any]:
             "decision": "unreadable",
             "regions": [],
             "milliseconds": None,
-            "error": str(error),
+            "error": printable(error),
             "detection": None,
         }
     return row | {
@@ -138,8 +139,3 @@ def _write_map(target: Path, detection: Detection) -> None:
             np.save(file, detection.anomaly_map, allow_pickle=False)
 
     write_atomically(target, save)
-
-
-def _printable(path: Path) -> str:
-    """The path as text; bytes that are no text are escaped."""
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -47,7 +47,7 @@ class ModelSettings(_Section):
     detection_widths: Widths
     """Channels per level of CRD."""
     detection_fold: Literal[2, 4] = 2
-    """CRD works on blocks of this many pixels squared, folded into channels."""
+    """The 3D part of CRD works at one this-many-th of the height and width."""
     share_weights: bool = True
     """One E and one D for all recursions; false gives each resolution its own."""
     skip_connections: bool = True

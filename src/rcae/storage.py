@@ -42,8 +42,12 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace `path` by `text` (UTF-8, newlines as given) in one step."""
-    write_bytes(path, text.encode("utf-8"))
+    """Replace `path` by `text` (UTF-8, newlines as given) in one step.
+
+    Bytes of file names that are no text, which Python carries as lone surrogates, are written as
+    they are.
+    """
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -109,3 +109,10 @@ def test_an_image_too_large_to_work_on_is_refused_with_the_way_out():
     image = np.broadcast_to(np.float32(0), (side, side, 3))
     with pytest.raises(ImageError, match=r"4 megapixels; give images of the size.*image\.size_px"):
         WorkingSize(1.0).shrink(image)
+
+
+def test_a_name_that_is_no_text_is_listed_and_hashed(files):
+    import os
+
+    renamed = files[0].rename(files[0].with_name(os.fsdecode(b"\xff.png")))
+    assert len(hash_list(listed([renamed, *files[1:]]))) == 64

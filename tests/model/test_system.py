@@ -44,7 +44,7 @@ def test_crd_reads_only_the_steps_it_is_given():
     torch.testing.assert_close(
         system.sequences(image).reconstructions, everything[:, [0, 2, 4]], atol=1e-6, rtol=0
     )
-    assert system.detection.across_steps.kernel_size == (3, 1, 1)
+    assert system.detection.across_steps[0].kernel_size == (3, 1, 1)
 
 
 def test_without_crd_the_map_is_the_last_steps_mean_absolute_error():

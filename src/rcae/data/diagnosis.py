@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rcae.data.layouts import Layout
+from rcae.names import printable
 
 PATHS_SHOWN = 10
 
@@ -53,11 +54,11 @@ class Diagnosis:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON; bytes of file names that are no text come escaped."""
         return {
-            "category": _printable(self.category),
-            "root": _printable(self.root),
+            "category": printable(self.category),
+            "root": printable(self.root),
             "layout": self.layout,
             "counts": {
-                split: {_printable(kind): count for kind, count in kinds.items()}
+                split: {printable(kind): count for kind, count in kinds.items()}
                 for split, kinds in self.counts.items()
             },
             "sizes": [
@@ -65,10 +66,10 @@ class Diagnosis:
                 for (height, width), count in self.sizes.items()
             ],
             "findings": [
-                {key: _printable(value) for key, value in asdict(finding).items()}
+                {key: printable(value) for key, value in asdict(finding).items()}
                 for finding in self.findings
             ],
-            "notes": [_printable(note) for note in self.notes],
+            "notes": [printable(note) for note in self.notes],
             "can_train": self.can_train,
             "can_evaluate": self.can_evaluate,
             "ok": self.ok,
@@ -86,7 +87,7 @@ def describe(diagnosis: Diagnosis) -> str:
         lines = _finding_lines(findings, diagnosis.root)
         blocks.append([f"{severity}: {code} ({len(findings)})", *lines])
     blocks.append([_describe_outcome(diagnosis)])
-    return "\n\n".join("\n".join(map(_printable, block)) for block in blocks)
+    return "\n\n".join("\n".join(map(printable, block)) for block in blocks)
 
 
 def _count_lines(counts: dict[str, dict[str, int]]) -> list[str]:
@@ -136,11 +137,3 @@ def _describe_outcome(diagnosis: Diagnosis) -> str:
     evaluation = f"evaluation {'can' if diagnosis.can_evaluate else 'cannot'} run"
     hint = "." if diagnosis.ok else "; see the errors above."
     return f"{training}, {evaluation}{hint}"
-
-
-def _printable(value: object) -> str:
-    """As text without control characters, and without bytes of file names that are no text."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in str(value)
-    )

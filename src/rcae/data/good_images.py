@@ -82,7 +82,7 @@ def hash_file(path: Path) -> str:
 
 def hash_list(images: Iterable[GoodImage]) -> str:
     """One SHA-256 for the whole list: equal lists, equal data."""
-    return hashlib.sha256(to_csv(images).encode()).hexdigest()
+    return hashlib.sha256(to_csv(images).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def to_csv(images: Iterable[GoodImage]) -> str:

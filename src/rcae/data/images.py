@@ -100,11 +100,6 @@ def resize(image: Array, height: int, width: int) -> Array:
     return np.stack(resized, axis=2).reshape(height, width, *image.shape[2:])
 
 
-def to_uint8(image: Array) -> NDArray[np.uint8]:
-    """0..1 to 0..255, rounded to the nearest; values beyond are clipped."""
-    return np.rint(np.clip(image, 0.0, 1.0) * 255).astype(np.uint8)
-
-
 def _scale(pixels: NDArray[np.generic], name: str) -> Array:
     """Values in 0..1, by the range of their type."""
     largest = _LARGEST.get(pixels.dtype.newbyteorder("="))

@@ -32,12 +32,12 @@ class ConvolutionalAutoencoder(nn.Module):
         self.skip_connections = skip_connections
         incoming = [in_channels, *widths[:-1]]
         self.down = nn.ModuleList(
-            _layer(source, width, dimensions, stride=1 if level == 0 else 2, normalise=normalise)
+            layer(source, width, dimensions, stride=1 if level == 0 else 2, normalise=normalise)
             for level, (source, width) in enumerate(zip(incoming, widths, strict=True))
         )
-        self.bottom = _layer(widths[-1], widths[-1], dimensions, normalise=normalise)
+        self.bottom = layer(widths[-1], widths[-1], dimensions, normalise=normalise)
         self.up = nn.ModuleList(
-            _layer(
+            layer(
                 deep + (shallow if skip_connections else 0),
                 shallow,
                 dimensions,
@@ -50,15 +50,15 @@ class ConvolutionalAutoencoder(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """[batch, in_channels, (step,) height, width] -> [batch, out_channels, (step,) height, width]."""
         levels = []
-        for layer in self.down:
-            features = layer(features)
+        for step in self.down:
+            features = step(features)
             levels.append(features)
         features = self.bottom(features)
-        for layer, skipped in zip(self.up, levels[-2::-1], strict=True):
+        for step, skipped in zip(self.up, levels[-2::-1], strict=True):
             features = functional.interpolate(features, size=skipped.shape[2:], mode="nearest")
             if self.skip_connections:
                 features = torch.cat([features, skipped], dim=1)
-            features = layer(features)
+            features = step(features)
         output: Tensor = self.head(features)
         return output
 
@@ -73,9 +73,10 @@ def _convolution(
     return nn.Conv3d(in_channels, out_channels, 3, stride=strides, padding=1, bias=bias)
 
 
-def _layer(
+def layer(
     in_channels: int, out_channels: int, dimensions: int, *, stride: int = 1, normalise: bool
 ) -> nn.Sequential:
+    """A convolution, normalised if asked for, and its activation."""
     layers: list[nn.Module] = [
         _convolution(in_channels, out_channels, dimensions, stride=stride, bias=not normalise)
     ]

@@ -77,7 +77,7 @@ class RcaeSystem(nn.Module):
             image: [batch, 3, height, width], 0..1.
 
         Returns:
-            [batch, height, width], higher is more anomalous, unbounded.
+            [batch, height, width], higher is more anomalous; 0..1 with CRD.
         """
         padded = self.pad(image)
         raw_map = self.raw_map(self.sequences(padded), padded)[
