@@ -70,7 +70,7 @@ class RunFolder:
         return self.path / "model.safetensors"
 
     def require_free(self) -> None:
-        """Refuse a folder that holds something.
+        """Refuse a folder that holds something; what a start that was killed left behind is nothing.
 
         Raises:
             UsageError: a finished or interrupted run, or a folder of something else.
@@ -82,7 +82,11 @@ class RunFolder:
                 f"{self.path} holds an interrupted run; add --resume to go on with it, or choose "
                 "another -o folder."
             )
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        left_behind = {self.data.name, self.record.name}
+        if self.path.exists() and (
+            not self.path.is_dir()
+            or any(f.name not in left_behind and f.suffix != ".part" for f in self.path.iterdir())
+        ):
             raise UsageError(f"{self.path} is not an empty folder; choose another -o folder.")
 
     def read_settings(self) -> Settings:

@@ -79,3 +79,20 @@ def test_an_image_in_a_batch_is_reconstructed_as_it_is_alone():
     with torch.no_grad():
         together, alone = network.sequence(images), network.sequence(images[1:2])
     torch.testing.assert_close(together[1:2], alone, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("depth", [1, 3, 5])
+def test_at_the_start_no_depth_has_lost_the_signal(depth):
+    network = build(5)
+    dark, bright = torch.zeros(1, 3, 32, 32), torch.ones(1, 3, 32, 32)
+    with torch.no_grad():
+        difference = (network(bright, depth) - network(dark, depth)).abs().mean().item()
+    assert difference > 0.05
+
+
+def test_without_skip_connections_nothing_leads_around_the_blocks():
+    network = build(2, skip=False)
+    for parameter in network.encoders[0].block.parameters():
+        parameter.data.zero_()
+    code = network.compress(torch.rand(1, 3, 16, 16), 1)[0]
+    assert code.abs().max() == 0

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 import rcae
 from rcae.errors import DataError, InterruptedTrainingError, StorageError, TrainingError, UsageError
+from rcae.run_folder import RunFolder
 from rcae.training import loop, plan, sitting
 from rcae.training.sitting import Sitting
 from tests.conftest import TINY
@@ -217,6 +218,18 @@ def test_a_folder_with_something_else_in_it_is_left_alone(parts, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UsageError, match="not an empty folder"):
         rcae.train(parts, tmp_path, values=TINY)
+
+
+def test_a_start_killed_before_the_settings_were_written_can_be_started_again(
+    parts, finished_run, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write_settings", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            rcae.train(parts, tmp_path / "run", values=TINY)
+    assert list((tmp_path / "run").iterdir())
+    rcae.train(parts, tmp_path / "run", values=TINY)
+    assert_equal_weights(finished_run, tmp_path / "run")
 
 
 def test_resuming_nothing_is_refused(parts, tmp_path):

@@ -29,8 +29,10 @@ class CrossRecursionDetection(nn.Module):
         stem_widths = STEM_WIDTHS[: fold.bit_length()]  # full size, then one per halving
         self.normalise = nn.BatchNorm2d(6, affine=False)
         self.stem = nn.ModuleList(
-            layer(source, width, dimensions=2, stride=1 if source == 6 else 2, normalise=True)
-            for source, width in zip((6, *stem_widths), stem_widths, strict=False)
+            layer(source, width, dimensions=2, stride=1 if level == 0 else 2, normalise=True)
+            for level, (source, width) in enumerate(
+                zip((6, *stem_widths), stem_widths, strict=False)
+            )
         )
         self.network = ConvolutionalAutoencoder(
             stem_widths[-1], stem_widths[-1], widths, dimensions=3, normalise=True

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from rcae.model.blocks import ConvolutionalAutoencoder
 
+SMALL_START = 0.1
+"""The blocks inside E and D start this weak, so that a chain starts as plain resampling."""
+
 
 class RecursiveAutoencoder(nn.Module):
     """The recursive autoencoder of the paper.
@@ -18,10 +21,8 @@ class RecursiveAutoencoder(nn.Module):
     depths, the parameter count does not depend on N.
 
     Our choices: what passes from one application to the next has `carried_channels` channels; a 3x3
-    convolution lifts the image to them and another brings them back. E is a block followed by the
-    paper's strided convolution (kernel 2, stride 2), D a block followed by a transposed one. Without
-    weight sharing each resolution has an encoder and a decoder of its own, used by every chain that
-    passes through that resolution.
+    convolution lifts the image to them and another brings them back. Without weight sharing each
+    resolution has an encoder and a decoder of its own, used by every chain that passes through it.
     """
 
     def __init__(
@@ -38,10 +39,10 @@ class RecursiveAutoencoder(nn.Module):
         copies = 1 if share_weights else recursion_depth
         self.lift = nn.Conv2d(3, carried_channels, kernel_size=3, padding=1)
         self.encoders = nn.ModuleList(
-            _encoder(carried_channels, widths, skip_connections) for _ in range(copies)
+            Encoder(carried_channels, widths, skip_connections) for _ in range(copies)
         )
         self.decoders = nn.ModuleList(
-            _decoder(carried_channels, widths, skip_connections) for _ in range(copies)
+            Decoder(carried_channels, widths, skip_connections) for _ in range(copies)
         )
         self.to_image = nn.Conv2d(carried_channels, 3, kernel_size=3, padding=1)
 
@@ -94,15 +95,58 @@ class RecursiveAutoencoder(nn.Module):
         return reconstructions.view(self.recursion_depth, *image.shape).transpose(0, 1)
 
 
-def _encoder(channels: int, widths: Sequence[int], skip_connections: bool) -> nn.Sequential:
-    return nn.Sequential(
-        ConvolutionalAutoencoder(channels, channels, widths, skip_connections=skip_connections),
-        nn.Conv2d(channels, channels, kernel_size=2, stride=2),
-    )
+class Encoder(nn.Module):
+    """E: a block with skip connections, then the paper's strided convolution (kernel 2, stride 2)."""
+
+    def __init__(self, channels: int, widths: Sequence[int], skip_connections: bool) -> None:
+        super().__init__()
+        self.block = _block(channels, widths, skip_connections)
+        self.resample = nn.Conv2d(channels, channels, kernel_size=2, stride=2)
+        _start_as_averaging(self.resample)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[batch, channel, height, width] -> [batch, channel, height / 2, width / 2]."""
+        output: Tensor = self.resample(_apply(self.block, features))
+        return output
 
 
-def _decoder(channels: int, widths: Sequence[int], skip_connections: bool) -> nn.Sequential:
-    return nn.Sequential(
-        ConvolutionalAutoencoder(channels, channels, widths, skip_connections=skip_connections),
-        nn.ConvTranspose2d(channels, channels, kernel_size=2, stride=2),
-    )
+class Decoder(nn.Module):
+    """D: a block with skip connections, then the transposed convolution (kernel 2, stride 2)."""
+
+    def __init__(self, channels: int, widths: Sequence[int], skip_connections: bool) -> None:
+        super().__init__()
+        self.block = _block(channels, widths, skip_connections)
+        self.resample = nn.ConvTranspose2d(channels, channels, kernel_size=2, stride=2)
+        _start_as_averaging(self.resample)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[batch, channel, height, width] -> [batch, channel, 2 * height, 2 * width]."""
+        output: Tensor = self.resample(_apply(self.block, features))
+        return output
+
+
+def _apply(block: ConvolutionalAutoencoder, features: Tensor) -> Tensor:
+    """With skip connections, the outermost one leads around the whole block."""
+    output: Tensor = block(features)
+    return features + output if block.skip_connections else output
+
+
+def _block(
+    channels: int, widths: Sequence[int], skip_connections: bool
+) -> ConvolutionalAutoencoder:
+    block = ConvolutionalAutoencoder(channels, channels, widths, skip_connections=skip_connections)
+    if skip_connections:
+        block.head.weight.data.mul_(SMALL_START)
+        nn.init.zeros_(block.head.bias)  # type: ignore[arg-type]
+    return block
+
+
+def _start_as_averaging(resample: nn.Conv2d | nn.ConvTranspose2d) -> None:
+    """Each channel starts as the 2x2 average (E) or as its repetition (D), both of unit norm.
+
+    D then undoes E as far as it can from the first step on, at every depth. Started at random, the
+    signal is lost after two applications, and deep reconstructions stay one flat colour.
+    """
+    channels = torch.eye(resample.in_channels)[:, :, None, None]
+    resample.weight.data.copy_(0.5 * channels.expand_as(resample.weight))
+    nn.init.zeros_(resample.bias)  # type: ignore[arg-type]

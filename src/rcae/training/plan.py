@@ -72,8 +72,9 @@ def steps_from_budget(
 def with_steps(settings: Settings, steps: Mapping[str, int]) -> Settings:
     """The settings with the length of these stages fixed, so that the run can be repeated."""
     stages = {
-        name: stage.model_copy(update={"epochs": None, "steps": steps.get(name, 1)})
+        name: stage.model_copy(update={"epochs": None, "steps": steps[name]})
         for name, stage in _stage_settings(settings).items()
+        if name in steps
     }
     return settings.model_copy(update={"training": settings.training.model_copy(update=stages)})
 
