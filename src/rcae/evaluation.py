@@ -17,6 +17,7 @@ from rcae.metrics.ranking import image_metrics
 from rcae.metrics.rates import detection_rates
 from rcae.metrics.regions import pixel_metrics
 from rcae.progress import shown
+from rcae.run_folder import peak_memory_mib
 
 Metrics = dict[str, float | int | None]
 FIXED_RATES = {"detection_rate_at_1_percent": 0.01, "detection_rate_at_5_percent": 0.05}
@@ -91,7 +92,7 @@ def evaluate_detector(detector: Detector, data: Path) -> Evaluation:
     }
     fixed, undefined = _at_fixed_rates(detector.calibration, outcomes)
     metrics = _ranking(outcomes, has_masks) | _counts(outcomes, good)
-    metrics |= _at_threshold(detector.calibration, outcomes) | fixed | _durations(outcomes)
+    metrics |= _at_threshold(detector.calibration, outcomes) | fixed | _cost(outcomes)
     defect_types = {
         name: _ranking([*good, *members], has_masks)
         | {"image_count": len(members), "detected_count": sum(o.is_rejected for o in members)}
@@ -217,11 +218,12 @@ def _at_fixed_rates(
     return metrics, undefined
 
 
-def _durations(outcomes: Sequence[Outcome]) -> Metrics:
+def _cost(outcomes: Sequence[Outcome]) -> Metrics:
     milliseconds = [1000 * outcome.duration_s for outcome in outcomes]
     return {
         "milliseconds_median": float(np.median(milliseconds)),
         "milliseconds_p95": float(np.percentile(milliseconds, 95)),
+        "peak_memory_mib": peak_memory_mib(),
     }
 
 

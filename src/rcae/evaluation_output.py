@@ -248,6 +248,7 @@ def _facts(evaluation: Evaluation, detector: Detector) -> tuple[FactGroup, ...]:
                 "Images": f"{metrics['good_count']} good, {metrics['defective_count']} defective",
                 "Time per image": f"median {metrics['milliseconds_median']:.0f} ms, 95 % below "
                 f"{metrics['milliseconds_p95']:.0f} ms",
+                "Peak memory": f"{metrics['peak_memory_mib']} MiB",
                 "Detected at 1 % / 5 % false alarms": " / ".join(
                     _share(metrics[name])
                     for name in ("detection_rate_at_1_percent", "detection_rate_at_5_percent")

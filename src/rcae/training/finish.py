@@ -11,10 +11,9 @@ from rcae.data.images import read_image
 from rcae.inference import anomaly_map
 from rcae.model.system import RcaeSystem
 from rcae.progress import say, shown
-from rcae.run_folder import RunFolder, versions
+from rcae.run_folder import RunFolder, peak_memory_mib, versions
 from rcae.settings import Settings
 from rcae.training.good_parts import GoodParts
-from rcae.training.record import peak_memory_mib
 from rcae.training.samples import SAMPLE_COUNT, write_pictures
 from rcae.training.state import TrainingState
 

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,13 +36,3 @@ def new_record(
         },
         "seconds_per_step": dict(step_seconds),
     }
-
-
-def peak_memory_mib() -> int | None:
-    """Largest memory this process has held so far; None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such module
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (2**20 if sys.platform == "darwin" else 2**10))
