@@ -19,7 +19,7 @@ LICENCE = (
     "Images: ELPV, electroluminescence images of solar cells (Deitsch et al., Solar Energy 2019; "
     "Buerhop-Lutz et al., EU PVSEC 2018), CC BY-NC-SA 4.0, not for commercial use."
 )
-BUDGET_S = 7.5 * 60
+BUDGET_S = 5.0 * 60
 TEST_COUNTS = {"good": 80, "defective": 60, "probably_defective": 40}
 
 

@@ -96,6 +96,15 @@ def test_a_window_lies_within_the_image_or_repeats_its_edge(images):
     assert (larger[40:, :40] == whole[-1]).all()
 
 
+def test_the_border_is_seen_as_often_as_the_middle(parts):
+    images = TrainingSet([parts / "train" / "good" / "000.png"], WorkingSize(1.0))
+    whole, random = images.image(0), np.random.default_rng(0)
+    corners = [np.array_equal(images.window(0, 32, random)[0, 0], whole[0, 0]) for _ in range(400)]
+    assert (
+        0.1 < np.mean(corners) < 0.4
+    )  # top and left border each in about two fifths of the windows
+
+
 def test_stage_two_and_three_learn_nothing_about_earlier_networks(images):
     system, stages, _ = build(images)
     for stage in stages[1:]:

@@ -46,11 +46,13 @@ class TrainingSet:
         return image
 
     def window(self, index: int, side_px: int, random: Generator) -> Array:
-        """A random square window, [side_px, side_px, 3]; a smaller image is extended by its edge."""
+        """A random square window, [side_px, side_px, 3]; a smaller image is extended by its edge.
+
+        Positions reach half a window beyond the image and are moved back to its border: otherwise
+        the outermost pixels would hardly ever be seen, and look anomalous in every image.
+        """
         image = self.image(index)
-        top, left = (
-            int(random.integers(max(length - side_px, 0) + 1)) for length in image.shape[:2]
-        )
+        top, left = (_position(length, side_px, random) for length in image.shape[:2])
         window = image[top : top + side_px, left : left + side_px]
         missing = [(0, side_px - length) for length in window.shape[:2]]
         return np.pad(window, (*missing, (0, 0)), mode="edge")
@@ -62,3 +64,9 @@ class TrainingSet:
         shuffled = [i for e in epochs for i in np.random.default_rng([*seed, e]).permutation(size)]
         start = first - epochs.start * size
         return [int(index) for index in shuffled[start : start + count]]
+
+
+def _position(length_px: int, side_px: int, random: Generator) -> int:
+    last = max(length_px - side_px, 0)
+    drawn = int(random.integers(-(side_px // 2), last + side_px // 2 + 1))
+    return min(max(drawn, 0), last)
