@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -79,8 +78,3 @@ def conformal_threshold(scores: Sequence[float], false_alarm_rate: float) -> flo
 def images_needed(false_alarm_rate: float) -> int:
     """The fewest calibration images that support a rate: the smallest n with 1 / (n + 1) <= rate."""
     return math.ceil(round(1 / false_alarm_rate - 1, 9))
-
-
-def from_plain(tree: dict[str, Any]) -> Calibration:
-    """The inverse of `Calibration.model_dump`, for the model file."""
-    return Calibration.model_validate(tree)

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from rcae.calibration import Calibration
 from rcae.checkpoint import Model, load_model
@@ -107,7 +108,7 @@ class Detector:
             ImageError: it cannot be decoded, or has a size or type outside the rules.
         """
         started_at = time.perf_counter()
-        pixels = read_image(Path(image)) if isinstance(image, (str, Path)) else as_image(image)
+        pixels = _pixels(image)
         drawn = working_map(self._system, self.model.working_size.shrink(pixels))
         values = resize(drawn, *pixels.shape[:2])
         return Detection(
@@ -121,13 +122,15 @@ class Detector:
 
     def explain(self, image: str | Path | NDArray[np.generic]) -> Explanation:
         """What each part of the model made of an image; arguments and errors as in `predict`."""
-        pixels = read_image(Path(image)) if isinstance(image, (str, Path)) else as_image(image)
+        pixels = _pixels(image)
         return explain(self._system, self.model.working_size.shrink(pixels))
 
 
-def _regions(anomaly_map: NDArray[np.float32], threshold: float) -> tuple[Region, ...]:
-    from scipy import ndimage
+def _pixels(image: str | Path | NDArray[np.generic]) -> NDArray[np.float32]:
+    return read_image(Path(image)) if isinstance(image, (str, Path)) else as_image(image)
 
+
+def _regions(anomaly_map: NDArray[np.float32], threshold: float) -> tuple[Region, ...]:
     labels, _ = connected_regions(anomaly_map >= threshold)
     regions = []
     for label, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):

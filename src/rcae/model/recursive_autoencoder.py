@@ -39,10 +39,12 @@ class RecursiveAutoencoder(nn.Module):
         copies = 1 if share_weights else recursion_depth
         self.lift = nn.Conv2d(3, carried_channels, kernel_size=3, padding=1)
         self.encoders = nn.ModuleList(
-            Encoder(carried_channels, widths, skip_connections) for _ in range(copies)
+            Application(carried_channels, widths, skip_connections, nn.Conv2d)
+            for _ in range(copies)
         )
         self.decoders = nn.ModuleList(
-            Decoder(carried_channels, widths, skip_connections) for _ in range(copies)
+            Application(carried_channels, widths, skip_connections, nn.ConvTranspose2d)
+            for _ in range(copies)
         )
         self.to_image = nn.Conv2d(carried_channels, 3, kernel_size=3, padding=1)
 
@@ -95,40 +97,31 @@ class RecursiveAutoencoder(nn.Module):
         return reconstructions.view(self.recursion_depth, *image.shape).transpose(0, 1)
 
 
-class Encoder(nn.Module):
-    """E: a block with skip connections, then the paper's strided convolution (kernel 2, stride 2)."""
+class Application(nn.Module):
+    """E or D: a block with skip connections, then the paper's resampling (kernel 2, stride 2).
 
-    def __init__(self, channels: int, widths: Sequence[int], skip_connections: bool) -> None:
+    `resampling` is a strided convolution in E and a transposed one in D.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        widths: Sequence[int],
+        skip_connections: bool,
+        resampling: type[nn.Conv2d] | type[nn.ConvTranspose2d],
+    ) -> None:
         super().__init__()
         self.block = _block(channels, widths, skip_connections)
-        self.resample = nn.Conv2d(channels, channels, kernel_size=2, stride=2)
+        self.resample = resampling(channels, channels, kernel_size=2, stride=2)
         _start_as_averaging(self.resample)
 
     def forward(self, features: Tensor) -> Tensor:
-        """[batch, channel, height, width] -> [batch, channel, height / 2, width / 2]."""
-        output: Tensor = self.resample(_apply(self.block, features))
+        """[batch, channel, height, width] -> half (E) or twice (D) the height and width."""
+        refined = self.block(features)
+        if self.block.skip_connections:  # the outermost one leads around the whole block
+            refined = features + refined
+        output: Tensor = self.resample(refined)
         return output
-
-
-class Decoder(nn.Module):
-    """D: a block with skip connections, then the transposed convolution (kernel 2, stride 2)."""
-
-    def __init__(self, channels: int, widths: Sequence[int], skip_connections: bool) -> None:
-        super().__init__()
-        self.block = _block(channels, widths, skip_connections)
-        self.resample = nn.ConvTranspose2d(channels, channels, kernel_size=2, stride=2)
-        _start_as_averaging(self.resample)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """[batch, channel, height, width] -> [batch, channel, 2 * height, 2 * width]."""
-        output: Tensor = self.resample(_apply(self.block, features))
-        return output
-
-
-def _apply(block: ConvolutionalAutoencoder, features: Tensor) -> Tensor:
-    """With skip connections, the outermost one leads around the whole block."""
-    output: Tensor = block(features)
-    return features + output if block.skip_connections else output
 
 
 def _block(
