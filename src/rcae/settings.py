@@ -46,8 +46,10 @@ class ModelSettings(_Section):
     """Channels per level of DPN."""
     detection_widths: Widths
     """Channels per level of CRD."""
-    detection_fold: Literal[2, 4] = 2
-    """The 3D part of CRD works at one this-many-th of the height and width."""
+    detection_dimensions: Literal[2, 3]
+    """3: CRD is the paper's 3D autoencoder; 2: only its first convolution spans the recursion steps."""
+    fold: Literal[1, 2, 4]
+    """The networks see blocks of fold x fold pixels as channels: 1 is the paper, 2 is far faster."""
     share_weights: bool = True
     """One E and one D for all recursions; false gives each resolution its own."""
     skip_connections: bool = True
@@ -72,6 +74,11 @@ class ModelSettings(_Section):
         if self.smoothing_px % 2 == 0:
             raise ValueError(f"smoothing_px = {self.smoothing_px} must be odd")
         return self
+
+    @property
+    def size_multiple(self) -> int:
+        """Height and width of what the networks see are multiples of this many pixels."""
+        return self.fold * 2**self.recursion_depth
 
     @property
     def _all_steps(self) -> tuple[int, ...]:
@@ -136,11 +143,11 @@ class Settings(_Section):
 
     @model_validator(mode="after")
     def _windows_fit_the_recursion(self) -> Self:
-        multiple = max(2**self.model.recursion_depth, 4)
+        multiple = self.model.size_multiple
         if self.training.crop_px % multiple:
             raise ValueError(
                 f"training.crop_px = {self.training.crop_px} must be a multiple of "
-                f"2^recursion_depth and of 4: {multiple}"
+                f"fold * 2^recursion_depth = {multiple}"
             )
         return self
 

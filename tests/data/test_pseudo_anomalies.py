@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from rcae.data import pseudo_anomalies
+from rcae.data import anomaly_fills, anomaly_shapes
 from rcae.data.pseudo_anomalies import COVERED, VISIBLE_CHANGE, paint_anomalies
 
 
@@ -74,26 +74,80 @@ def test_sizes_range_from_a_few_pixels_to_a_large_part_of_the_window():
     assert shares.max() < 0.8
 
 
-@pytest.mark.parametrize("shape", ["_patch", "_blob", "_line"])
-@pytest.mark.parametrize("size_px", [(64, 64), (16, 100), (1, 1)])
-def test_every_shape_is_an_opacity_with_a_peak_of_one_or_empty(shape, size_px):
+def test_half_of_the_anomalies_are_placed_on_structure():
+    image = np.full((96, 96, 3), 0.5, dtype=np.float32)
+    image[40:56, 40:56] = good_image(2, 16)  # a small part before a plain ground: 1 / 36 of the area
+    on_part = [paint(seed, image, good_image(1, 96))[1][32:64, 32:64].any() for seed in range(200)]
+    assert np.mean(on_part) > 0.5
+
+
+@pytest.mark.parametrize("size_px", [(64, 64), (16, 100), (100, 16), (1, 1)])
+def test_windows_of_any_size_can_be_painted(size_px):
+    image = np.random.default_rng(0).random((*size_px, 3), dtype=np.float32)
+    for seed in range(50):
+        painted, mask = paint_anomalies(image, image[::-1], np.random.default_rng(seed))
+        assert painted.shape == image.shape
+        assert mask.shape == size_px
+
+
+@pytest.mark.parametrize("shape", [anomaly_shapes.patch, anomaly_shapes.blob, anomaly_shapes.line])
+@pytest.mark.parametrize("extent_px", [3.0, 10.0, 64.0])
+def test_every_shape_is_an_opacity_with_a_peak_of_one_and_empty_borders(shape, extent_px):
     for seed in range(30):
-        opacity = getattr(pseudo_anomalies, shape)(size_px, np.random.default_rng(seed))
-        assert opacity.shape == size_px
+        opacity = shape(extent_px, np.random.default_rng(seed))
+        assert opacity.dtype == np.float32
         assert opacity.min() >= 0
-        assert opacity.max() in (0, pytest.approx(1))
+        assert opacity.max() == pytest.approx(1)
+        border = [opacity[0], opacity[-1], opacity[:, 0], opacity[:, -1]]
+        assert max(side.max() for side in border) < 0.1  # nothing is cut off
+        assert max(opacity.shape) < 6 * extent_px + 40
 
 
 def test_lines_are_thin():
     widths = []
     for seed in range(50):
-        drawn = pseudo_anomalies._line((64, 64), np.random.default_rng(seed)) > 0.5
+        drawn = anomaly_shapes.line(32.0, np.random.default_rng(seed)) > 0.5
         widths.append(2 * ndimage.distance_transform_edt(np.pad(drawn, 1)).max())
     assert np.median(widths) <= 4
 
 
+def test_extents_are_spread_evenly_over_their_logarithm():
+    random = np.random.default_rng(0)
+    sides = np.array([max(anomaly_shapes.draw_shape(64.0, random).shape) for _ in range(400)])
+    assert np.mean(sides < 24) > 0.25
+    assert np.mean(sides > 48) > 0.15
+
+
+@pytest.mark.parametrize("fill", anomaly_fills.FILLS)
+@pytest.mark.parametrize("box", [np.s_[0:1, 0:1], np.s_[3:20, 40:64], np.s_[0:64, 0:64]])
+def test_every_fill_has_the_size_of_its_box_and_leaves_its_sources_alone(fill, box):
+    image, donor = good_image(0), good_image(1)
+    before = image.copy(), donor.copy()
+    filled = fill(image, donor, box, np.random.default_rng(0))
+    assert filled.shape == image[box].shape
+    assert np.isfinite(filled).all()
+    assert np.array_equal(image, before[0])
+    assert np.array_equal(donor, before[1])
+
+
+def test_the_shares_of_the_fills_add_up_to_one():
+    assert sum(anomaly_fills.SHARES) == pytest.approx(1)
+    assert len(anomaly_fills.SHARES) == len(anomaly_fills.FILLS)
+
+
 def test_copied_texture_comes_from_the_donor():
     donor = good_image(3)
-    moved = pseudo_anomalies._moved(donor, np.random.default_rng(0))
-    assert np.array_equal(np.sort(moved.ravel()), np.sort(donor.ravel()))
-    assert not np.array_equal(moved, donor)
+    box = np.s_[10:30, 5:45]
+    moved = anomaly_fills.moved(good_image(), donor, box, np.random.default_rng(0))
+    windows = np.lib.stride_tricks.sliding_window_view(donor[..., 0], moved.shape[:2])
+    mirrored = [moved[::a, ::b, 0] for a in (-1, 1) for b in (-1, 1)]
+    assert any((windows == part).all(axis=(2, 3)).any() for part in mirrored)
+
+
+@pytest.mark.parametrize("fill", [anomaly_fills.turned, anomaly_fills.warped])
+def test_turned_and_warped_structure_stays_within_the_images_values(fill):
+    image = good_image()
+    filled = fill(image, image, np.s_[20:44, 20:44], np.random.default_rng(1))
+    assert filled.min() >= image.min() - 1e-6
+    assert filled.max() <= image.max() + 1e-6
+    assert np.abs(filled - image[20:44, 20:44]).max() > 0.01

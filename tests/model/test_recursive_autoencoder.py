@@ -9,6 +9,7 @@ from rcae.model.recursive_autoencoder import RecursiveAutoencoder
 def build(depth=3, *, share=True, skip=True):
     torch.manual_seed(0)
     return RecursiveAutoencoder(
+        3,
         recursion_depth=depth,
         carried_channels=4,
         widths=(4, 8),

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from rcae.model.blocks import ConvolutionalAutoencoder
+from rcae.model.cross_recursion_detection import CrossRecursionDetection
 from rcae.model.detail_preservation import DetailPreservationNetwork
+from rcae.model.folding import fold, unfold
 from rcae.model.system import RcaeSystem
 from rcae.settings import load_settings
 from tests.conftest import TINY
@@ -12,23 +14,22 @@ from tests.conftest import TINY
 
 def build(*values):
     torch.manual_seed(0)
-    return RcaeSystem(load_settings("quick", values=[*TINY, *values]).model).eval()
+    crop = "training.crop_px=512"  # a multiple of every fold and depth below
+    return RcaeSystem(load_settings("quick", values=[*TINY, crop, *values]).model).eval()
 
 
-@pytest.mark.parametrize(
-    ("depth", "detail", "detection", "share", "skip"),
-    list(itertools.product((1, 2, 5), *[(True, False)] * 4)),
-)
-def test_every_configuration_maps_every_image_size(depth, detail, detection, share, skip):
-    def toml(flag):
-        return str(flag).lower()
+FLAGS = ("detail_network", "detection_network", "share_weights", "skip_connections")
 
+
+@pytest.mark.parametrize("values", list(itertools.product((True, False), repeat=len(FLAGS))))
+@pytest.mark.parametrize("depth", [1, 2, 5])
+@pytest.mark.parametrize(("fold", "dimensions"), [(1, 3), (2, 2), (4, 2)])
+def test_every_configuration_maps_every_image_size(values, depth, fold, dimensions):
     system = build(
         f"model.recursion_depth={depth}",
-        f"model.detail_network={toml(detail)}",
-        f"model.detection_network={toml(detection)}",
-        f"model.share_weights={toml(share)}",
-        f"model.skip_connections={toml(skip)}",
+        f"model.fold={fold}",
+        f"model.detection_dimensions={dimensions}",
+        *(f"model.{flag}={str(value).lower()}" for flag, value in zip(FLAGS, values, strict=True)),
     )
     for height, width in ((32, 32), (17, 33), (1, 5)):
         with torch.no_grad():
@@ -37,21 +38,61 @@ def test_every_configuration_maps_every_image_size(depth, detail, detection, sha
         assert anomaly_map.isfinite().all()
 
 
-def test_crd_reads_only_the_steps_it_is_given():
-    system = build("model.recursion_depth=5", "model.detection_steps=[1, 3, 5]")
-    image = torch.rand(1, 3, 32, 32)
-    everything = system.reconstruction.sequence(image)
-    torch.testing.assert_close(
-        system.sequences(image).reconstructions, everything[:, [0, 2, 4]], atol=1e-6, rtol=0
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_crd_reads_only_the_steps_it_is_given(dimensions):
+    system = build(
+        "model.recursion_depth=5",
+        "model.detection_steps=[1, 3, 5]",
+        f"model.detection_dimensions={dimensions}",
     )
-    assert system.detection.across_steps[0].kernel_size == (3, 1, 1)
+    image = torch.rand(1, 3, 64, 64)
+    everything = [system.reconstruct(image, depth) for depth in (1, 3, 5)]
+    torch.testing.assert_close(
+        system.sequences(image).reconstructions, torch.stack(everything, 1), atol=1e-6, rtol=0
+    )
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+@pytest.mark.parametrize("changed", [1, 2, 3])
+def test_crd_sees_every_step_and_the_image(dimensions, changed):
+    torch.manual_seed(0)
+    crd = CrossRecursionDetection(3, 3, (4, 8), map_channels=1, dimensions=dimensions).eval()
+    sequence, image = torch.rand(1, 3, 3, 16, 16), torch.rand(1, 3, 16, 16)
+    other = sequence.clone()
+    other[:, changed - 1, :, 8, 8] += 1.0
+    with torch.no_grad():
+        assert not torch.equal(crd(sequence, image), crd(other, image))
+        assert not torch.equal(crd(sequence, image), crd(sequence + 0.5, image + 0.5))
+
+
+def test_stacked_steps_under_a_2d_kernel_equal_a_3d_kernel_as_deep_as_the_sequence():
+    torch.manual_seed(0)
+    sequence = torch.rand(2, 5, 3, 8, 8)
+    deep = torch.nn.Conv3d(3, 4, (5, 3, 3), padding=(0, 1, 1))
+    flat = torch.nn.Conv2d(15, 4, 3, padding=1)
+    flat.weight.data = deep.weight.data.transpose(1, 2).reshape(4, 15, 3, 3)
+    flat.bias.data = deep.bias.data
+    with torch.no_grad():
+        torch.testing.assert_close(
+            flat(sequence.flatten(1, 2)), deep(sequence.transpose(1, 2))[:, :, 0]
+        )
+
+
+@pytest.mark.parametrize("side", [1, 2, 4])
+def test_unfolding_undoes_folding_and_folding_gathers_blocks(side):
+    image = torch.rand(2, 5, 3, 8, 12)
+    folded = fold(image, side)
+    assert folded.shape == (2, 5, 3 * side**2, 8 // side, 12 // side)
+    assert torch.equal(unfold(folded, side), image)
+    block = image[1, 2, 0, :side, side : 2 * side]
+    assert torch.equal(folded[1, 2, : side**2, 0, 1], block.flatten())
 
 
 def test_without_crd_the_map_is_the_last_steps_mean_absolute_error():
     system = build("model.detection_network=false", "model.smoothing_px=1")
     image = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
-        last = system.detail(system.reconstruction(image, 2)[:, None], image)[:, 0]
+        last = system.refine(image, depth=2)
         torch.testing.assert_close(system(image), (image - last).abs().mean(dim=1))
 
 
@@ -59,7 +100,7 @@ def test_smoothing_averages_over_the_pixels_that_exist():
     system = build("model.detection_network=false", "model.smoothing_px=3")
     image = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
-        raw = system.raw_map(system.sequences(image), image)
+        raw = system.detect(image)
         smooth = system(image)
     torch.testing.assert_close(smooth[0, 0, 0], raw[0, :2, :2].mean())
     torch.testing.assert_close(smooth[0, 5, 7], raw[0, 4:7, 6:9].mean())
@@ -83,14 +124,14 @@ def test_padding_repeats_the_edge_and_reaches_a_multiple():
 
 def test_dpn_adds_a_residual_to_every_step_alone():
     torch.manual_seed(0)
-    network = DetailPreservationNetwork((4, 8)).eval()
-    image, steps = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 3, 16, 16)
+    network = DetailPreservationNetwork(3, (4, 8)).eval()
+    gradient, steps = torch.rand(2, 6, 16, 16), torch.rand(2, 3, 3, 16, 16)
     with torch.no_grad():
-        refined = network(steps, image)
-        torch.testing.assert_close(refined[:, 1:2], network(steps[:, 1:2], image))
+        refined = network(steps, gradient)
+        torch.testing.assert_close(refined[:, 1:2], network(steps[:, 1:2], gradient))
         for parameter in network.network.head.parameters():
             parameter.zero_()
-        torch.testing.assert_close(network(steps, image), steps)
+        torch.testing.assert_close(network(steps, gradient), steps)
 
 
 def test_a_3d_block_keeps_the_step_axis():

@@ -1,14 +1,17 @@
-"""Pseudo anomalies painted into good images: the paper's colour patches, lines and copy-paste.
+"""Pseudo anomalies painted into good images: the paper's colour patches, lines and copy-paste, and more.
 
 The paper fixes the three kinds and leaves sizes and strengths open. Ours spread both over wide ranges,
-because a real defect may be a faint scratch one pixel wide or a large bright stain.
+because a real defect may be a faint scratch one pixel wide or a large bright stain. An anomaly is a
+shape (where) and a fill (what stands there); only the box around the shape is ever computed.
 """
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 from scipy import ndimage
+
+from rcae.data.anomaly_fills import draw_fill
+from rcae.data.anomaly_shapes import draw_shape
 
 Array = NDArray[np.float32]
 VISIBLE_CHANGE = 0.03
@@ -17,11 +20,18 @@ VISIBLE_CHANGE = 0.03
 COVERED = 0.2
 """Opacity of a shape from which a pixel belongs to it."""
 
+MOST_ANOMALIES = 4
+"""Painted into one window."""
+
+STRUCTURE_SHARE = 0.5
+"""Share of the anomalies that are placed where the image has structure: on a small part in front of
+a plain ground, few would hit the part otherwise (our choice)."""
+
 
 def paint_anomalies(
     image: Array, donor: Array, random: Generator
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """Paint one to three pseudo anomalies into a good image.
+    """Paint one to four pseudo anomalies into a good image.
 
     Args:
         image: [height, width, 3], 0..1.
@@ -32,117 +42,49 @@ def paint_anomalies(
         The painted image, and the mask of the pixels that visibly changed.
     """
     painted, covered = image.copy(), np.zeros(image.shape[:2], dtype=np.bool_)
-    for _ in range(random.integers(1, 4)):
-        shape = _shape(image.shape[:2], random)
-        opacity = shape[..., None] * np.float32(random.uniform(0.3, 1.0))
-        painted += opacity * (_fill(painted, donor, random) - painted)
-        covered |= shape > COVERED
+    structure = _structure(image)
+    for _ in range(random.integers(1, MOST_ANOMALIES + 1)):
+        shape = draw_shape(min(image.shape[:2]) / 2, random)
+        inside, box = _place(shape, _centre_px(structure, random), image.shape[:2])
+        if inside.size == 0:
+            continue
+        opacity = inside[..., None] * np.float32(random.uniform(0.3, 1.0))
+        fill = draw_fill(painted, donor, box, random)
+        painted[box] += opacity * (fill - painted[box])
+        covered[box] |= inside > COVERED
     painted = np.clip(painted, 0.0, 1.0)
     change = np.abs(painted - image).max(axis=2)
     return painted, covered & (ndimage.maximum_filter(change, size=5) > VISIBLE_CHANGE)
 
 
-# Shapes: opacity in 0..1, [height, width].
-
-
-def _shape(size_px: tuple[int, int], random: Generator) -> Array:
-    kind = random.random()
-    if kind < 0.25:
-        return _patch(size_px, random)
-    return _blob(size_px, random) if kind < 0.5 else _line(size_px, random)
-
-
-def _patch(size_px: tuple[int, int], random: Generator) -> Array:
-    """A rotated rectangle with sharp or soft edges."""
-    extents_px = _extent_px(size_px, random) * random.uniform(0.3, 1.0, size=2)
-    angle = random.uniform(0.0, np.pi)
-    axes = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    corners = _centre_px(size_px, random) + (_CORNERS * extents_px / 2) @ axes
-    return _soften(_draw_polygon(size_px, corners), random)
-
-
-def _blob(size_px: tuple[int, int], random: Generator) -> Array:
-    """A closed outline whose radius wanders: stains, chips, dents."""
-    angles = np.linspace(0.0, 2.0 * np.pi, num=48, endpoint=False)
-    radii = np.ones_like(angles)
-    for wave in range(1, 6):
-        radii += random.normal(0.0, 0.4 / wave) * np.cos(
-            wave * angles + random.uniform(0, 2 * np.pi)
-        )
-    outline = np.abs(radii)[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    outline *= _extent_px(size_px, random) / 2 * random.uniform(0.3, 1.0, size=2)
-    return _soften(_draw_polygon(size_px, _centre_px(size_px, random) + outline), random)
-
-
-def _line(size_px: tuple[int, int], random: Generator) -> Array:
-    """A wandering line: scratches, cracks, hairs, fibres."""
-    count = int(random.integers(3, 10))
-    turns = random.uniform(0, 2 * np.pi) + np.cumsum(
-        random.normal(0.0, random.uniform(0, 0.7), count)
+def _structure(image: Array) -> NDArray[np.float64]:
+    """Cumulative weight of the pixels, row by row: more where the image has edges and texture."""
+    grey = image.mean(axis=2)
+    edges = np.abs(ndimage.sobel(grey, axis=0)) + np.abs(ndimage.sobel(grey, axis=1))
+    return np.cumsum(ndimage.uniform_filter(edges, size=9).ravel() + np.float64(1e-6)).reshape(
+        grey.shape
     )
-    step_px = 2.0 * _extent_px(size_px, random) / count
-    path = _centre_px(size_px, random) + np.cumsum(
-        step_px * np.stack([np.cos(turns), np.sin(turns)], axis=1), axis=0
-    )
-    canvas = Image.new("L", size_px[::-1])
-    width_px = max(1, round(float(random.exponential(1.5))))
-    ImageDraw.Draw(canvas).line([tuple(point) for point in path], fill=255, width=width_px)
-    return _soften(np.asarray(canvas, dtype=np.float32) / np.float32(255), random, most_px=0.7)
 
 
-_CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+def _centre_px(structure: NDArray[np.float64], random: Generator) -> tuple[int, int]:
+    """Row and column of an anomaly: on structure, or anywhere."""
+    height, width = structure.shape
+    if random.random() < STRUCTURE_SHARE:
+        drawn = np.searchsorted(structure.ravel(), random.uniform(0.0, structure[-1, -1]))
+        row, column = divmod(min(int(drawn), height * width - 1), width)
+        return row, column
+    return int(random.integers(height)), int(random.integers(width))
 
 
-def _extent_px(size_px: tuple[int, int], random: Generator) -> float:
-    """Log-uniform from 3 px to half the window: small defects are as frequent as large."""
-    return float(np.exp(random.uniform(np.log(3.0), np.log(max(4.0, min(size_px) / 2)))))
-
-
-def _centre_px(size_px: tuple[int, int], random: Generator) -> NDArray[np.float64]:
-    return random.uniform(0.0, 1.0, size=2) * size_px[::-1]
-
-
-def _draw_polygon(size_px: tuple[int, int], corners: NDArray[np.float64]) -> Array:
-    canvas = Image.new("L", size_px[::-1])
-    ImageDraw.Draw(canvas).polygon([tuple(corner) for corner in corners], fill=255)
-    return np.asarray(canvas, dtype=np.float32) / np.float32(255)
-
-
-def _soften(opacity: Array, random: Generator, most_px: float = 3.0) -> Array:
-    softened = ndimage.gaussian_filter(opacity, random.uniform(0.0, most_px))
-    peak = softened.max()
-    return np.asarray(softened / peak if peak > 0 else softened, dtype=np.float32)
-
-
-# Fills: what stands under the shape, [height, width, 3].
-
-
-def _fill(image: Array, donor: Array, random: Generator) -> Array:
-    kind = random.random()
-    if kind < 0.25:
-        return _colour(image, random)
-    return _shade(image, random) if kind < 0.5 else _moved(donor, random)
-
-
-def _colour(image: Array, random: Generator) -> Array:
-    """One colour, alone or with noise; a grey one in a grey image, where colour would give it away."""
-    is_grey = np.ptp(image, axis=2).max() == 0
-    colour = random.uniform(0.0, 1.0, size=1 if is_grey or random.random() < 0.5 else 3)
-    noise = random.normal(0.0, random.uniform(0.0, 0.2), size=(*image.shape[:2], 1))
-    return np.broadcast_to(colour + noise, image.shape).astype(np.float32)
-
-
-def _shade(image: Array, random: Generator) -> Array:
-    """The image itself, darker or brighter: scratches, cracks, stains on the very texture."""
-    shift = random.uniform(0.05, 0.5) * random.choice([-1.0, 1.0])
-    return (image + np.float32(shift)).clip(0.0, 1.0)
-
-
-def _moved(donor: Array, random: Generator) -> Array:
-    """Another good image, moved and mirrored: right texture, wrong place."""
-    moved = np.roll(donor, random.integers(0, donor.shape[:2]), axis=(0, 1))
-    if random.random() < 0.5:
-        moved = moved[::-1]
-    if random.random() < 0.5:
-        moved = moved[:, ::-1]
-    return moved
+def _place(
+    shape: Array, centre_px: tuple[int, int], size_px: tuple[int, int]
+) -> tuple[Array, tuple[slice, slice]]:
+    """The part of a shape that lies within the image when centred there, and its box in the image."""
+    first = [centre - side // 2 for centre, side in zip(centre_px, shape.shape, strict=True)]
+    starts = [max(top, 0) for top in first]
+    ends = [
+        min(top + side, length)
+        for top, side, length in zip(first, shape.shape, size_px, strict=True)
+    ]
+    inside = shape[starts[0] - first[0] : ends[0] - first[0], starts[1] - first[1] : ends[1] - first[1]]
+    return inside, (slice(starts[0], ends[0]), slice(starts[1], ends[1]))

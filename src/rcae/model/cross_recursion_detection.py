@@ -1,79 +1,76 @@
 """CRD: reads how the whole sequence disagrees with the image, and draws the anomaly map."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from rcae.model.blocks import ConvolutionalAutoencoder, layer
+from rcae.model.blocks import ConvolutionalAutoencoder
 
-STEM_WIDTHS = (8, 16, 32)
-"""Channels of the 2D stem at full, half and quarter resolution."""
+EMPTY_START = -2.0
+"""Before the sigmoid: the map starts at about 0.12 everywhere."""
 
 
 class CrossRecursionDetection(nn.Module):
-    """The cross recursion detection of the paper: a 3D autoencoder over space and recursion step.
+    """The cross recursion detection of the paper: convolutions see space and recursion step together.
 
-    Our choices: the pair I_D^n concat I enters as I_D^n - I and I, each channel normalised over the
-    batch (the same information; differences are small, and this way they are seen from the first
-    step on). 3D convolutions at full resolution would cost more than everything else together: a 2D
-    stem, the same for every step, goes down to 1 / `fold` of the height and width, where the 3D
-    autoencoder works. On the way back to full size, each stem level joins in through a convolution
-    over all steps at once (a skip connection), so that thin defects keep their place. Batch
-    normalisation; a sigmoid at the end, which starts near the empty map.
+    The pair I_D^n concat I enters as I_D^n - I and I, each channel normalised over the batch (our
+    choice: the same information; differences are small, and this way they are seen from the first
+    step on). Batch normalisation in every layer; a sigmoid at the end, which starts near the empty
+    map (our choices).
+
+    With `dimensions` = 3 it is the paper's 3D autoencoder, which keeps the recursion axis to the end;
+    there one convolution over all steps draws the map. With 2, the first convolution spans all steps
+    at once: a 3D convolution whose kernel is as deep as its input, which equals a 2D one on the
+    stacked steps. The layers behind it are 2D, and a CPU is many times faster at it (our choice).
     """
 
-    def __init__(self, step_count: int, widths: Sequence[int], fold: int) -> None:
+    def __init__(
+        self,
+        image_channels: int,
+        step_count: int,
+        widths: Sequence[int],
+        map_channels: int,
+        dimensions: Literal[2, 3],
+    ) -> None:
         super().__init__()
-        stem_widths = STEM_WIDTHS[: fold.bit_length()]  # full size, then one per halving
-        self.normalise = nn.BatchNorm2d(6, affine=False)
-        self.stem = nn.ModuleList(
-            layer(source, width, dimensions=2, stride=1 if level == 0 else 2, normalise=True)
-            for level, (source, width) in enumerate(
-                zip((6, *stem_widths), stem_widths, strict=False)
+        self.dimensions = dimensions
+        if dimensions == 3:
+            pair_channels = 2 * image_channels
+            self.normalise: nn.Module = nn.BatchNorm3d(pair_channels, affine=False)
+            self.network = ConvolutionalAutoencoder(
+                pair_channels, widths[0], widths, dimensions=3, normalise=True
             )
-        )
-        self.network = ConvolutionalAutoencoder(
-            stem_widths[-1], stem_widths[-1], widths, dimensions=3, normalise=True
-        )
-        self.across_steps = nn.ModuleList(
-            nn.Conv3d(width, width, kernel_size=(step_count, 1, 1)) for width in stem_widths
-        )
-        self.up = nn.ModuleList(
-            layer(fine + coarse, fine, dimensions=2, normalise=True)
-            for coarse, fine in zip(stem_widths[:0:-1], stem_widths[-2::-1], strict=True)
-        )
-        self.head = nn.Conv2d(stem_widths[0], 1, kernel_size=3, padding=1)
-        nn.init.constant_(self.head.bias, -2.0)  # type: ignore[arg-type]
+            self.across_steps = nn.Conv3d(widths[0], map_channels, kernel_size=(step_count, 1, 1))
+            head: nn.Conv2d | nn.Conv3d = self.across_steps
+        else:
+            stacked_channels = (step_count + 1) * image_channels
+            self.normalise = nn.BatchNorm2d(stacked_channels, affine=False)
+            self.network = ConvolutionalAutoencoder(
+                stacked_channels, map_channels, widths, normalise=True
+            )
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            head = self.network.head
+        nn.init.constant_(head.bias, EMPTY_START)  # type: ignore[arg-type]
 
     def forward(self, sequence: Tensor, image: Tensor) -> Tensor:
         """The anomaly map M_A.
 
         Args:
-            sequence: I_D^n for every n used, [batch, step, 3, height, width]; height and width are
-                multiples of `fold`.
-            image: I, [batch, 3, height, width].
+            sequence: I_D^n for every n used, [batch, step, channel, height, width].
+            image: I, [batch, channel, height, width].
 
         Returns:
-            [batch, height, width]: 0..1, near 0 where normal, near 1 where anomalous.
+            [batch, map_channels, height, width]: 0..1, near 0 where normal, near 1 where anomalous.
         """
-        images = image[:, None].expand_as(sequence)
-        pairs = torch.cat([sequence - images, images], dim=2)  # [batch, step, 6, height, width]
-        features = self.normalise(pairs.flatten(0, 1).contiguous(memory_format=torch.channels_last))
-        levels = []  # [batch, width, step, h, w], from full size down
-        for down in self.stem:
-            features = down(features)
-            levels.append(features.view(*sequence.shape[:2], *features.shape[1:]).transpose(1, 2))
-        levels[-1] = self.network(levels[-1].contiguous())
-        planes = [
-            collapse(level)[:, :, 0]
-            for collapse, level in zip(self.across_steps, levels, strict=True)
-        ]
-        plane = planes.pop()
-        for up in self.up:
-            fine = planes.pop()
-            plane = functional.interpolate(plane, size=fine.shape[2:], mode="nearest")
-            plane = up(torch.cat([plane, fine], dim=1))
-        anomaly_map: Tensor = self.head(plane)[:, 0].sigmoid()
-        return anomaly_map
+        differences = sequence - image[:, None]
+        if self.dimensions == 3:
+            images = image[:, None].expand_as(sequence)
+            pairs = torch.cat([differences, images], dim=2).transpose(1, 2)
+            # [batch, 2 * channel, step, height, width]
+            volume = self.network(self.normalise(pairs.contiguous()))
+            return torch.sigmoid(self.across_steps(volume)[:, :, 0])
+        stacked = torch.cat([image, differences.flatten(1, 2)], dim=1)
+        stacked = stacked.contiguous(memory_format=torch.channels_last)
+        return torch.sigmoid(self.network(self.normalise(stacked)))

@@ -21,12 +21,13 @@ class RecursiveAutoencoder(nn.Module):
     depths, the parameter count does not depend on N.
 
     Our choices: what passes from one application to the next has `carried_channels` channels; a 3x3
-    convolution lifts the image to them and another brings them back. Without weight sharing each
+    convolution lifts the (folded) image to them and another brings them back. Without weight sharing each
     resolution has an encoder and a decoder of its own, used by every chain that passes through it.
     """
 
     def __init__(
         self,
+        image_channels: int,
         *,
         recursion_depth: int,
         carried_channels: int,
@@ -37,7 +38,7 @@ class RecursiveAutoencoder(nn.Module):
         super().__init__()
         self.recursion_depth = recursion_depth
         copies = 1 if share_weights else recursion_depth
-        self.lift = nn.Conv2d(3, carried_channels, kernel_size=3, padding=1)
+        self.lift = nn.Conv2d(image_channels, carried_channels, kernel_size=3, padding=1)
         self.encoders = nn.ModuleList(
             Application(carried_channels, widths, skip_connections, nn.Conv2d)
             for _ in range(copies)
@@ -46,10 +47,10 @@ class RecursiveAutoencoder(nn.Module):
             Application(carried_channels, widths, skip_connections, nn.ConvTranspose2d)
             for _ in range(copies)
         )
-        self.to_image = nn.Conv2d(carried_channels, 3, kernel_size=3, padding=1)
+        self.to_image = nn.Conv2d(carried_channels, image_channels, kernel_size=3, padding=1)
 
     def compress(self, image: Tensor, depth: int) -> list[Tensor]:
-        """I_C^1 ... I_C^depth of an image [batch, 3, height, width].
+        """I_C^1 ... I_C^depth of an image [batch, channel, height, width].
 
         Entry i - 1 is I_C^i, [batch, carried_channels, height / 2^i, width / 2^i].
         """
@@ -64,11 +65,11 @@ class RecursiveAutoencoder(nn.Module):
         """I_R^n for n = `depth`: a single chain, as trained in stage 1.
 
         Args:
-            image: I, [batch, 3, height, width]; height and width are multiples of 2^depth.
+            image: I, [batch, channel, height, width]; height and width are multiples of 2^depth.
             depth: n, 1 ... recursion_depth.
 
         Returns:
-            [batch, 3, height, width]
+            [batch, channel, height, width]
         """
         chain = self.compress(image, depth)[-1]  # I_R^0 = I_C^n
         for level in reversed(range(depth)):
@@ -82,10 +83,10 @@ class RecursiveAutoencoder(nn.Module):
         All chains that have arrived at the same resolution are decoded together as one batch.
 
         Args:
-            image: I, [batch, 3, height, width]; height and width are multiples of 2^N.
+            image: I, [batch, channel, height, width]; height and width are multiples of 2^N.
 
         Returns:
-            [batch, N, 3, height, width], depth 1 first.
+            [batch, N, channel, height, width], depth 1 first.
         """
         codes = self.compress(image, self.recursion_depth)
         chains = codes.pop()  # [chain * batch, carried, height / 2^level, width / 2^level]

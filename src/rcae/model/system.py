@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rcae.gradient import spatial_gradient
 from rcae.model.cross_recursion_detection import CrossRecursionDetection
 from rcae.model.detail_preservation import DetailPreservationNetwork
+from rcae.model.folding import fold, unfold
 from rcae.model.recursive_autoencoder import RecursiveAutoencoder
 from rcae.settings import ModelSettings
 
@@ -31,7 +33,9 @@ class RcaeSystem(nn.Module):
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         self.settings = settings
+        image_channels = 3 * settings.fold**2
         self.reconstruction = RecursiveAutoencoder(
+            image_channels,
             recursion_depth=settings.recursion_depth,
             carried_channels=settings.carried_channels,
             widths=settings.reconstruction_widths,
@@ -39,38 +43,56 @@ class RcaeSystem(nn.Module):
             share_weights=settings.share_weights,
         )
         self.detail = (
-            DetailPreservationNetwork(settings.detail_widths) if settings.detail_network else None
+            DetailPreservationNetwork(image_channels, settings.detail_widths)
+            if settings.detail_network
+            else None
         )
         self.detection = (
             CrossRecursionDetection(
-                len(settings.used_steps), settings.detection_widths, settings.detection_fold
+                image_channels,
+                step_count=len(settings.used_steps),
+                widths=settings.detection_widths,
+                map_channels=settings.fold**2,
+                dimensions=settings.detection_dimensions,
             )
             if settings.detection_network
             else None
         )
         for network in (self.reconstruction, self.detail):
-            if network is not None:  # twice as fast on a CPU; CRD's 5-D weights cannot take it
+            if network is not None:  # twice as fast on a CPU; 5-D weights could not take it
                 network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def sequences(self, image: Tensor) -> Sequences:
-        """I_R^n and I_D^n of images whose height and width are multiples of 2^N."""
-        indices = [step - 1 for step in self.settings.used_steps]
-        reconstructions = self.reconstruction.sequence(image)[:, indices]
-        if self.detail is None:
-            return Sequences(reconstructions, reconstructions)
-        return Sequences(reconstructions, self.detail(reconstructions, image))
+    def reconstruct(self, image: Tensor, depth: int) -> Tensor:
+        """I_R^n for n = `depth`, as trained in stage 1; shapes as `image`, [batch, 3, height, width]."""
+        return unfold(self.reconstruction(self._fold(image), depth), self.settings.fold)
 
-    def raw_map(self, sequences: Sequences, image: Tensor) -> Tensor:
-        """M_A before smoothing, [batch, height, width]; without CRD, the last step's mean |I - I_D^N|."""
+    def refine(self, image: Tensor, depth: int) -> Tensor:
+        """I_D^n for n = `depth`, RcAE frozen, as trained in stage 2; shapes as `image`."""
+        with torch.no_grad():
+            reconstruction = self.reconstruction(self._fold(image), depth)
+        return unfold(self._detailed(reconstruction[:, None], image)[:, 0], self.settings.fold)
+
+    def detect(self, image: Tensor) -> Tensor:
+        """M_A before smoothing, RcAE and DPN frozen, as trained in stage 3: [batch, height, width].
+
+        Without CRD it is the last step's mean |I - I_D^N|.
+        """
+        with torch.no_grad():
+            refined = self._sequences(image).refined
         if self.detection is None:
-            return (sequences.refined[:, -1] - image).abs().mean(dim=1)
-        anomaly_map: Tensor = self.detection(sequences.refined, image)
-        return anomaly_map
+            return (unfold(refined[:, -1], self.settings.fold) - image).abs().mean(dim=1)
+        folded_map = self.detection(refined, self._fold(image))
+        return unfold(folded_map, self.settings.fold)[:, 0]
+
+    def sequences(self, image: Tensor) -> Sequences:
+        """I_R^n and I_D^n of images whose height and width are multiples of fold * 2^N."""
+        sequences = self._sequences(image)
+        return Sequences(*(unfold(steps, self.settings.fold) for steps in sequences))
 
     def forward(self, image: Tensor) -> Tensor:
         """The anomaly map of images of any size.
 
-        The image is extended by its edge to multiples of 2^N (and of 4) and the map cropped back. The map is
+        The image is extended by its edge to multiples of fold * 2^N and the map cropped back. The map is
         averaged over `smoothing_px` squared so that one noisy pixel does not decide (our choice).
 
         Args:
@@ -79,18 +101,29 @@ class RcaeSystem(nn.Module):
         Returns:
             [batch, height, width], higher is more anomalous; 0..1 with CRD.
         """
-        padded = self.pad(image)
-        raw_map = self.raw_map(self.sequences(padded), padded)[
-            :, : image.shape[2], : image.shape[3]
-        ]
+        raw_map = self.detect(self.pad(image))[:, : image.shape[2], : image.shape[3]]
         side = self.settings.smoothing_px
         return functional.avg_pool2d(
             raw_map[:, None], side, stride=1, padding=side // 2, count_include_pad=False
         )[:, 0]
 
     def pad(self, image: Tensor) -> Tensor:
-        """Extend right and bottom edges until height and width are multiples of 2^N and of 4."""
-        multiple = max(2**self.settings.recursion_depth, 4)  # 4: the largest fold
-        bottom, right = (-length % multiple for length in image.shape[2:])
+        """Extend right and bottom edges until height and width are multiples of fold * 2^N."""
+        bottom, right = (-length % self.settings.size_multiple for length in image.shape[2:])
         padded = functional.pad(image, (0, right, 0, bottom), mode="replicate")
         return padded.contiguous(memory_format=torch.channels_last)
+
+    def _sequences(self, image: Tensor) -> Sequences:
+        """As `sequences`, folded."""
+        indices = [step - 1 for step in self.settings.used_steps]
+        reconstructions = self.reconstruction.sequence(self._fold(image))[:, indices]
+        return Sequences(reconstructions, self._detailed(reconstructions, image))
+
+    def _detailed(self, reconstructions: Tensor, image: Tensor) -> Tensor:
+        if self.detail is None:
+            return reconstructions
+        refined: Tensor = self.detail(reconstructions, self._fold(spatial_gradient(image)))
+        return refined
+
+    def _fold(self, image: Tensor) -> Tensor:
+        return fold(image, self.settings.fold)

@@ -61,23 +61,17 @@ def build_stages(system: RcaeSystem, images: TrainingSet, settings: Settings) ->
 
 def stage_1_loss(system: RcaeSystem, batch: Batch) -> Tensor:
     """||I - I_R^n||_1 + ||I' - I_R^n'||_1, n drawn at random for each batch."""
-    return reconstruction_loss(system.reconstruction(batch.image, batch.depth), batch.image)
+    return reconstruction_loss(system.reconstruct(batch.image, batch.depth), batch.image)
 
 
 def stage_2_loss(system: RcaeSystem, batch: Batch) -> Tensor:
     """||I_D^n - I||_1 + ||I_D^n' - I'||_1, RcAE frozen; one random n per batch (our choice)."""
-    assert system.detail is not None
-    with torch.no_grad():
-        reconstruction = system.reconstruction(batch.image, batch.depth)
-    refined = system.detail(reconstruction[:, None], batch.image)[:, 0]
-    return reconstruction_loss(refined, batch.image)
+    return reconstruction_loss(system.refine(batch.image, batch.depth), batch.image)
 
 
 def stage_3_loss(system: RcaeSystem, batch: Batch) -> Tensor:
     """||M_A - M_P||_2 + ||M_A' - M_P'||_2 on painted images, RcAE and DPN frozen."""
-    with torch.no_grad():
-        sequences = system.sequences(batch.image)
-    return detection_loss(system.raw_map(sequences, batch.image), batch.mask)
+    return detection_loss(system.detect(batch.image), batch.mask)
 
 
 def draw_batch(

@@ -1,0 +1,1 @@
+"""Many models on many categories under one protocol: same images, masks, metrics and timing."""

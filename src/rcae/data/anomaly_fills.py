@@ -1,0 +1,103 @@
+"""Fills of pseudo anomalies: what stands under a shape, computed for its box alone.
+
+Every fill gets the image as painted so far, another good image of the same shape, and the box;
+it returns [box height, box width, 3], not clipped.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Array = NDArray[np.float32]
+Box = tuple[slice, slice]
+Fill = Callable[[Array, Array, Box, Generator], Array]
+
+
+def draw_fill(image: Array, donor: Array, box: Box, random: Generator) -> Array:
+    """One of the fills below, each as often as its share says."""
+    fill = FILLS[int(random.choice(len(FILLS), p=SHARES))]
+    return fill(image, donor, box, random)
+
+
+def colour(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # noqa: ARG001
+    """One colour, alone or with noise; a grey one in a grey image, where colour would give it away."""
+    part = image[box]
+    is_grey = np.ptp(part, axis=2).max() == 0
+    drawn = random.uniform(0.0, 1.0, size=1 if is_grey or random.random() < 0.5 else 3)
+    noise = random.normal(0.0, random.uniform(0.0, 0.2), size=(*part.shape[:2], 1))
+    return np.broadcast_to(drawn + noise, part.shape).astype(np.float32)
+
+
+def shade(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # noqa: ARG001
+    """The image itself, darker or brighter, evenly or in clouds: scratches, stains, corrosion.
+
+    Half of the changes are relative to the brightness there, as those of a surface under weak light.
+    """
+    part = image[box]
+    shift = random.uniform(0.05, 0.5) * random.choice([-1.0, 1.0])
+    if random.random() < 0.5:
+        shift *= 2.0 * float(part.mean())
+    if random.random() < 0.5:
+        return part + np.float32(shift)
+    clouds = _clouds(part.shape[:2], random.uniform(2.0, 16.0), random)
+    return part + np.float32(shift) * clouds[..., None]
+
+
+def moved(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # noqa: ARG001
+    """Another good image, from anywhere in it, mirrored at random: right texture, wrong place."""
+    height, width = (side.stop - side.start for side in box)
+    top = int(random.integers(donor.shape[0] - height + 1))
+    left = int(random.integers(donor.shape[1] - width + 1))
+    part = donor[top : top + height, left : left + width]
+    return part[:: random.choice([-1, 1]), :: random.choice([-1, 1])]
+
+
+def turned(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # noqa: ARG001
+    """The image itself, shifted, turned and scaled a little: bent, broken or misplaced structure."""
+    angle, scale = random.normal(0.0, 0.4), np.exp(random.normal(0.0, 0.25))
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    centre = np.array([(side.start + side.stop) / 2 for side in box])
+    rows, columns = _grid(box)
+    away = np.stack([rows - centre[0], columns - centre[1]])
+    shift = centre + random.normal(0.0, 6.0, size=2)
+    return _sampled(image, np.tensordot(turn, away, axes=1) + shift[:, None, None])
+
+
+def warped(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # noqa: ARG001
+    """The image itself, pulled about by a smooth random field: dents, kinks, distorted weave."""
+    size_px = (box[0].stop - box[0].start, box[1].stop - box[1].start)
+    cell_px, strength_px = random.uniform(5.0, 20.0), random.uniform(2.0, 6.0)
+    field = np.stack([_clouds(size_px, cell_px, random) for _ in range(2)])
+    return _sampled(image, np.stack(_grid(box)) + strength_px * field)
+
+
+FILLS: tuple[Fill, ...] = (colour, shade, moved, turned, warped)
+SHARES = (0.2, 0.3, 0.2, 0.2, 0.1)
+
+
+def _grid(box: Box) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Row and column of every pixel of the box."""
+    rows, columns = (np.arange(side.start, side.stop, dtype=np.float64) for side in box)
+    grid = np.meshgrid(rows, columns, indexing="ij")
+    return grid[0], grid[1]
+
+
+def _sampled(image: Array, coordinates: NDArray[np.float64]) -> Array:
+    """The image at these rows and columns [2, height, width], mirrored beyond its border."""
+    planes = [
+        ndimage.map_coordinates(image[..., channel], coordinates, order=1, mode="mirror")
+        for channel in range(3)
+    ]
+    return np.stack(planes, axis=2)
+
+
+def _clouds(size_px: tuple[int, int], cell_px: float, random: Generator) -> Array:
+    """Smooth noise of about unit strength whose spots are about `cell_px` wide."""
+    cells = [int(np.ceil(side / cell_px)) + 2 for side in size_px]
+    coarse = random.normal(size=cells)
+    rows, columns = (np.arange(side) / cell_px for side in size_px)
+    grid = np.meshgrid(rows, columns, indexing="ij")
+    return np.asarray(ndimage.map_coordinates(coarse, grid, order=1), dtype=np.float32)

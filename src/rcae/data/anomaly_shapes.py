@@ -1,0 +1,74 @@
+"""Shapes of pseudo anomalies: opacity in 0..1 on a canvas just large enough for them."""
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+Array = NDArray[np.float32]
+Points = NDArray[np.float64]
+SMALLEST_PX = 3.0
+_CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+
+
+def draw_shape(largest_px: float, random: Generator) -> Array:
+    """A patch, a blob or a line; [height, width], float32 with a peak of 1.
+
+    Its extent is log-uniform from 3 px to `largest_px`: small defects are as frequent as large.
+    """
+    extent_px = float(
+        np.exp(random.uniform(np.log(SMALLEST_PX), np.log(max(SMALLEST_PX + 1, largest_px))))
+    )
+    kind = random.random()
+    if kind < 0.25:
+        return patch(extent_px, random)
+    return blob(extent_px, random) if kind < 0.6 else line(extent_px, random)
+
+
+def patch(extent_px: float, random: Generator) -> Array:
+    """A rotated rectangle with sharp or soft edges."""
+    angle = random.uniform(0.0, np.pi)
+    axes = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    corners = (_CORNERS * extent_px * random.uniform(0.3, 1.0, size=2) / 2) @ axes
+    return _drawn(corners, random.uniform(0.0, 3.0))
+
+
+def blob(extent_px: float, random: Generator) -> Array:
+    """A closed outline whose radius wanders: stains, chips, dents."""
+    angles = np.linspace(0.0, 2.0 * np.pi, num=48, endpoint=False)
+    radii = np.ones_like(angles)
+    for wave in range(1, 6):
+        radii += random.normal(0.0, 0.4 / wave) * np.cos(
+            wave * angles + random.uniform(0, 2 * np.pi)
+        )
+    outline = np.abs(radii)[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    outline *= extent_px / 2 * random.uniform(0.3, 1.0, size=2)
+    return _drawn(outline, random.uniform(0.0, 3.0))
+
+
+def line(extent_px: float, random: Generator) -> Array:
+    """A wandering line: scratches, cracks, hairs, fibres."""
+    count = int(random.integers(3, 10))
+    turns = random.uniform(0, 2 * np.pi) + np.cumsum(
+        random.normal(0.0, random.uniform(0, 0.7), count)
+    )
+    step_px = 2.0 * extent_px / count
+    path = np.cumsum(step_px * np.stack([np.cos(turns), np.sin(turns)], axis=1), axis=0)
+    width_px = max(1, round(float(random.exponential(1.5))))
+    return _drawn(path, random.uniform(0.0, 0.7), line_width_px=width_px)
+
+
+def _drawn(points: Points, softness_px: float, line_width_px: int = 0) -> Array:
+    """The polygon of these (x, y) points, or the line through them, with edges softened."""
+    margin_px = int(np.ceil(2 * softness_px)) + line_width_px + 1
+    points = points - points.min(axis=0) + margin_px
+    width, height = np.ceil(points.max(axis=0)).astype(int) + margin_px + 1
+    canvas = Image.new("L", (int(width), int(height)))
+    corners = [tuple(point) for point in points]
+    if line_width_px:
+        ImageDraw.Draw(canvas).line(corners, fill=255, width=line_width_px)
+    else:
+        ImageDraw.Draw(canvas).polygon(corners, fill=255, outline=255)
+    opacity = ndimage.gaussian_filter(np.asarray(canvas, dtype=np.float32), softness_px, truncate=2)
+    return np.asarray(opacity / opacity.max(), dtype=np.float32)

@@ -1,0 +1,28 @@
+"""The paper's baseline: a plain convolutional autoencoder, one pass, without skip connections."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from rcae.model.blocks import ConvolutionalAutoencoder
+
+
+class PlainAutoencoder(nn.Module):
+    """Stands in for the recursive autoencoder: a sequence of one reconstruction."""
+
+    recursion_depth = 1
+
+    def __init__(self, image_channels: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.network = ConvolutionalAutoencoder(
+            image_channels, image_channels, widths, skip_connections=False
+        )
+
+    def forward(self, image: Tensor, depth: int) -> Tensor:  # noqa: ARG002
+        """The reconstruction, [batch, channel, height, width], whatever the depth asked for."""
+        reconstruction: Tensor = self.network(image)
+        return reconstruction
+
+    def sequence(self, image: Tensor) -> Tensor:
+        """The same as the only step, [batch, 1, channel, height, width]."""
+        return self.forward(image, 1)[:, None]
