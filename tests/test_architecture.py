@@ -16,7 +16,7 @@ LAYERS = [
     {"detector"},
     {"training", "evaluation", "prediction"},
     {"evaluation_output"},
-    {"api", "demo"},
+    {"api", "demo", "benchmark"},
     {"cli"},
     {"__init__", "__main__"},
 ]

@@ -40,6 +40,7 @@ def texts(axes):
         (charts.loss_chart, ({"one": [1, 0.5, 0.2], "two": [3.0]},)),
         (charts.roc_chart, (*ROC, (0.1, 0.8))),
         (charts.score_histogram, (np.array([0.1, 0.2]), np.array([0.9]), 0.5)),
+        (charts.ablation_chart, (["a", "b"], {"AUROC": ([90, None], [80, 85], [1.0, None])})),
     ],
 )
 def test_a_chart_is_the_same_light_png_file_every_time(chart, arguments):
@@ -146,3 +147,15 @@ def test_no_bar_mixes_scores_below_the_threshold_with_scores_at_or_above_it(scor
     assert len(edges) < 100
     below = counts[edges[:-1] < threshold].sum()
     assert below == (scores.astype(np.float64) < threshold).sum()
+
+
+def test_an_ablation_chart_holds_the_papers_numbers_and_ours(figure):
+    panels = {
+        "image": ([90.0, None], [80.0, 85.0], [2.0, None]),
+        "pixel": ([95.0, 96.0], [None, 97.0], [None, None]),
+    }
+    image, pixel = figure(charts.ablation_chart, ["a", "b"], panels).axes
+    np.testing.assert_array_equal(image.lines[0].get_xdata(), [90, np.nan])
+    np.testing.assert_array_equal(image.lines[1].get_xdata(), [80, 85])
+    np.testing.assert_array_equal(pixel.lines[1].get_xdata(), [np.nan, 97])
+    assert [label.get_text() for label in image.get_yticklabels()] == ["a", "b"]

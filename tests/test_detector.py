@@ -103,6 +103,8 @@ def test_an_explanation_shows_every_step_at_working_size(detector, parts):
     seen = detector.explain(parts / "test" / "good" / "000.png")
     height, width = detector.model.working_size.of(40, 40)
     assert seen.image.shape == (height, width, 3)
-    assert seen.reconstructions.shape == seen.refined.shape == (2, height, width, 3)
+    assert list(seen.reconstructions) == [1, 2]
+    for drawn in (*seen.reconstructions.values(), seen.restored):
+        assert drawn.shape == (height, width, 3)
     detection = detector.predict(parts / "test" / "good" / "000.png")
     np.testing.assert_allclose(seen.anomaly_map, detection.working_map, atol=1e-6)

@@ -1,3 +1,6 @@
+import math
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -47,28 +50,33 @@ def test_the_reconstruction_loss_equals_a_numpy_loop():
 def test_the_detection_loss_equals_a_case_worked_by_hand():
     mask = torch.tensor([[[0.0, 0.0], [0.0, 1.0]]])
     anomaly_map = torch.tensor([[[0.5, 0.0], [0.0, 1.0]]])
-    # Pixels: 0.25 at weight 1, of 3 normal pixels and one anomalous: 0.25 / (3 + weight).
+    # Pixels: 0.25 (or -ln 0.5) at weight 1, of 3 normal pixels and one anomalous.
     # Gradients: -0.5 and -0.5 of 8 values: 0.5 / 8.
-    expected = 0.25 / (3 + ANOMALY_WEIGHT) + 0.5 / 8
-    assert detection_loss(anomaly_map, mask).item() == pytest.approx(expected)
+    for pixel_term, error in (("squared_error", 0.25), ("cross_entropy", math.log(2))):
+        expected = error / (3 + ANOMALY_WEIGHT[pixel_term]) + 0.5 / 8
+        assert detection_loss(anomaly_map, mask, pixel_term).item() == pytest.approx(expected)
 
 
 def test_a_missed_anomalous_pixel_costs_more_than_a_false_one():
     mask, empty = torch.zeros(1, 4, 4), torch.zeros(1, 4, 4)
     mask[0, 1, 1] = 1.0
-    missed, false = detection_loss(empty, mask).item(), detection_loss(mask, empty).item()
-    gradients = 4 / 32
-    assert missed - gradients == pytest.approx(ANOMALY_WEIGHT / (15 + ANOMALY_WEIGHT))
+    missed = detection_loss(empty, mask, "squared_error").item()
+    false = detection_loss(mask, empty, "squared_error").item()
+    gradients, weight = 4 / 32, ANOMALY_WEIGHT["squared_error"]
+    assert missed - gradients == pytest.approx(weight / (15 + weight))
     assert false - gradients == pytest.approx(1 / 16)
 
 
-def test_the_detection_loss_equals_a_numpy_loop():
+@pytest.mark.parametrize("pixel_term", ["squared_error", "cross_entropy"])
+def test_the_detection_loss_equals_a_numpy_loop(pixel_term):
     random = np.random.default_rng(0)
     made, mask = random.random((2, 5, 4)), random.integers(0, 2, (2, 5, 4)).astype(float)
     pixels = weights = steps = 0.0
     for index in np.ndindex(*made.shape):
-        weight = ANOMALY_WEIGHT if mask[index] else 1.0
-        pixels += weight * (made[index] - mask[index]) ** 2
+        weight = ANOMALY_WEIGHT[pixel_term] if mask[index] else 1.0
+        surprise = -math.log(made[index] if mask[index] else 1 - made[index])
+        squared = (made[index] - mask[index]) ** 2
+        pixels += weight * (squared if pixel_term == "squared_error" else surprise)
         weights += weight
         for axis in (1, 2):
             after = list(index)
@@ -77,13 +85,28 @@ def test_the_detection_loss_equals_a_numpy_loop():
                 after = tuple(after)
                 steps += ((made[after] - made[index]) - (mask[after] - mask[index])) ** 2
     expected = pixels / weights + steps / (2 * made.size)
-    loss = detection_loss(torch.from_numpy(made), torch.from_numpy(mask)).item()
+    loss = detection_loss(torch.from_numpy(made), torch.from_numpy(mask), pixel_term).item()
     assert loss == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("loss", [reconstruction_loss, detection_loss])
-def test_a_perfect_match_has_a_finite_slope(loss):
-    shape = (1, 3, 4, 4) if loss is reconstruction_loss else (1, 4, 4)
+def test_a_sure_mistake_still_has_a_slope_with_cross_entropy():
+    slopes = {}
+    for pixel_term in ("squared_error", "cross_entropy"):
+        before_sigmoid = torch.full((1, 4, 4), 8.0, requires_grad=True)
+        detection_loss(before_sigmoid.sigmoid(), torch.zeros(1, 4, 4), pixel_term).backward()
+        slopes[pixel_term] = before_sigmoid.grad.abs().mean().item() * 16
+    assert slopes["squared_error"] < 0.001 < 0.9 < slopes["cross_entropy"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "shape"),
+    [
+        (reconstruction_loss, (1, 3, 4, 4)),
+        (partial(detection_loss, pixel_term="squared_error"), (1, 4, 4)),
+        (partial(detection_loss, pixel_term="cross_entropy"), (1, 4, 4)),
+    ],
+)
+def test_a_perfect_match_has_a_finite_slope(loss, shape):
     made = torch.zeros(shape, requires_grad=True)
     loss(made, torch.zeros(shape)).backward()
     assert made.grad.isfinite().all()

@@ -202,7 +202,7 @@ def test_many_wide_panels_still_fit_on_a_screen():
 @pytest.mark.parametrize("refined", [None, grey(20, 20, 0.9)])
 @pytest.mark.parametrize("depth", [1, 5])
 def test_a_strip_shows_input_every_recursion_the_refined_one_and_the_overlay(depth, refined):
-    reconstructions = [grey(20, 20, 0.1 * step) for step in range(1, depth + 1)]
+    reconstructions = {step: grey(20, 20, 0.1 * step) for step in range(1, depth + 1)}
     strip = pictures.recursion_strip(
         grey(20, 20, 1), reconstructions, refined, np.zeros((20, 20)), SCALE
     )
@@ -214,12 +214,14 @@ def test_a_strip_shows_input_every_recursion_the_refined_one_and_the_overlay(dep
 def test_the_last_panel_of_a_strip_carries_the_region(monkeypatch):
     panels = []
     monkeypatch.setattr(pictures, "side_by_side", panels.extend)
-    pictures.recursion_strip(grey(9, 9), [grey(9, 9)] * 2, grey(9, 9), np.ones((9, 9)), SCALE)
+    pictures.recursion_strip(
+        grey(9, 9), {1: grey(9, 9), 3: grey(9, 9)}, grey(9, 9), np.ones((9, 9)), SCALE
+    )
     captions = [caption for caption, _ in panels]
     assert captions == [
         "Input",
         "Recursion 1",
-        "Recursion 2",
+        "Recursion 3",
         "Detail restored",
         "Anomaly overlay",
     ]

@@ -18,6 +18,7 @@ from matplotlib.ticker import (
 from scipy.ndimage import uniform_filter1d
 
 FloatArray = npt.NDArray[np.floating[Any]]
+Points = Sequence[float | None]
 
 # Okabe and Ito's colours, told apart under every common colour blindness.
 _GOOD = "#0072b2"
@@ -101,6 +102,43 @@ def score_histogram(
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=10, labelcolor=_INK)
     return _png(figure)
+
+
+def ablation_chart(
+    labels: Sequence[str], panels: Mapping[str, tuple[Points, Points, Points]]
+) -> bytes:
+    """The paper's numbers beside ours, one panel per metric, one row per variant.
+
+    Args:
+        labels: of the variants, from top to bottom.
+        panels: by metric: the paper's values, ours, and the standard deviation of ours, in percent;
+            None where there is no number.
+    """
+    figure = Figure(figsize=(4.6 * len(panels), 0.9 + 0.45 * len(labels)), layout="constrained")
+    rows = np.arange(len(labels))[::-1]
+    for position, (metric, (paper, ours, deviations)) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(1, len(panels), position)
+        _label(axes, title=metric, x="%", y="")
+        axes.plot(_numbers(paper), rows, "D", color=_INK, markersize=7, label="paper, MVTec AD")
+        axes.errorbar(
+            _numbers(ours),
+            rows,
+            xerr=np.nan_to_num(_numbers(deviations)),
+            fmt="o",
+            color=_GOOD,
+            markersize=7,
+            capsize=3,
+            label="ours",
+        )
+        axes.set_yticks(rows, labels if position == 1 else [""] * len(labels))
+        axes.set_ylim(-0.6, len(labels) - 0.4)
+        if position == 1:
+            axes.legend(frameon=False, fontsize=9, labelcolor=_INK)
+    return _png(figure)
+
+
+def _numbers(values: Points) -> npt.NDArray[np.float64]:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
 def _edges_around(threshold: float, scores: FloatArray) -> npt.NDArray[np.float64]:

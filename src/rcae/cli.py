@@ -20,6 +20,8 @@ Examples:
   rcae train parts/ -o runs/parts --budget 30m
   rcae evaluate runs/parts parts/             measure on the test images, write a report
   rcae predict runs/parts new/ -o results/    inspect a folder
+  rcae benchmark parts/ screws/ --models quick,autoencoder --budget 10m -o bench/
+  rcae reproduce depth parts/ -o depth/       a table of the paper, on your own categories
 
 \b
 Exit codes:
@@ -42,6 +44,36 @@ class Duration(click.ParamType[float]):
             self.fail(f"'{value}' is not a time; write 10m, 1h30m or 90s.", param, ctx)
         hours, minutes, seconds = (int(part or 0) for part in match.groups())
         return 3600.0 * hours + 60.0 * minutes + seconds
+
+
+class Names(click.ParamType[tuple[str, ...]]):
+    """Names separated by commas."""
+
+    name = "names"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """The different names, in order; click names the option in the error."""
+        names = tuple(part.strip() for part in str(value).split(","))
+        if not all(names) or len(set(names)) < len(names):
+            self.fail(f"'{value}' is not a list of different names like a,b,c.", param, ctx)
+        return names
+
+
+class Seeds(Names):
+    """Seeds separated by commas."""
+
+    name = "seeds"
+
+    def convert(  # type: ignore[override]
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """As numbers."""
+        names = super().convert(value, param, ctx)
+        if not all(name.isdecimal() for name in names):
+            self.fail(f"'{value}' is not a list of seeds like 0,1,2.", param, ctx)
+        return tuple(int(name) for name in names)
 
 
 @click.group(
@@ -158,6 +190,81 @@ def demo(output: Path) -> None:
 
     report = run_demo(output)
     click.echo(f"report: {report.resolve()}")
+
+
+@cli.command()
+@click.argument("data", type=PATH, nargs=-1, required=True, metavar="DATA...")
+@click.option(
+    "--models",
+    type=Names(),
+    default="quick,autoencoder",
+    show_default=True,
+    help="Names separated by commas: quick, standard, paper, autoencoder.",
+)
+@click.option("--seeds", type=Seeds(), default="0,1,2", show_default=True)
+@click.option(
+    "--budget", "budget_s", type=Duration(), help="Training time of each model, like 10m."
+)
+@click.option("-o", "--output", type=PATH, required=True, help="A folder for the results.")
+def benchmark(
+    data: tuple[Path, ...],
+    models: tuple[str, ...],
+    seeds: tuple[int, ...],
+    budget_s: float | None,
+    output: Path,
+) -> None:
+    """Train every model on every category with every seed; write results.csv, .md and .html.
+
+    All models go through the same loader, masks, metrics and timing. Run the same command again
+    after an interruption: finished models are kept.
+    """
+    from rcae.benchmark.cell import CellRequest
+    from rcae.benchmark.output import write_benchmark
+    from rcae.benchmark.runner import cell_requests, run_cells
+
+    templates = [CellRequest(name, "", name, 0, budget_s) for name in models]
+    requests = cell_requests(data, templates, seeds, output)
+    for results in run_cells(requests):
+        page = write_benchmark(output, results, [path for path, _ in requests])
+    click.echo((output / "results.md").read_text(encoding="utf-8"), nl=False)
+    click.echo(f"page: {page}", err=True)
+
+
+@cli.command()
+@click.argument("ablation", metavar="ABLATION")
+@click.argument("data", type=PATH, nargs=-1, required=True, metavar="DATA...")
+@click.option("--preset", default="quick", show_default=True)
+@click.option("--seeds", type=Seeds(), default="0,1", show_default=True)
+@click.option(
+    "--budget", "budget_s", type=Duration(), help="Training time of each model, like 10m."
+)
+@click.option("-o", "--output", type=PATH, required=True, help="A folder for the results.")
+def reproduce(
+    ablation: str,
+    data: tuple[Path, ...],
+    preset: str,
+    seeds: tuple[int, ...],
+    budget_s: float | None,
+    output: Path,
+) -> None:
+    """Repeat a table of the paper: components, depth, sharing, data-share, steps or detail.
+
+    Writes table.md and chart.png with the paper's numbers beside ours, and the results of every
+    model. Run the same command again after an interruption: finished models are kept.
+    """
+    from rcae.benchmark.reproduction import reproduce as run
+
+    click.echo(run(ablation, data, preset, seeds, budget_s, output), nl=False)
+
+
+@cli.command(hidden=True)
+@click.argument("folder", type=PATH)
+def run_cell(folder: Path) -> None:
+    """Train and evaluate one cell of a benchmark; `benchmark` and `reproduce` call this."""
+    from rcae.benchmark.cell import CellFolder
+    from rcae.benchmark.cell import run_cell as run
+
+    run(CellFolder(folder))
 
 
 def main() -> NoReturn:

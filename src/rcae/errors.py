@@ -9,7 +9,8 @@
     ├── CheckpointError       4   a model or training state file is damaged or foreign
     ├── StorageError          5   the disk refused to take or give a file
     ├── TrainingError         6   the loss is no longer a number
-    └── InterruptedTrainingError  130   stopped on request, resumable
+    ├── InterruptedTrainingError  130   stopped on request, resumable
+    └── CellFailedError             one cell of a benchmark failed; its own exit code
 
 A message says what was received, the rule it breaks and what to do about it, and names the path.
 """
@@ -67,3 +68,11 @@ class InterruptedTrainingError(RcaeError):
     """Training was asked to stop; what it had learnt is saved and can be resumed."""
 
     exit_code = 130
+
+
+class CellFailedError(RcaeError):
+    """One cell of a benchmark ended with an error; `exit_code` is that of the cell."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

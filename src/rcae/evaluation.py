@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rcae.calibration import Calibration, conformal_threshold, images_needed
 from rcae.data.images import image_size, read_mask, resize
 from rcae.data.layouts import Category, Record, open_category
-from rcae.detector import Detector
+from rcae.detector import Detection
 from rcae.errors import DataError
 from rcae.metrics.ranking import image_metrics
 from rcae.metrics.rates import detection_rates
@@ -22,6 +22,17 @@ from rcae.run_folder import peak_memory_mib
 Metrics = dict[str, float | int | None]
 FIXED_RATES = {"detection_rate_at_1_percent": 0.01, "detection_rate_at_5_percent": 0.05}
 PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "pixel_f1_max", "aupro", "aupro_5")
+
+
+class Inspector(Protocol):
+    """Whatever can be evaluated: `Detector`, or another model under the same protocol."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """The threshold and the scores of good images it comes from."""
+
+    def predict(self, image: Path) -> Detection:
+        """Inspect one image."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,7 @@ class Evaluation:
         return tuple(outcome for outcome in self.outcomes if outcome.record.is_defective)
 
 
-def evaluate_detector(detector: Detector, data: Path) -> Evaluation:
+def evaluate_detector(detector: Inspector, data: Path) -> Evaluation:
     """Score every test image once, then measure; the threshold is the calibrated one.
 
     Raises:
@@ -137,7 +148,7 @@ def _check_mask(record: Record) -> None:
         )
 
 
-def _inspect(detector: Detector, record: Record) -> Outcome:
+def _inspect(detector: Inspector, record: Record) -> Outcome:
     detection = detector.predict(record.path)
     return Outcome(
         record=record,

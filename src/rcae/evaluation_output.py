@@ -53,7 +53,7 @@ def write_evaluation(
     """
     metrics = json.dumps(evaluation.to_json(), indent=2, ensure_ascii=False)
     write_text(folder / "metrics.json", metrics + "\n")
-    write_text(folder / "scores.csv", _scores_csv(evaluation))
+    write_text(folder / "scores.csv", scores_csv(evaluation))
     report = folder / "report.html"
     write_report(report, _report(evaluation, detector, licence_note))
     return report
@@ -85,7 +85,8 @@ def _line(name: str, images: float | None, found: float | None, metrics: Metrics
     )
 
 
-def _scores_csv(evaluation: Evaluation) -> str:
+def scores_csv(evaluation: Evaluation) -> str:
+    """One row per test image: path, defect type, score, threshold, decision, milliseconds."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
@@ -94,7 +95,7 @@ def _scores_csv(evaluation: Evaluation) -> str:
     for outcome in evaluation.outcomes:
         writer.writerow(
             [
-                _name(evaluation, outcome),
+                image_name(evaluation, outcome),
                 outcome.record.defect_type,
                 repr(outcome.anomaly_score),
                 repr(evaluation.metrics["threshold"]),
@@ -105,7 +106,7 @@ def _scores_csv(evaluation: Evaluation) -> str:
     return text.getvalue()
 
 
-def _name(evaluation: Evaluation, outcome: Outcome) -> str:
+def image_name(evaluation: Evaluation, outcome: Outcome) -> str:
     """The image's path within its category."""
     return printable(outcome.record.path.relative_to(evaluation.category.root).as_posix())
 
@@ -210,15 +211,14 @@ def _overlay(outcome: Outcome, detector: Detector) -> Image:
 
 def _strip(outcome: Outcome, detector: Detector) -> Image:
     seen = detector.explain(outcome.record.path)
-    refined = seen.refined[-1] if detector.settings.model.detail_network else None
     return recursion_strip(
-        seen.image, list(seen.reconstructions), refined, seen.anomaly_map, detector.heat_scale
+        seen.image, seen.reconstructions, seen.restored, seen.anomaly_map, detector.heat_scale
     )
 
 
 def _caption(evaluation: Evaluation, outcome: Outcome) -> str:
     decision = "rejected" if outcome.is_rejected else "accepted"
-    return f"{_name(evaluation, outcome)}: score {outcome.anomaly_score:.3f}, {decision}"
+    return f"{image_name(evaluation, outcome)}: score {outcome.anomaly_score:.3f}, {decision}"
 
 
 def _facts(evaluation: Evaluation, detector: Detector) -> tuple[FactGroup, ...]:

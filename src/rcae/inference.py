@@ -19,10 +19,10 @@ class Explanation:
 
     image: Array
     """The working image, [height, width, 3], 0..1."""
-    reconstructions: Array
-    """I_R^n for the steps used, [step, height, width, 3]; not clipped."""
-    refined: Array
-    """I_D^n, same shape."""
+    reconstructions: dict[int, Array]
+    """I_R^n by n, for the steps used; each [height, width, 3], not clipped."""
+    restored: Array | None
+    """I_D^n of the last step used, [height, width, 3]; None without a detail network."""
     anomaly_map: Array
     """[height, width], smoothed."""
 
@@ -58,14 +58,14 @@ def explain(system: RcaeSystem, working_image: Array) -> Explanation:
     height, width = batch.shape[2:]
     sequences = system.sequences(system.pad(batch))
 
-    def cropped(steps: torch.Tensor) -> Array:
-        array: Array = steps[0, :, :, :height, :width].permute(0, 2, 3, 1).cpu().numpy()
-        return array
+    def cropped(steps: torch.Tensor) -> list[Array]:
+        return list(steps[0, :, :, :height, :width].permute(0, 2, 3, 1).cpu().numpy())
 
+    used_steps = system.settings.used_steps
     return Explanation(
         image=working_image,
-        reconstructions=cropped(sequences.reconstructions),
-        refined=cropped(sequences.refined),
+        reconstructions=dict(zip(used_steps, cropped(sequences.reconstructions), strict=True)),
+        restored=cropped(sequences.refined)[-1] if system.detail is not None else None,
         anomaly_map=system(batch)[0].cpu().numpy(),
     )
 

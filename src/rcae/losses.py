@@ -1,10 +1,17 @@
 """The losses of the three stages, one pure function per loss of the paper."""
 
+from typing import Literal
+
 from torch import Tensor
+from torch.nn import functional
 
 from rcae.gradient import spatial_gradient
 
-ANOMALY_WEIGHT = 30.0
+ANOMALY_WEIGHT = {"squared_error": 30.0, "cross_entropy": 10.0}
+"""How many times as much an anomalous pixel weighs as a normal one: they are one in sixty, and with
+equal weights the map stays empty for hundreds of steps (our choice)."""
+
+PixelTerm = Literal["squared_error", "cross_entropy"]
 
 
 def reconstruction_loss(reconstruction: Tensor, image: Tensor) -> Tensor:
@@ -24,21 +31,25 @@ def reconstruction_loss(reconstruction: Tensor, image: Tensor) -> Tensor:
     return pixel_term + gradient_term
 
 
-def detection_loss(anomaly_map: Tensor, mask: Tensor) -> Tensor:
+def detection_loss(anomaly_map: Tensor, mask: Tensor, pixel_term: PixelTerm) -> Tensor:
     """||M_A - M_P||_2 + ||M_A' - M_P'||_2: the loss of stage 3.
 
-    The norms are taken as mean squares (our choice), the first with anomalous pixels weighing
-    `ANOMALY_WEIGHT` times as much as normal ones: they are one in sixty, and without the weight the
-    map stays empty for hundreds of steps.
+    The norms are taken as mean squares (our choice). With `cross_entropy`, the first term is replaced
+    (our choice): through the sigmoid, the slope of a squared error vanishes where the map is wrong
+    and sure of it, which is where false alarms on good images come from.
 
     Args:
         anomaly_map: M_A, [batch, height, width], 0..1.
         mask: M_P, the painted pseudo anomalies, same shape, 0 or 1.
+        pixel_term: `squared_error`, as the paper has it, or `cross_entropy`.
 
     Returns:
         A scalar.
     """
-    weight = 1.0 + (ANOMALY_WEIGHT - 1.0) * mask
-    pixel_term = (weight * (anomaly_map - mask).square()).sum() / weight.sum()
+    if pixel_term == "squared_error":
+        errors = (anomaly_map - mask).square()
+    else:
+        errors = functional.binary_cross_entropy(anomaly_map, mask, reduction="none")
+    weight = 1.0 + (ANOMALY_WEIGHT[pixel_term] - 1.0) * mask
     gradients = spatial_gradient(anomaly_map[:, None]) - spatial_gradient(mask[:, None])
-    return pixel_term + gradients.square().mean()
+    return (weight * errors).sum() / weight.sum() + gradients.square().mean()

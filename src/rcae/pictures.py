@@ -6,7 +6,7 @@ size of their image.
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,19 +151,19 @@ def side_by_side(panels: Sequence[tuple[str, Image.Image]]) -> Image.Image:
 
 def recursion_strip(
     image: FloatArray,
-    reconstructions: Sequence[FloatArray],
-    refined: FloatArray | None,
+    reconstructions: Mapping[int, FloatArray],
+    restored: FloatArray | None,
     anomaly_map: FloatArray,
     scale: HeatScale,
 ) -> Image.Image:
-    """What the detector saw: the input, I_R^1 to I_R^N, I_D^N if there is one, and the overlay."""
+    """What the detector saw: the input, I_R^n by n, the last I_D^n if there is one, and the overlay."""
     panels = [("Input", to_image(image))]
     panels += [
         (f"Recursion {depth}", to_image(reconstruction))
-        for depth, reconstruction in enumerate(reconstructions, start=1)
+        for depth, reconstruction in reconstructions.items()
     ]
-    if refined is not None:
-        panels.append(("Detail restored", to_image(refined)))
+    if restored is not None:
+        panels.append(("Detail restored", to_image(restored)))
     panels.append(("Anomaly overlay", overlay(image, anomaly_map, scale)))
     return side_by_side(panels)
 
@@ -177,11 +177,18 @@ def png_bytes(picture: Image.Image) -> bytes:
 
 def data_uri(picture: Image.Image, max_side_px: int) -> str:
     """The picture as a JPEG data URI, shrunk so that no side exceeds `max_side_px`."""
-    small = picture.convert("RGB")
+    small = picture.copy()
     small.thumbnail((max_side_px, max_side_px), Image.Resampling.LANCZOS)
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg_bytes(small)).decode("ascii")
+
+
+def jpeg_bytes(picture: Image.Image) -> bytes:
+    """The picture as a small JPEG file."""
     buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=80, subsampling=0, optimize=True)  # thin coloured lines stay
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    picture.convert("RGB").save(
+        buffer, "JPEG", quality=80, subsampling=0, optimize=True
+    )  # without subsampling, thin coloured lines stay
+    return buffer.getvalue()
 
 
 def _colours(heat: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

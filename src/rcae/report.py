@@ -135,6 +135,20 @@ def write_report(path: Path, report: EvaluationReport) -> None:
     Raises:
         StorageError: the file could not be written; an older report at `path` is unchanged.
     """
+    html = page(
+        "report.html.jinja",
+        report=report,
+        charts=_charts(report),
+        notes=_reasons(report.defects),
+        weakest=_weakest(report.defects),
+        heat_colours=pictures.HEAT_COLOURS,
+        region_colour=pictures.REGION_COLOUR,
+    )
+    storage.write_bytes(path, html)
+
+
+def page(template: str, **content: Any) -> bytes:
+    """A self-contained HTML page from one of the package's templates."""
     environment = Environment(
         loader=PackageLoader("rcae"),
         autoescape=True,
@@ -149,16 +163,9 @@ def write_report(path: Path, report: EvaluationReport) -> None:
         "picture_uri": _picture_uri,
         "png_uri": _png_uri,
     }
-    html = environment.get_template("report.html.jinja").render(
-        report=report,
-        charts=_charts(report),
-        notes=_reasons(report.defects),
-        weakest=_weakest(report.defects),
-        heat_colours=pictures.HEAT_COLOURS,
-        region_colour=pictures.REGION_COLOUR,
-    )
+    html = environment.get_template(template).render(**content)
     # File names may hold bytes that are no text; Python carries them as lone surrogates.
-    storage.write_bytes(path, html.encode("utf-8", "backslashreplace"))
+    return html.encode("utf-8", "backslashreplace")
 
 
 def _charts(report: EvaluationReport) -> list[tuple[bytes, str]]:

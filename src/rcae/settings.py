@@ -36,12 +36,14 @@ class ImageSettings(_Section):
 class ModelSettings(_Section):
     """The three networks; every ablation of the paper is one of these."""
 
+    form: Literal["recursive", "plain"] = "recursive"
+    """`plain` is the paper's baseline: an autoencoder of one pass, without skip connections."""
     recursion_depth: int = Field(ge=1, le=8)
     """N of the paper."""
     carried_channels: int = Field(ge=3, le=256)
     """Channels passed from one application of E or D to the next."""
     reconstruction_widths: Widths
-    """Channels per level of the block inside E and inside D."""
+    """Channels per level of the block inside E and inside D; of the whole plain autoencoder."""
     detail_widths: Widths
     """Channels per level of DPN."""
     detection_widths: Widths
@@ -78,11 +80,11 @@ class ModelSettings(_Section):
     @property
     def size_multiple(self) -> int:
         """Height and width of what the networks see are multiples of this many pixels."""
-        return self.fold * 2**self.recursion_depth
+        return self.fold << self.recursion_depth
 
     @property
     def _all_steps(self) -> tuple[int, ...]:
-        return tuple(range(1, self.recursion_depth + 1))
+        return tuple(range(1, self.recursion_depth + 1)) if self.form == "recursive" else (1,)
 
     @property
     def used_steps(self) -> tuple[int, ...]:
@@ -109,6 +111,8 @@ class StageSettings(_Section):
 class TrainingSettings(_Section):
     """The optimisation, the same for the three stages."""
 
+    data_share: float = Field(default=1.0, gt=0, le=1)
+    """Share of the good images left after calibration that are trained on, at least 8."""
     crop_px: int = Field(ge=32, le=4096)
     """Side of the random square windows that training sees."""
     batch_size: int = Field(ge=1, le=4096)
@@ -117,6 +121,8 @@ class TrainingSettings(_Section):
     """`cosine` falls to zero at the end of each stage."""
     gradient_clip: float | None = Field(default=None, gt=0)
     """Largest norm of the gradient; none when left out."""
+    detection_loss: Literal["squared_error", "cross_entropy"]
+    """Of stage 3: `squared_error` is the paper's."""
     anomalous_share: float = Field(default=0.75, gt=0, le=1)
     """Share of the images of stage 3 that get pseudo anomalies; the others teach what is good."""
     reconstruction: StageSettings

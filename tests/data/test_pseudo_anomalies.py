@@ -76,7 +76,9 @@ def test_sizes_range_from_a_few_pixels_to_a_large_part_of_the_window():
 
 def test_half_of_the_anomalies_are_placed_on_structure():
     image = np.full((96, 96, 3), 0.5, dtype=np.float32)
-    image[40:56, 40:56] = good_image(2, 16)  # a small part before a plain ground: 1 / 36 of the area
+    image[40:56, 40:56] = good_image(
+        2, 16
+    )  # a small part before a plain ground: 1 / 36 of the area
     on_part = [paint(seed, image, good_image(1, 96))[1][32:64, 32:64].any() for seed in range(200)]
     assert np.mean(on_part) > 0.5
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from rcae.data.training_set import TrainingSet
+from rcae.data.training_set import TrainingSet, extended
 from rcae.data.working_size import WorkingSize
 from rcae.model.system import RcaeSystem
 from rcae.settings import load_settings
@@ -80,10 +80,10 @@ def test_an_epoch_shows_every_image_once(images):
     assert images.order(0, 16, [0, 0]) != images.order(16, 16, [0, 0])
 
 
-def test_a_window_lies_within_the_image_or_repeats_its_edge(images):
+def test_a_window_is_a_part_of_the_image(images):
     random = np.random.default_rng(0)
     whole = images.image(0)
-    window = images.window(0, 32, random)
+    window = images.window(0, 32, 8, random)
     places = [
         (top, left)
         for top in range(whole.shape[0] - 31)
@@ -91,18 +91,41 @@ def test_a_window_lies_within_the_image_or_repeats_its_edge(images):
         if np.array_equal(whole[top : top + 32, left : left + 32], window)
     ]
     assert len(places) == 1
-    larger = images.window(0, 64, random)
-    assert np.array_equal(larger[:40, :40], whole)
-    assert (larger[40:, :40] == whole[-1]).all()
+
+
+def test_windows_reach_as_far_beyond_the_image_as_prediction_does(images):
+    random = np.random.default_rng(0)
+    whole = images.image(0)  # 40 x 40, seen by networks that need multiples of 64 as 64 x 64
+    heights = {images.window(0, 32, 64, random).shape[0] for _ in range(400)}
+    assert (min(heights), max(heights)) == (8, 32)
+    assert np.array_equal(images.window(0, 64, 64, random), whole)
+    assert {images.window(0, 32, 8, random).shape[0] for _ in range(50)} == {32}
+
+
+def test_extending_a_window_repeats_its_lower_and_right_edges_as_prediction_does(images):
+    system, _, _ = build(images, "training.crop_px=64", "model.recursion_depth=5")
+    whole = images.image(0)
+    as_predicted = system.pad(torch.from_numpy(whole).permute(2, 0, 1)[None])
+    ours = torch.from_numpy(extended(whole, 64)).permute(2, 0, 1)[None]
+    assert torch.equal(ours, as_predicted)
+    mask = np.zeros((3, 2), dtype=np.bool_)
+    mask[2, 1] = True
+    assert extended(mask, 4).tolist() == [
+        [False] * 4,
+        [False] * 4,
+        [False, True, True, True],
+        [False, True, True, True],
+    ]
 
 
 def test_the_border_is_seen_as_often_as_the_middle(parts):
     images = TrainingSet([parts / "train" / "good" / "000.png"], WorkingSize(1.0))
     whole, random = images.image(0), np.random.default_rng(0)
-    corners = [np.array_equal(images.window(0, 32, random)[0, 0], whole[0, 0]) for _ in range(400)]
-    assert (
-        0.1 < np.mean(corners) < 0.4
-    )  # top and left border each in about two fifths of the windows
+    windows = [images.window(0, 32, 8, random) for _ in range(400)]
+    first = [np.array_equal(window[0, 0], whole[0, 0]) for window in windows]
+    last = [np.array_equal(window[-1, -1], whole[-1, -1]) for window in windows]
+    assert 0.1 < np.mean(first) < 0.4  # each border in about two fifths of the windows
+    assert 0.1 < np.mean(last) < 0.4
 
 
 def test_stage_two_and_three_learn_nothing_about_earlier_networks(images):
@@ -125,5 +148,8 @@ def test_epochs_become_steps_that_show_every_image_that_often():
 def test_a_left_out_stage_gives_its_time_to_the_others():
     settings = load_settings("quick")
     steps = steps_from_budget(settings, {"reconstruction": 1.0, "detection": 1.0}, 90.0)
-    assert steps == {"reconstruction": 30, "detection": 60}
-    assert with_steps(settings, steps).training.detection.steps == 60
+    shares = settings.training.reconstruction.time_share, settings.training.detection.time_share
+    assert steps == {
+        name: int(90 * share / sum(shares)) for name, share in zip(steps, shares, strict=True)
+    }
+    assert with_steps(settings, steps).training.detection.steps == steps["detection"]

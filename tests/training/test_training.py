@@ -155,7 +155,11 @@ def test_a_budget_is_turned_into_steps_that_are_written_down(parts, tmp_path, mo
     monkeypatch.setattr("rcae.training.plan.seconds_per_step", lambda *_, **__: seconds)
     monkeypatch.setattr("rcae.training.trainer.finishing_seconds", lambda *_: 3.0)
     monkeypatch.setattr("rcae.training.trainer.time", SimpleNamespace(perf_counter=lambda: 100.0))
-    rcae.train(parts, tmp_path / "run", values=TINY, budget_s=23.0)
+    shares = [
+        f"training.{stage}.time_share={share}"
+        for stage, share in (("reconstruction", 0.3), ("detail", 0.1), ("detection", 0.6))
+    ]
+    rcae.train(parts, tmp_path / "run", values=[*TINY, *shares], budget_s=23.0)
     text = (tmp_path / "run" / "settings.toml").read_text()
     # 20 s are left: 30 % of it at 1 s, 10 % at 0.5 s, 60 % at 2 s a step.
     assert [line for line in text.splitlines() if line.startswith("steps")] == [

@@ -4,25 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rcae.benchmark.cell import CellRequest
 from rcae.detector import Detector
 from rcae.errors import UsageError
 from rcae.evaluation import Inspector
-from rcae.settings import PRESETS
+from rcae.run_folder import RunFolder
+from rcae.settings import PRESETS, load_settings
 from rcae.training.request import Request
 from rcae.training.trainer import train
 
-
-@dataclass(frozen=True)
-class Cell:
-    """One entry of the benchmark's table: a model on a category with a seed."""
-
-    data: Path
-    model: str
-    seed: int
-    budget_s: float | None
-    """Time for training; None leaves a model its own recommended length."""
-    values: tuple[str, ...] = ()
-    """Changes to the settings of a model of ours."""
+Train = Callable[[CellRequest, Path], Inspector]
 
 
 @dataclass(frozen=True)
@@ -32,7 +23,7 @@ class Contender:
     name: str
     note: str
     """What a reader of the table must know: where recommended settings could not be used."""
-    train: Callable[[Cell, Path], Inspector]
+    train: Train
     """Train on the good images of the cell's data, keep files in the folder, return the result."""
 
 
@@ -42,39 +33,39 @@ def contender(name: str) -> Contender:
     Raises:
         UsageError: there is none; the message lists all.
     """
-    known = _ours() | _peers()
-    if name not in known:
-        raise UsageError(f"model '{name}' is not known; choose from {', '.join(known)}.")
-    return known[name]
+    for known in _contenders():
+        if known.name == name:
+            return known
+    names = ", ".join(known.name for known in _contenders())
+    raise UsageError(f"model '{name}' is not known; choose from {names}.")
 
 
-def _ours() -> dict[str, Contender]:
-    presets = {
-        name: Contender(name, f"RcAE, preset {name}", _rcae(name)) for name in PRESETS
-    }
-    plain = Contender(
-        "autoencoder",
-        "plain convolutional autoencoder, one pass, as many parameters as RcAE in preset quick; "
-        "map: mean absolute error",
-        _rcae("quick", PLAIN_AUTOENCODER),
+def plain_autoencoder(preset: str) -> tuple[str, ...]:
+    """The settings that turn a preset into the paper's baseline, with as many parameters as its RcAE."""
+    channels = load_settings(preset).model.carried_channels
+    return (
+        "model.form=plain",
+        f"model.reconstruction_widths={[channels * times for times in (1, 2, 3, 4, 4)]}",
+        "model.detail_network=false",
+        "model.detection_network=false",
     )
-    return {**presets, plain.name: plain}
 
 
-PLAIN_AUTOENCODER = (
-    "model.form=plain",
-    "model.detail_network=false",
-    "model.detection_network=false",
-)
+def _contenders() -> list[Contender]:
+    ours = [Contender(preset, f"RcAE, preset {preset}", _rcae(preset)) for preset in PRESETS]
+    note = (
+        "plain convolutional autoencoder, one pass, as many parameters as RcAE in preset quick; its "
+        "map is the mean absolute error"
+    )
+    return [*ours, Contender("autoencoder", note, _rcae("quick", plain_autoencoder("quick")))]
 
 
-def _rcae(preset: str, values: Sequence[str] = ()) -> Callable[[Cell, Path], Inspector]:
-    def run(cell: Cell, folder: Path) -> Inspector:
+def _rcae(preset: str, values: Sequence[str] = ()) -> Train:
+    def run(cell: CellRequest, folder: Path) -> Inspector:
         request = Request(
             preset, cell.budget_s, cell.seed, settings_file=None, values=(*values, *cell.values)
         )
-        interrupted = (folder / "run" / "settings.toml").exists()
-        train(cell.data, folder / "run", request, resume=interrupted)
-        return Detector.load(folder / "run")
+        train(Path(cell.data), folder, request, resume=RunFolder(folder).settings.exists())
+        return Detector.load(folder)
 
     return run

@@ -1,7 +1,7 @@
 """Fills of pseudo anomalies: what stands under a shape, computed for its box alone.
 
-Every fill gets the image as painted so far, another good image of the same shape, and the box;
-it returns [box height, box width, 3], not clipped.
+Every fill gets the image as painted so far, another good image of any size, and the box; it returns
+[box height, box width, 3], not clipped.
 """
 
 from collections.abc import Callable
@@ -47,11 +47,14 @@ def shade(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # 
 
 
 def moved(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # noqa: ARG001
-    """Another good image, from anywhere in it, mirrored at random: right texture, wrong place."""
+    """Another good image, from anywhere in it, mirrored at random: right texture, wrong place.
+
+    It may be smaller than the box: it goes on at its other side.
+    """
     height, width = (side.stop - side.start for side in box)
-    top = int(random.integers(donor.shape[0] - height + 1))
-    left = int(random.integers(donor.shape[1] - width + 1))
-    part = donor[top : top + height, left : left + width]
+    rows = (random.integers(donor.shape[0]) + np.arange(height)) % donor.shape[0]
+    columns = (random.integers(donor.shape[1]) + np.arange(width)) % donor.shape[1]
+    part = donor[np.ix_(rows, columns)]
     return part[:: random.choice([-1, 1]), :: random.choice([-1, 1])]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from rcae.errors import DataError, ImageError
 from rcae.settings import CalibrationSettings
 
-Role = Literal["train", "calibration"]
+Role = Literal["train", "calibration", "unused"]
 FEWEST_TRAINING_IMAGES = 8
 
 
@@ -30,7 +30,11 @@ class GoodImage:
 
 
 def list_good_images(
-    paths: Sequence[Path], root: Path, settings: CalibrationSettings, seed: int
+    paths: Sequence[Path],
+    root: Path,
+    settings: CalibrationSettings,
+    seed: int,
+    data_share: float = 1.0,
 ) -> tuple[GoodImage, ...]:
     """Hash the images and draw those that are held out for calibration.
 
@@ -41,6 +45,7 @@ def list_good_images(
         root: the category's folder.
         settings: how many to hold out: the larger of the share and the minimum.
         seed: draws the images.
+        data_share: of the images that are left, how many are trained on; 0..1, at least 8 images.
 
     Raises:
         DataError: too few images for both parts.
@@ -59,8 +64,17 @@ def list_good_images(
     drawn = set(
         np.random.default_rng([seed, 3]).choice(single, size=held_out, replace=False).tolist()
     )
+    left = [index for index in range(len(paths)) if index not in drawn]
+    used = max(FEWEST_TRAINING_IMAGES, round(data_share * len(left)))
+    trained_on = set(np.random.default_rng([seed, 5]).permutation(left)[:used].tolist())
+
+    def role(index: int) -> Role:
+        if index in drawn:
+            return "calibration"
+        return "train" if index in trained_on else "unused"
+
     return tuple(
-        GoodImage("calibration" if index in drawn else "train", _relative(path, root), digest)
+        GoodImage(role(index), _relative(path, root), digest)
         for index, (path, digest) in enumerate(zip(paths, hashes, strict=True))
     )
 

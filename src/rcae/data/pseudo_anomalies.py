@@ -35,7 +35,7 @@ def paint_anomalies(
 
     Args:
         image: [height, width, 3], 0..1.
-        donor: another (or the same) good image of the same shape, the source of copy-paste.
+        donor: another (or the same) good image of any size, the source of copy-paste.
         random: draws everything; the same state gives the same picture.
 
     Returns:
@@ -86,5 +86,7 @@ def _place(
         min(top + side, length)
         for top, side, length in zip(first, shape.shape, size_px, strict=True)
     ]
-    inside = shape[starts[0] - first[0] : ends[0] - first[0], starts[1] - first[1] : ends[1] - first[1]]
+    inside = shape[
+        starts[0] - first[0] : ends[0] - first[0], starts[1] - first[1] : ends[1] - first[1]
+    ]
     return inside, (slice(starts[0], ends[0]), slice(starts[1], ends[1]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.random import Generator
@@ -11,6 +12,7 @@ from rcae.data.images import read_image
 from rcae.data.working_size import WorkingSize
 
 Array = NDArray[np.float32]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class TrainingSet:
@@ -45,17 +47,20 @@ class TrainingSet:
             self._kept[index] = image
         return image
 
-    def window(self, index: int, side_px: int, random: Generator) -> Array:
-        """A random square window, [side_px, side_px, 3]; a smaller image is extended by its edge.
+    def window(self, index: int, side_px: int, multiple_px: int, random: Generator) -> Array:
+        """The part of an image within a random square window, [up to side_px, up to side_px, 3].
 
-        Positions reach half a window beyond the image and are moved back to its border: otherwise
-        the outermost pixels would hardly ever be seen, and look anomalous in every image.
+        The window lies on the image as prediction sees it, extended below and on the right to a
+        multiple of `multiple_px`; the extension itself is left to `extended`, so that anomalies can
+        be painted before it. Positions reach half a window beyond and are moved back: otherwise the
+        outermost pixels would hardly ever be seen, and look anomalous in every image.
         """
         image = self.image(index)
-        top, left = (_position(length, side_px, random) for length in image.shape[:2])
-        window = image[top : top + side_px, left : left + side_px]
-        missing = [(0, side_px - length) for length in window.shape[:2]]
-        return np.pad(window, (*missing, (0, 0)), mode="edge")
+        top, left = (
+            _position(length + -length % multiple_px, length, side_px, random)
+            for length in image.shape[:2]
+        )
+        return image[top : top + side_px, left : left + side_px]
 
     def order(self, first: int, count: int, seed: Sequence[int]) -> list[int]:
         """`count` image indices from position `first` of an endless series of shuffled epochs."""
@@ -66,7 +71,14 @@ class TrainingSet:
         return [int(index) for index in shuffled[start : start + count]]
 
 
-def _position(length_px: int, side_px: int, random: Generator) -> int:
-    last = max(length_px - side_px, 0)
+def extended(window: NDArray[Scalar], side_px: int) -> NDArray[Scalar]:
+    """A window or its mask, extended by its lower and right edges to side_px x side_px."""
+    missing = [(0, side_px - length) for length in window.shape[:2]]
+    return np.pad(window, (*missing, *[(0, 0)] * (window.ndim - 2)), mode="edge")
+
+
+def _position(extended_px: int, length_px: int, side_px: int, random: Generator) -> int:
+    """First row or column of a window; at least one pixel of it is the image's own."""
+    last = min(max(extended_px - side_px, 0), length_px - 1)
     drawn = int(random.integers(-(side_px // 2), last + side_px // 2 + 1))
     return min(max(drawn, 0), last)

@@ -32,4 +32,5 @@ class DetailPreservationNetwork(nn.Module):
         by_step = reconstructions.transpose(0, 1)  # as the sequence lies in memory
         inputs = torch.cat([by_step.flatten(0, 1), gradient.repeat(step_count, 1, 1, 1)], dim=1)
         residual = self.network(inputs.contiguous(memory_format=torch.channels_last))
-        return reconstructions + residual.view_as(by_step).transpose(0, 1)
+        refined: Tensor = reconstructions + residual.view_as(by_step).transpose(0, 1)
+        return refined

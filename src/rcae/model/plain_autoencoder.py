@@ -10,8 +10,6 @@ from rcae.model.blocks import ConvolutionalAutoencoder
 class PlainAutoencoder(nn.Module):
     """Stands in for the recursive autoencoder: a sequence of one reconstruction."""
 
-    recursion_depth = 1
-
     def __init__(self, image_channels: int, widths: Sequence[int]) -> None:
         super().__init__()
         self.network = ConvolutionalAutoencoder(

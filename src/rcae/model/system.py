@@ -10,6 +10,7 @@ from rcae.gradient import spatial_gradient
 from rcae.model.cross_recursion_detection import CrossRecursionDetection
 from rcae.model.detail_preservation import DetailPreservationNetwork
 from rcae.model.folding import fold, unfold
+from rcae.model.plain_autoencoder import PlainAutoencoder
 from rcae.model.recursive_autoencoder import RecursiveAutoencoder
 from rcae.settings import ModelSettings
 
@@ -34,14 +35,7 @@ class RcaeSystem(nn.Module):
         super().__init__()
         self.settings = settings
         image_channels = 3 * settings.fold**2
-        self.reconstruction = RecursiveAutoencoder(
-            image_channels,
-            recursion_depth=settings.recursion_depth,
-            carried_channels=settings.carried_channels,
-            widths=settings.reconstruction_widths,
-            skip_connections=settings.skip_connections,
-            share_weights=settings.share_weights,
-        )
+        self.reconstruction = _reconstruction(image_channels, settings)
         self.detail = (
             DetailPreservationNetwork(image_channels, settings.detail_widths)
             if settings.detail_network
@@ -127,3 +121,18 @@ class RcaeSystem(nn.Module):
 
     def _fold(self, image: Tensor) -> Tensor:
         return fold(image, self.settings.fold)
+
+
+def _reconstruction(
+    image_channels: int, settings: ModelSettings
+) -> RecursiveAutoencoder | PlainAutoencoder:
+    if settings.form == "plain":
+        return PlainAutoencoder(image_channels, settings.reconstruction_widths)
+    return RecursiveAutoencoder(
+        image_channels,
+        recursion_depth=settings.recursion_depth,
+        carried_channels=settings.carried_channels,
+        widths=settings.reconstruction_widths,
+        skip_connections=settings.skip_connections,
+        share_weights=settings.share_weights,
+    )

@@ -44,6 +44,7 @@ def open_good_parts(data: Path, settings: Settings) -> GoodParts:
         category.root,
         settings.calibration,
         settings.seed,
+        settings.training.data_share,
     )
     training = _paths(category, listed, "train")
     calibration = _paths(category, listed, "calibration")

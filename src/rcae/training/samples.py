@@ -36,8 +36,8 @@ def _write_strip(folder: RunFolder, model: Model, image: NDArray[np.float32], na
     seen = explain(model.system, image)
     strip = recursion_strip(
         seen.image,
-        list(seen.reconstructions),
-        seen.refined[-1] if model.system.detail is not None else None,
+        seen.reconstructions,
+        seen.restored,
         seen.anomaly_map,
         HeatScale(low=model.calibration.typical_value, threshold=model.calibration.threshold),
     )

@@ -6,12 +6,11 @@ from functools import partial
 
 import numpy as np
 import torch
-from numpy.random import Generator
 from torch import Tensor, nn
 
 from rcae.data.pseudo_anomalies import paint_anomalies
-from rcae.data.training_set import TrainingSet
-from rcae.losses import detection_loss, reconstruction_loss
+from rcae.data.training_set import TrainingSet, extended
+from rcae.losses import PixelTerm, detection_loss, reconstruction_loss
 from rcae.model.system import RcaeSystem
 from rcae.settings import STAGES, Settings
 
@@ -46,7 +45,8 @@ def build_stages(system: RcaeSystem, images: TrainingSet, settings: Settings) ->
     """The stages that this system needs, in the order of the paper."""
 
     networks = (system.reconstruction, system.detail, system.detection)
-    losses = (stage_1_loss, stage_2_loss, stage_3_loss)
+    detection = partial(stage_3_loss, pixel_term=settings.training.detection_loss)
+    losses: tuple[Callable[..., Tensor], ...] = (stage_1_loss, stage_2_loss, detection)
     return [
         Stage(
             name,
@@ -69,9 +69,9 @@ def stage_2_loss(system: RcaeSystem, batch: Batch) -> Tensor:
     return reconstruction_loss(system.refine(batch.image, batch.depth), batch.image)
 
 
-def stage_3_loss(system: RcaeSystem, batch: Batch) -> Tensor:
+def stage_3_loss(system: RcaeSystem, batch: Batch, *, pixel_term: PixelTerm) -> Tensor:
     """||M_A - M_P||_2 + ||M_A' - M_P'||_2 on painted images, RcAE and DPN frozen."""
-    return detection_loss(system.detect(batch.image), batch.mask)
+    return detection_loss(system.detect(batch.image), batch.mask, pixel_term)
 
 
 def draw_batch(
@@ -80,17 +80,16 @@ def draw_batch(
     """The batch of one step: windows of shuffled good images, painted or not."""
     training = settings.training
     random = np.random.default_rng([settings.seed, stage, step])
-    count = training.batch_size
-    indices = images.order(step * count, count, [settings.seed, stage])
-    windows = [images.window(index, training.crop_px, random) for index in indices]
-    masks = [np.zeros(windows[0].shape[:2], dtype=np.bool_)] * count
-    if paint:
-        for position in range(count):
-            if random.random() < training.anomalous_share:
-                donor = images.window(_any_index(images, random), training.crop_px, random)
-                windows[position], masks[position] = paint_anomalies(
-                    windows[position], donor, random
-                )
+    count, side_px = training.batch_size, training.crop_px
+    windows, masks = [], []
+    for index in images.order(step * count, count, [settings.seed, stage]):
+        window = images.window(index, side_px, settings.model.size_multiple, random)
+        mask = np.zeros(window.shape[:2], dtype=np.bool_)
+        if paint and random.random() < training.anomalous_share:
+            donor = images.image(int(random.integers(len(images))))
+            window, mask = paint_anomalies(window, donor, random)
+        windows.append(extended(window, side_px))
+        masks.append(extended(mask, side_px))
     return Batch(
         image=torch.from_numpy(np.stack(windows))
         .permute(0, 3, 1, 2)
@@ -98,7 +97,3 @@ def draw_batch(
         mask=torch.from_numpy(np.stack(masks)).float(),
         depth=int(random.integers(1, settings.model.recursion_depth + 1)),
     )
-
-
-def _any_index(images: TrainingSet, random: Generator) -> int:
-    return int(random.integers(len(images)))

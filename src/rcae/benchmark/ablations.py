@@ -1,0 +1,130 @@
+"""The paper's ablation tables: their settings, and the paper's numbers on MVTec AD in percent."""
+
+from dataclasses import dataclass
+
+from rcae.benchmark.contenders import plain_autoencoder
+from rcae.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of a table."""
+
+    label: str
+    values: tuple[str, ...] = ()
+    """Changes to the preset."""
+    paper_image_auroc: float | None = None
+    """None where the paper gives no number, as far as known here."""
+    paper_pixel_auroc: float | None = None
+    is_plain: bool = False
+    """The paper's baseline instead of RcAE."""
+
+    def changes(self, preset: str) -> tuple[str, ...]:
+        """All changes to that preset."""
+        return (*(plain_autoencoder(preset) if self.is_plain else ()), *self.values)
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One table: rows from the worst to the best in the paper, as far as it ranks them."""
+
+    name: str
+    question: str
+    variants: tuple[Variant, ...]
+    is_ranked: bool = True
+    """Whether the paper's numbers rise from row to row."""
+
+
+FULL = (98.9, 98.7)
+_NO_CRD = "model.detection_network=false"
+_NO_DPN = "model.detail_network=false"
+
+
+def _sharing(share: bool, skip: bool, image_auroc: float | None, pixel: float | None) -> Variant:
+    values = (
+        f"model.share_weights={str(share).lower()}",
+        f"model.skip_connections={str(skip).lower()}",
+    )
+    label = f"{'shared' if share else 'own'} weights, {'with' if skip else 'no'} skips"
+    return Variant(label, values, image_auroc, pixel)
+
+
+def _share(
+    percent: int, image_auroc: float | None, pixel_auroc: float | None
+) -> tuple[Variant, ...]:
+    values = (f"training.data_share={percent / 100}",)
+    return (
+        Variant(f"plain autoencoder, {percent} %", values, is_plain=True),
+        Variant(f"RcAE, {percent} %", values, image_auroc, pixel_auroc),
+    )
+
+
+ABLATIONS = (
+    Ablation(
+        "components",
+        "What does each network add?",
+        (
+            Variant("plain autoencoder", (), 82.4, 90.8, is_plain=True),
+            Variant("+ RcAE", (_NO_DPN, _NO_CRD), 94.1, 95.8),
+            Variant("+ DPN", (_NO_CRD,), 95.7, 96.6),
+            Variant("+ CRD", (), *FULL),
+        ),
+    ),
+    Ablation(
+        "depth",
+        "How deep must the recursion go?",
+        (
+            Variant("N = 1", ("model.recursion_depth=1",), 86.2, 87.4),
+            Variant("N = 3", ("model.recursion_depth=3",), 96.3, 96.8),
+            Variant("N = 6", ("model.recursion_depth=6",), 98.7, 98.4),
+            Variant("N = 5", ("model.recursion_depth=5",), *FULL),
+        ),
+    ),
+    Ablation(
+        "sharing",
+        "Do shared weights and skip connections help?",
+        (
+            _sharing(False, False, None, None),
+            _sharing(False, True, 71.3, None),
+            _sharing(True, False, None, None),
+            _sharing(True, True, *FULL),
+        ),
+        is_ranked=False,
+    ),
+    Ablation(
+        "data-share",
+        "How many good images are needed?",
+        (
+            *_share(10, 84.1, 93.4),
+            *_share(25, None, None),
+            *_share(50, None, None),
+            *_share(100, *FULL),
+        ),
+        is_ranked=False,
+    ),
+    Ablation(
+        "steps",
+        "Which recursion steps must CRD see?",
+        (
+            Variant("the last", ("model.detection_steps=[5]",), 95.7, 96.6),
+            Variant("1, 3, 5", ("model.detection_steps=[1, 3, 5]",), 98.0, 97.1),
+            Variant("all five", (), *FULL),
+        ),
+    ),
+    Ablation(
+        "detail", "What does DPN restore?", (Variant("full model", (), *FULL),), is_ranked=False
+    ),
+)
+
+
+def ablation(name: str) -> Ablation:
+    """The ablation of that name.
+
+    Raises:
+        UsageError: there is none; the message lists all.
+    """
+    for known in ABLATIONS:
+        if known.name == name:
+            return known
+    names = ", ".join(known.name for known in ABLATIONS)
+    raise UsageError(f"ablation '{name}' is not known; choose one of {names}.")

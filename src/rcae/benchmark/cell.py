@@ -1,0 +1,114 @@
+"""One cell of the benchmark's table: a model on a category with a seed, trained and evaluated."""
+
+import gzip
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rcae.data.images import read_image
+from rcae.evaluation import Evaluation, Inspector, evaluate_detector, full_map
+from rcae.evaluation_output import scores_csv
+from rcae.pictures import HeatScale, jpeg_bytes, overlay
+from rcae.run_folder import peak_memory_mib, versions
+from rcae.storage import write_bytes, write_text
+
+PICTURES = 4
+PICTURE_SIDE_PX = 320
+
+
+@dataclass(frozen=True)
+class CellRequest:
+    """A model, a category and a seed."""
+
+    label: str
+    """What tables call it."""
+    data: str
+    model: str
+    """Name of the contender."""
+    seed: int
+    budget_s: float | None
+    """Time for training; None leaves a model its own recommended length."""
+    values: tuple[str, ...] = ()
+    """Changes to the settings of a model of ours."""
+
+
+@dataclass(frozen=True)
+class CellFolder:
+    """The files of one cell."""
+
+    path: Path
+
+    @property
+    def request(self) -> Path:
+        """What to do."""
+        return self.path / "request.json"
+
+    def read_request(self) -> CellRequest:
+        """The request as it was written."""
+        plain = json.loads(self.request.read_text(encoding="utf-8"))
+        return CellRequest(**{**plain, "values": tuple(plain["values"])})
+
+    @property
+    def result(self) -> Path:
+        """What came out; written last: with it, the cell is finished."""
+        return self.path / "result.json"
+
+    @property
+    def scores(self) -> Path:
+        """One row per test image."""
+        return self.path / "scores.csv.gz"
+
+    @property
+    def pictures(self) -> Path:
+        """Overlays of the same test images for every model."""
+        return self.path / "pictures"
+
+    @property
+    def training(self) -> Path:
+        """What the model itself keeps."""
+        return self.path / "run"
+
+
+def run_cell(folder: CellFolder) -> None:
+    """Train, evaluate, and write the files of the cell.
+
+    Raises:
+        RcaeError: as training and evaluation raise.
+    """
+    from rcae.benchmark.contenders import contender
+
+    request = folder.read_request()
+    model = contender(request.model)
+    started_at = time.perf_counter()
+    inspector = model.train(request, folder.training)
+    training_s = time.perf_counter() - started_at
+    evaluation = evaluate_detector(inspector, Path(request.data))
+    write_bytes(folder.scores, gzip.compress(scores_csv(evaluation).encode(), mtime=0))
+    _write_pictures(folder, evaluation, inspector)
+    result: dict[str, Any] = {
+        **asdict(request),
+        "note": model.note,
+        "training_s": round(training_s, 1),
+        **evaluation.to_json(),
+        "peak_memory_mib": peak_memory_mib(),
+        "versions": versions(),
+    }
+    write_text(folder.result, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+
+
+def _write_pictures(folder: CellFolder, evaluation: Evaluation, inspector: Inspector) -> None:
+    """The first image of each of the first defect types and the first good one, as overlays.
+
+    Chosen by their names, never by their scores.
+    """
+    firsts = {outcome.record.defect_type: outcome for outcome in reversed(evaluation.outcomes)}
+    good = firsts.pop("good", None)
+    chosen = [firsts[name] for name in sorted(firsts)][: PICTURES - 1] + ([good] if good else [])
+    scale = HeatScale(inspector.calibration.typical_value, inspector.calibration.threshold)
+    for number, outcome in enumerate(chosen, start=1):
+        picture = overlay(read_image(outcome.record.path), full_map(outcome), scale)
+        picture.thumbnail((PICTURE_SIDE_PX, PICTURE_SIDE_PX))
+        name = f"{number}-{outcome.record.defect_type}.jpg"
+        write_bytes(folder.pictures / name, jpeg_bytes(picture))

@@ -1,0 +1,121 @@
+"""The paper's ablations on any categories: a table and a chart, the paper's numbers beside ours."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rcae.benchmark import summary
+from rcae.benchmark.ablations import Ablation, Variant, ablation
+from rcae.benchmark.cell import CellRequest
+from rcae.benchmark.fidelity import fidelity_table
+from rcae.benchmark.runner import cell_requests, run_cells
+from rcae.charts import ablation_chart
+from rcae.storage import write_bytes, write_text
+
+METRICS = ("image_auroc", "pixel_auroc")
+
+
+def reproduce(
+    name: str,
+    data: Sequence[Path],
+    preset: str,
+    seeds: Sequence[int],
+    budget_s: float | None,
+    output: Path,
+) -> str:
+    """Run every variant on every category with every seed; returns the table as Markdown.
+
+    Raises:
+        UsageError: an unknown ablation or preset, or a wrong path.
+        RcaeError: as `rcae.benchmark.runner.run_cells` raises.
+    """
+    wanted = ablation(name)
+    requests = cell_requests(
+        data,
+        [CellRequest(v.label, "", preset, 0, budget_s, v.changes(preset)) for v in wanted.variants],
+        seeds,
+        output,
+    )
+    results: list[summary.Result] = []
+    for results in run_cells(requests):
+        write_text(output / "results.csv", summary.to_csv(results))
+    if name == "detail":
+        text = fidelity_table([path for path, _ in requests])
+    else:
+        text = _table(wanted, results)
+        write_bytes(output / "chart.png", _chart(wanted, results))
+    write_text(output / "table.md", text)
+    return text
+
+
+def _table(wanted: Ablation, results: Sequence[summary.Result]) -> str:
+    names = summary.categories(results)
+    head = ["", "paper image", "paper pixel", "ours image", "ours pixel"]
+    head += [f"{category} image / pixel" for category in names]
+    rows = []
+    for variant in wanted.variants:
+        means = [summary.over_categories(results, variant.label, metric) for metric in METRICS]
+        each = [
+            " / ".join(
+                _percent(summary.on_category(results, variant.label, category, metric))
+                for metric in METRICS
+            )
+            for category in names
+        ]
+        paper = (variant.paper_image_auroc, variant.paper_pixel_auroc)
+        rows.append(
+            [
+                variant.label,
+                *("-" if value is None else f"{value:.1f}" for value in paper),
+                *map(_percent, means),
+                *each,
+            ]
+        )
+    lines = [
+        f"{wanted.question} AUROC in %, mean over {', '.join(names)}; the paper's on MVTec AD.",
+        summary.markdown_table(head, rows),
+    ]
+    if wanted.is_ranked:
+        lines.append(_verdict(wanted.variants, results))
+    return "\n\n".join(lines) + "\n"
+
+
+def _verdict(variants: Sequence[Variant], results: Sequence[summary.Result]) -> str:
+    """Whether our numbers rise from row to row as the paper's do."""
+    verdicts = []
+    for metric in METRICS:
+        means = [summary.over_categories(results, variant.label, metric) for variant in variants]
+        if None in means:
+            continue
+        values = [value.mean for value in means if value is not None]
+        holds = values == sorted(values) and len(set(values)) == len(values)
+        verdicts.append(
+            f"{summary.TITLES[metric]}: the paper's order {'holds' if holds else 'does not hold'}"
+        )
+    return "; ".join(verdicts) + "."
+
+
+def _chart(wanted: Ablation, results: Sequence[summary.Result]) -> bytes:
+    """Paper and ours per variant, one panel per metric."""
+    paper = {
+        "image_auroc": [variant.paper_image_auroc for variant in wanted.variants],
+        "pixel_auroc": [variant.paper_pixel_auroc for variant in wanted.variants],
+    }
+    panels = {}
+    for metric in METRICS:
+        ours = [summary.over_categories(results, v.label, metric) for v in wanted.variants]
+        panels[summary.TITLES[metric]] = (
+            paper[metric],
+            [None if value is None else 100 * value.mean for value in ours],
+            [
+                None if value is None or value.deviation is None else 100 * value.deviation
+                for value in ours
+            ],
+        )
+    return ablation_chart([variant.label for variant in wanted.variants], panels)
+
+
+def _percent(value: summary.Spread | None) -> str:
+    if value is None:
+        return "-"
+    spread = "" if value.deviation is None else f" ± {100 * value.deviation:.1f}"
+    return f"{100 * value.mean:.1f}{spread}"

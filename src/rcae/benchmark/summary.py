@@ -1,0 +1,149 @@
+"""From the results of the cells to a table: mean and spread over seeds, and the worst category."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import Any
+
+Result = dict[str, Any]
+ACCURACY = ("image_auroc", "image_ap", "pixel_auroc", "pixel_ap", "aupro")
+TITLES = {
+    "image_auroc": "image AUROC",
+    "image_ap": "image AP",
+    "pixel_auroc": "pixel AUROC",
+    "pixel_ap": "pixel AP",
+    "aupro": "AUPRO",
+}
+COST = ("training_s", "milliseconds_median", "peak_memory_mib")
+CSV_COLUMNS = (
+    *("category", "label", "model", "seed", "budget_s", *ACCURACY, "image_f1_max", "pixel_f1_max"),
+    *("detection_rate", "false_alarm_rate_seen", "false_alarm_rate_promised"),
+    *("detection_rate_at_1_percent", "detection_rate_at_5_percent"),
+    *(*COST, "milliseconds_p95", "image_count"),
+)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean over seeds and the sample standard deviation; None with a single seed."""
+
+    mean: float
+    deviation: float | None
+
+    def __str__(self) -> str:
+        spread = "" if self.deviation is None else f" ± {self.deviation:.3f}"
+        return f"{self.mean:.3f}{spread}"
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Mean and standard deviation of at least one value."""
+    return Spread(mean(values), stdev(values) if len(values) > 1 else None)
+
+
+def categories(results: Sequence[Result]) -> list[str]:
+    """Their names, in the order of the results."""
+    return list(dict.fromkeys(result["category"] for result in results))
+
+
+def models(results: Sequence[Result]) -> list[str]:
+    """Their labels, in the order of the results."""
+    return list(dict.fromkeys(result["label"] for result in results))
+
+
+def notes(results: Sequence[Result]) -> list[tuple[str, str]]:
+    """What a reader must know of each model, once."""
+    return list(dict.fromkeys((result["label"], result["note"]) for result in results))
+
+
+def on_category(results: Sequence[Result], model: str, category: str, metric: str) -> Spread | None:
+    """A model's metric on one category over its seeds; None where it is not defined."""
+    values = [r[metric] for r in results if (r["label"], r["category"]) == (model, category)]
+    return spread(values) if values and None not in values else None
+
+
+def over_categories(results: Sequence[Result], model: str, metric: str) -> Spread | None:
+    """A model's metric averaged over all categories, per seed; the spread is that of these means.
+
+    Only seeds that every category has are counted; None where there are none, or where the metric is
+    not defined somewhere.
+    """
+    names = categories(results)
+    by_seed: dict[int, dict[str, float | None]] = {}
+    for result in results:
+        if result["label"] == model:
+            by_seed.setdefault(result["seed"], {})[result["category"]] = result[metric]
+    complete = [list(of.values()) for of in by_seed.values() if len(of) == len(names)]
+    means = [mean(v for v in of if v is not None) for of in complete if None not in of]
+    return spread(means) if means and len(means) == len(complete) else None
+
+
+def worst_category(results: Sequence[Result], model: str) -> tuple[str, Spread] | None:
+    """The category with the lowest mean image AUROC of a model."""
+    known = [
+        (name, value)
+        for name in categories(results)
+        if (value := on_category(results, model, name, "image_auroc")) is not None
+    ]
+    return min(known, key=lambda pair: pair[1].mean) if known else None
+
+
+def cost(results: Sequence[Result], model: str) -> dict[str, float]:
+    """Mean training time and latency, and the highest memory, of a model over all its cells."""
+    mine = [result for result in results if result["label"] == model]
+    return {
+        "training_s": mean(result["training_s"] for result in mine),
+        "milliseconds_median": mean(result["milliseconds_median"] for result in mine),
+        "peak_memory_mib": max(result["peak_memory_mib"] or 0 for result in mine),
+    }
+
+
+def to_csv(results: Sequence[Result]) -> str:
+    """One row per cell, full precision."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(results)
+    return text.getvalue()
+
+
+def to_markdown(results: Sequence[Result]) -> str:
+    """The means over categories, then a table per metric, then what must be known of the models."""
+    names = categories(results)
+    head = ["model", *(TITLES[metric] for metric in ACCURACY), "worst category (image AUROC)"]
+    rows = []
+    for model in models(results):
+        worst, price = worst_category(results, model), cost(results, model)
+        rows.append(
+            [
+                model,
+                *(_text(over_categories(results, model, metric)) for metric in ACCURACY),
+                "-" if worst is None else f"{worst[0]} ({worst[1]})",
+                f"{price['training_s']:.0f}",
+                f"{price['milliseconds_median']:.0f}",
+                f"{price['peak_memory_mib']:.0f}",
+            ]
+        )
+    parts = [
+        f"Mean over {len(names)} categories ({', '.join(names)})",
+        markdown_table([*head, "training s", "ms per image", "peak MiB"], rows),
+    ]
+    for metric in ACCURACY:
+        rows = [
+            [model, *(_text(on_category(results, model, name, metric)) for name in names)]
+            for model in models(results)
+        ]
+        parts += [f"{TITLES[metric]} per category", markdown_table(["model", *names], rows)]
+    parts.append("\n".join(f"- {model}: {note}" for model, note in notes(results)))
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _text(value: Spread | None) -> str:
+    return "-" if value is None else str(value)

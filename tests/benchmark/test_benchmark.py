@@ -1,0 +1,122 @@
+import csv
+import gzip
+from dataclasses import replace
+
+import pytest
+
+from rcae.benchmark.ablations import ABLATIONS, ablation
+from rcae.benchmark.cell import CellFolder, CellRequest
+from rcae.benchmark.contenders import contender, plain_autoencoder
+from rcae.benchmark.fidelity import fidelity_table
+from rcae.benchmark.output import write_benchmark
+from rcae.benchmark.runner import cell_requests, run_cells
+from rcae.errors import CellFailedError, UsageError
+from rcae.model.system import RcaeSystem
+from rcae.settings import load_settings
+from tests.conftest import TINY
+
+OURS = CellRequest("ours", "", "quick", 0, None, TINY)
+PLAIN = CellRequest("plain", "", "autoencoder", 0, None, TINY[:3] + TINY[6:])
+
+
+@pytest.fixture(scope="module")
+def finished(parts, tmp_path_factory):
+    """A benchmark of two tiny models on one category: its folder, cells and results."""
+    output = tmp_path_factory.mktemp("benchmark")
+    requests = cell_requests([parts], [OURS, PLAIN], [0], output)
+    results = list(run_cells(requests))[-1]
+    write_benchmark(output, results, [path for path, _ in requests])
+    return output, requests, results
+
+
+def test_every_cell_leaves_its_scores_pictures_and_a_result(finished):
+    _, requests, results = finished
+    assert [result["label"] for result in results] == ["ours", "plain"]
+    for (path, request), result in zip(requests, results, strict=True):
+        folder = CellFolder(path)
+        assert folder.read_request() == request
+        with gzip.open(folder.scores, "rt") as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == result["image_count"] == 8
+        assert sorted(file.name for file in folder.pictures.iterdir()) == [
+            "1-scratch.jpg",
+            "2-good.jpg",
+        ]
+        assert result["training_s"] > 0
+
+
+def test_the_page_shows_every_model_and_fetches_nothing(finished):
+    output, _, _ = finished
+    page = (output / "results.html").read_text()
+    assert page.count('<img src="data:image/jpeg;base64,') == 4
+    assert "http" not in page.replace("http-equiv", "")
+    assert "| ours |" in (output / "results.md").read_text()
+    assert len((output / "results.csv").read_text().splitlines()) == 3
+
+
+def test_a_second_run_keeps_finished_cells(finished):
+    _, requests, results = finished
+    before = [CellFolder(path).result.stat().st_mtime_ns for path, _ in requests]
+    assert list(run_cells(requests))[-1] == results
+    assert before == [CellFolder(path).result.stat().st_mtime_ns for path, _ in requests]
+
+
+def test_another_request_in_the_same_folder_is_refused(finished):
+    _, requests, _ = finished
+    path, request = requests[0]
+    with pytest.raises(UsageError, match="made with other options"):
+        list(run_cells([(path, replace(request, budget_s=5.0))]))
+
+
+def test_a_failing_cell_is_named_and_keeps_the_others(parts, tmp_path):
+    broken = replace(OURS, label="broken", values=("model.recursion_depth=99",))
+    requests = cell_requests([parts], [broken], [0], tmp_path)
+    with pytest.raises(CellFailedError, match=r"broken.*exit code 2") as caught:
+        list(run_cells(requests))
+    assert caught.value.exit_code == 2
+
+
+def test_unknown_models_and_equal_names_are_refused_before_any_training(parts, tmp_path):
+    with pytest.raises(UsageError, match="'best' is not known; choose from quick"):
+        contender("best")
+    with pytest.raises(UsageError, match="same name"):
+        cell_requests([parts, parts], [OURS], [0], tmp_path)
+
+
+@pytest.mark.parametrize("preset", ["quick", "standard", "paper"])
+def test_the_plain_autoencoder_has_as_many_parameters_as_the_recursive_one(preset):
+    def parameters(values):
+        network = RcaeSystem(load_settings(preset, values=values).model).reconstruction
+        return sum(parameter.numel() for parameter in network.parameters())
+
+    assert parameters(plain_autoencoder(preset)) == pytest.approx(parameters(()), rel=0.05)
+
+
+@pytest.mark.parametrize("known", ABLATIONS, ids=lambda known: known.name)
+@pytest.mark.parametrize("preset", ["quick", "standard", "paper"])
+def test_every_row_of_every_ablation_is_a_valid_setting(known, preset):
+    assert ablation(known.name) is known
+    for variant in known.variants:
+        load_settings(preset, values=variant.changes(preset))
+    labels = [variant.label for variant in known.variants]
+    assert len(set(labels)) == len(labels)
+
+
+def test_ranked_ablations_rise_in_the_paper():
+    for known in ABLATIONS:
+        for metric in ("paper_image_auroc", "paper_pixel_auroc"):
+            values = [getattr(variant, metric) for variant in known.variants]
+            if known.is_ranked:
+                assert values == sorted(values)
+
+
+def test_the_fidelity_of_a_cell_is_measured_with_and_without_dpn(finished):
+    _, requests, _ = finished
+    table = fidelity_table([requests[0][0]])
+    rows = [line for line in table.splitlines() if "| I_" in line]
+    assert len(rows) == 2
+    for row in rows:
+        psnr, ssim, contrast = map(float, row.split("|")[4:7])
+        assert 0 < psnr < 60
+        assert -1 <= ssim <= 1
+        assert contrast > 0
