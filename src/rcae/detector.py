@@ -51,6 +51,29 @@ class Detection:
     duration_s: float
     """Time for this image, decoding included."""
 
+    @classmethod
+    def of(
+        cls,
+        working_map: NDArray[np.float32],
+        size_px: tuple[int, int],
+        threshold: float,
+        started_at: float,
+    ) -> Self:
+        """What a map drawn at working size says of an image of this height and width.
+
+        The score is the largest value of the enlarged map, the same rule for every model.
+        `started_at` is of `time.perf_counter`.
+        """
+        values = resize(working_map, *size_px)
+        return cls(
+            anomaly_score=float(values.max()),
+            threshold=threshold,
+            anomaly_map=values,
+            working_map=working_map,
+            regions=_regions(values, threshold),
+            duration_s=time.perf_counter() - started_at,
+        )
+
     @property
     def is_defective(self) -> bool:
         """Whether the score reaches the threshold."""
@@ -110,15 +133,7 @@ class Detector:
         started_at = time.perf_counter()
         pixels = _pixels(image)
         drawn = working_map(self._system, self.model.working_size.shrink(pixels))
-        values = resize(drawn, *pixels.shape[:2])
-        return Detection(
-            anomaly_score=float(values.max()),
-            threshold=self.calibration.threshold,
-            anomaly_map=values,
-            working_map=drawn,
-            regions=_regions(values, self.calibration.threshold),
-            duration_s=time.perf_counter() - started_at,
-        )
+        return Detection.of(drawn, pixels.shape[:2], self.calibration.threshold, started_at)
 
     def explain(self, image: str | Path | NDArray[np.generic]) -> Explanation:
         """What each part of the model made of an image; arguments and errors as in `predict`."""
