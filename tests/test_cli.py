@@ -162,6 +162,28 @@ def test_an_interruption_is_code_130_and_resumable(rcae, parts, tmp_path, monkey
 
 
 @pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["benchmark", "{parts}", "--models", "best", "-o", "out"], "model 'best' is not known"),
+        (["benchmark", "{parts}", "--models", "quick,", "-o", "out"], "not a list of different"),
+        (["benchmark", "{parts}", "--seeds", "0,one", "-o", "out"], "not a list of seeds"),
+        (["benchmark", "nowhere", "-o", "out"], "nowhere"),
+        (["benchmark", "{parts}", "{parts}", "-o", "out"], "same name"),
+        (["reproduce", "width", "{parts}", "-o", "out"], "choose one of components, depth"),
+        (["reproduce", "depth", "{parts}", "--preset", "fast", "-o", "out"], "'fast'"),
+    ],
+)
+def test_a_wrong_benchmark_is_refused_before_any_training(
+    rcae, parts, tmp_path, monkeypatch, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = rcae(*[argument.format(parts=parts) for argument in arguments])
+    assert code == 2
+    assert message in err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
     ("text", "seconds"), [("90s", 90), ("10m", 600), ("1h30m", 5400), ("2h", 7200)]
 )
 def test_times_are_read(text, seconds):

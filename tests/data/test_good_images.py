@@ -116,3 +116,17 @@ def test_a_name_that_is_no_text_is_listed_and_hashed(files):
 
     renamed = files[0].rename(files[0].with_name(os.fsdecode(b"\xff.png")))
     assert len(hash_list(listed([renamed, *files[1:]]))) == 64
+
+
+@pytest.mark.parametrize(("data_share", "expected"), [(1.0, 90), (0.5, 45), (0.1, 9), (0.01, 8)])
+def test_a_share_of_the_data_leaves_calibration_alone_and_the_rest_unused(
+    files, data_share, expected
+):
+    images = list_good_images(files, files[0].parent, CalibrationSettings(), 0, data_share)
+    assert calibration(images) == calibration(listed(files))
+    assert sum(image.role == "train" for image in images) == expected
+    assert sum(image.role == "unused" for image in images) == 90 - expected
+    smaller = list_good_images(files, files[0].parent, CalibrationSettings(), 0, data_share / 2)
+    assert {i.path for i in smaller if i.role == "train"} <= {
+        i.path for i in images if i.role == "train"
+    }

@@ -38,6 +38,14 @@ def test_every_configuration_maps_every_image_size(values, depth, fold, dimensio
         assert anomaly_map.isfinite().all()
 
 
+def test_the_plain_form_is_a_sequence_of_one_reconstruction():
+    system = build("model.form=plain", "model.detection_network=false")
+    image = torch.rand(2, 3, 32, 32)
+    sequences = system.sequences(image)
+    assert sequences.reconstructions.shape == (2, 1, 3, 32, 32)
+    torch.testing.assert_close(sequences.reconstructions[:, 0], system.reconstruct(image, depth=2))
+
+
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_crd_reads_only_the_steps_it_is_given(dimensions):
     system = build(

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rcae.benchmark.cell import CellRequest
+from rcae.benchmark.peers import PEERS, train_peer
 from rcae.detector import Detector
 from rcae.errors import UsageError
 from rcae.evaluation import Inspector
@@ -57,7 +59,9 @@ def _contenders() -> list[Contender]:
         "plain convolutional autoencoder, one pass, as many parameters as RcAE in preset quick; its "
         "map is the mean absolute error"
     )
-    return [*ours, Contender("autoencoder", note, _rcae("quick", plain_autoencoder("quick")))]
+    plain = Contender("autoencoder", note, _rcae("quick", plain_autoencoder("quick")))
+    peers = [Contender(name, peer.note, partial(train_peer, peer)) for name, peer in PEERS.items()]
+    return [*ours, plain, *peers]
 
 
 def _rcae(preset: str, values: Sequence[str] = ()) -> Train:

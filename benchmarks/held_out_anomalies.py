@@ -1,0 +1,158 @@
+"""Judge a change of the settings on good training images alone, as the protocol asks.
+
+Trains on a category, then compares held-out good images with copies of them that carry an anomaly of
+a kind which training never paints: smooth pits, hairline cracks, foreign texture, local blur. Prints
+one JSON object: the image AUROC over all kinds and of each, pixel AUROC and AP. Test images are never
+opened.
+
+    python benchmarks/held_out_anomalies.py DATA --budget-s 240 --set training.batch_size=4
+"""
+
+import argparse
+import csv
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+import rcae
+from rcae.data.images import read_image
+from rcae.metrics.ranking import image_metrics
+from rcae.run_folder import RunFolder
+
+IMAGES = 20
+NOTICEABLE = 0.02
+
+
+def main() -> None:
+    """Train, judge, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--budget-s", type=float, default=240.0)
+    parser.add_argument("--preset", default="quick")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", dest="values", action="append", default=[])
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = RunFolder(Path(name) / "run")
+        detector = rcae.train(
+            options.data,
+            folder.path,
+            preset=options.preset,
+            budget_s=options.budget_s,
+            seed=options.seed,
+            values=options.values,
+        )
+        rows = list(csv.DictReader(folder.data.read_text().splitlines()))
+    held_out = [options.data / row["path"] for row in rows if row["role"] == "calibration"]
+    judged = judge(detector, [read_image(path) for path in held_out[:IMAGES]])
+    print(json.dumps({"data": options.data.name, "values": options.values, **judged}))
+
+
+def judge(detector, images) -> dict[str, float]:
+    """Image AUROC over all kinds and of each, pixel AUROC and AP, on held-out good images."""
+    area_px = np.median([image.shape[0] * image.shape[1] for image in images])
+    largest_unit_px = max(1.0, area_px**0.5 / 256)
+    scores: dict[str, list[float]] = {"good": [], **{kind: [] for kind in KINDS}}
+    values, masks = [], []
+    for number, image in enumerate(images):
+        for kind in scores:
+            random = np.random.default_rng([number, len(kind)])
+            # Sizes between what the camera can just see and what an image of 256 px can just show.
+            unit_px = largest_unit_px ** random.uniform()
+            changed, mask = KINDS[kind](image, unit_px, random) if kind in KINDS else (image, None)
+            changed = np.clip(changed, 0, 1).astype(np.float32)
+            seen = np.abs(changed - image).max(axis=2) > NOTICEABLE
+            mask = np.zeros(image.shape[:2], bool) if mask is None else mask & seen
+            if kind in KINDS and not mask.any():
+                continue
+            detection = detector.predict(changed)
+            scores[kind].append(detection.anomaly_score)
+            values.append(detection.anomaly_map.ravel()[::9])
+            masks.append(mask.ravel()[::9])
+    pixel = image_metrics(np.concatenate(values), np.concatenate(masks))
+    everything = [score for kind in KINDS for score in scores[kind]]
+    return {
+        "image_auroc": auroc(scores["good"], everything),
+        **{kind: auroc(scores["good"], scores[kind]) for kind in KINDS},
+        "pixel_auroc": round(pixel["image_auroc"], 3),
+        "pixel_ap": round(pixel["image_ap"], 3),
+    }
+
+
+def auroc(good, anomalous) -> float:
+    """Chance that an anomalous image scores above a good one."""
+    labels = np.repeat([False, True], [len(good), len(anomalous)])
+    scores = np.array([*good, *anomalous], dtype=np.float32)
+    return round(image_metrics(scores, labels)["image_auroc"], 3)
+
+
+def pit(image, unit_px, random):
+    """A smooth dark spot with a bright rim."""
+    row, column = centre(image, random)
+    radius_px = unit_px * random.uniform(2, 8)
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+    distance = ((rows - row) ** 2 + (columns - column) ** 2) / radius_px**2
+    profile = np.exp(-distance) - 0.5 * np.exp(-distance / 2)
+    depth = 2 * image.mean() * random.uniform(0.3, 1.0)
+    return image - depth * profile[..., None], distance < 1
+
+
+def crack(image, unit_px, random):
+    """A hairline that wanders pixel by pixel."""
+    row, column = map(float, centre(image, random))
+    drawn, angle = np.zeros(image.shape[:2]), random.uniform(0, 2 * np.pi)
+    for _ in range(int(unit_px * random.uniform(12, 60))):
+        angle += random.normal(0, 0.35 / unit_px**0.5)
+        row, column = row + np.sin(angle), column + np.cos(angle)
+        if 0 <= row < drawn.shape[0] and 0 <= column < drawn.shape[1]:
+            drawn[int(row), int(column)] = random.uniform(0.5, 1)
+    drawn = ndimage.gaussian_filter(drawn, unit_px * random.uniform(0.5, 1.1))
+    drawn /= max(drawn.max(), 1e-6)
+    shift = random.choice([-1, 1], p=[0.7, 0.3]) * 2 * image.mean() * random.uniform(0.12, 0.4)
+    return image + shift * drawn[..., None], drawn > 0.25
+
+
+def foreign(image, unit_px, random):
+    """A spot of a texture that the part never has."""
+    opacity = spot(image, unit_px * random.uniform(6, 36), random)
+    noise = sum(
+        ndimage.gaussian_filter(random.normal(size=image.shape[:2]), unit_px * sigma) * sigma
+        for sigma in (random.uniform(0.6, 2), random.uniform(2, 4.5))
+    )
+    strength = 2 * image.mean() * random.uniform(0.2, 0.5) * unit_px
+    textured = 0.3 * image.mean() + 0.7 * image + strength * noise[..., None]
+    return image + opacity[..., None] * (textured - image), opacity > 0.3
+
+
+def blur(image, unit_px, random):
+    """A spot out of focus or worn smooth."""
+    opacity = spot(image, unit_px * random.uniform(10, 45), random)
+    smooth = ndimage.gaussian_filter(image, (*[unit_px * random.uniform(2, 4)] * 2, 0))
+    return image + opacity[..., None] * (smooth - image), opacity > 0.3
+
+
+KINDS = {"pit": pit, "crack": crack, "foreign": foreign, "blur": blur}
+
+
+def centre(image, random) -> tuple[int, int]:
+    """Row and column of a pixel, more often where the image has structure."""
+    grey = image.mean(axis=2)
+    edges = ndimage.uniform_filter(np.hypot(ndimage.sobel(grey, 0), ndimage.sobel(grey, 1)), 9)
+    weight = (edges + 0.3 * edges.mean() + 1e-6).ravel().astype(np.float64)
+    return divmod(int(random.choice(weight.size, p=weight / weight.sum())), image.shape[1])
+
+
+def spot(image, extent_px, random):
+    """Opacity of a smooth-edged ellipse on the image, peak 1."""
+    row, column = centre(image, random)
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+    height_px, width_px = extent_px / 2 * random.uniform(0.4, 1.0, size=2)
+    distance = ((rows - row) / height_px) ** 2 + ((columns - column) / width_px) ** 2
+    return 1 / (1 + np.exp(4 * (distance - 1)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Other methods, through anomalib, the library their users use: `pip install 'rcae[peers]'`.
+
+They get the same images, held-out images, masks, metrics and score rule as ours. Nothing is
+downloaded: where a recommended setting needs a download, the note says what stands in for it.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rcae.benchmark.anomalib_import import LITE0, anomalib_models, load_lite0
+from rcae.benchmark.cell import CellRequest
+from rcae.calibration import Calibration, calibrate
+from rcae.data.images import read_image, resize
+from rcae.detector import Detection
+from rcae.errors import UsageError
+from rcae.progress import shown
+from rcae.settings import load_settings
+from rcae.training.good_parts import GoodParts, open_good_parts
+
+Array = NDArray[np.float32]
+SIDE_PX = 256
+"""Images are squashed to a square of this side, as anomalib does by default."""
+
+LITE0_LAYERS = (2, 3)
+"""Stages of timm's feature extractor: 1/8 and 1/16 of the resolution, as PatchCore has it."""
+INSTEAD = (
+    "features of EfficientNet-Lite0, whose ImageNet weights come in a package, instead of the "
+    "recommended backbone, whose weights need a download"
+)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """How one of anomalib's models is built and trained."""
+
+    note: str
+    build: Callable[[Any, GoodParts], Any]
+    """From the module `anomalib.models` and the good images to an untrained model."""
+    batch_size: int
+    epochs: int
+    """anomalib's recommendation; a time budget may end training before."""
+
+
+PEERS = {
+    "patchcore": Peer(
+        f"PatchCore of anomalib; {INSTEAD}; a coreset of 1 % instead of 10 %, which takes hours on a CPU",
+        lambda models, _: load_lite0(
+            models.Patchcore(
+                backbone=LITE0, layers=LITE0_LAYERS, pre_trained=False, coreset_sampling_ratio=0.01
+            )
+        ),
+        batch_size=32,
+        epochs=1,
+    ),
+    "padim": Peer(
+        f"PaDiM of anomalib; {INSTEAD}",
+        lambda models, _: load_lite0(
+            models.Padim(
+                backbone=LITE0, layers=list(LITE0_LAYERS), pre_trained=False, n_features=100
+            )
+        ),
+        batch_size=32,
+        epochs=1,
+    ),
+    "draem": Peer(
+        "DRAEM of anomalib; its anomaly textures are the category's own good images instead of DTD, "
+        "which needs a download",
+        lambda models, parts: models.Draem(dtd_dir=parts.training.paths[0].parent),
+        batch_size=8,
+        epochs=700,
+    ),
+    "ganomaly": Peer(
+        "GANomaly of anomalib; it draws no map, so its pixel figures are those of a constant map",
+        lambda models, _: models.Ganomaly(batch_size=32),
+        batch_size=32,
+        epochs=100,
+    ),
+}
+
+
+class PeerInspector:
+    """A trained model of anomalib behind the interface that the evaluation asks for."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model.eval()
+        self.calibration: Calibration
+
+    def calibrate(self, paths: tuple[Path, ...], false_alarm_rate: float) -> None:
+        """Set the threshold from held-out good images, by the same rule as ours."""
+        maps = [
+            self._enlarged(read_image(path))
+            for path in shown(paths, "calibrating on held-out good images")
+        ]
+        typical = float(np.median([np.median(values) for values in maps]))
+        scores = [float(values.max()) for values in maps]
+        self.calibration = calibrate(scores, typical, false_alarm_rate)
+
+    def predict(self, image: Path) -> Detection:
+        """As `Detector.predict`, for a path."""
+        started_at = time.perf_counter()
+        pixels = read_image(image)
+        drawn = self._map(pixels)
+        return Detection.of(drawn, pixels.shape[:2], self.calibration.threshold, started_at)
+
+    def _enlarged(self, pixels: Array) -> Array:
+        return resize(self._map(pixels), *pixels.shape[:2])
+
+    @torch.inference_mode()
+    def _map(self, pixels: Array) -> Array:
+        """[256, 256]; constant where the model gives a score alone."""
+        device = next(self._model.parameters()).device
+        seen = self._model.model(self._model.pre_processor(_tensor(pixels)[None].to(device)))
+        if seen.anomaly_map is None:
+            return np.full((SIDE_PX, SIDE_PX), float(seen.pred_score), dtype=np.float32)
+        return np.asarray(seen.anomaly_map.cpu().float().reshape(SIDE_PX, SIDE_PX))
+
+
+def train_peer(peer: Peer, cell: CellRequest, folder: Path) -> PeerInspector:
+    """Train one of anomalib's models on the same good images as ours.
+
+    Raises:
+        MissingExtraError: anomalib is not installed.
+        UsageError: the cell asks for settings of ours.
+        DataError, ImageError: as training of ours raises.
+    """
+    if cell.values:
+        raise UsageError(
+            f"settings like {cell.values[0]} are for models of ours alone; leave them out."
+        )
+    models = anomalib_models()
+    from anomalib.engine import Engine
+
+    logging.getLogger("anomalib").setLevel(logging.ERROR)
+    torch.manual_seed(cell.seed)
+    settings = load_settings("quick", seed=cell.seed)
+    parts = open_good_parts(Path(cell.data), settings)
+    model = peer.build(models, parts)
+    limit = {} if cell.budget_s is None else {"max_time": {"seconds": int(cell.budget_s)}}
+    engine = Engine(default_root_dir=folder, max_epochs=peer.epochs, **limit)
+    engine.fit(model, train_dataloaders=_loader(parts, peer.batch_size))
+    inspector = PeerInspector(model)
+    inspector.calibrate(parts.calibration, settings.calibration.false_alarm_rate)
+    return inspector
+
+
+def _loader(parts: GoodParts, batch_size: int) -> Any:
+    """Good images by our own decoder, squashed, as anomalib's batches."""
+    from anomalib.data import ImageBatch
+
+    images = [_tensor(read_image(path)) for path in shown(parts.training.paths, "reading")]
+    return torch.utils.data.DataLoader(
+        images,  # type: ignore[arg-type]
+        batch_size=min(batch_size, len(images)),
+        shuffle=True,
+        drop_last=True,
+        collate_fn=lambda batch: ImageBatch(image=torch.stack(batch)),
+    )
+
+
+def _tensor(pixels: Array) -> torch.Tensor:
+    """[3, 256, 256], 0..1."""
+    return torch.from_numpy(resize(pixels, SIDE_PX, SIDE_PX)).permute(2, 0, 1).contiguous()
