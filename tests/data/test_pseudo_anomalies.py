@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -115,12 +117,14 @@ def test_lines_are_thin():
 
 def test_extents_are_spread_evenly_over_their_logarithm():
     random = np.random.default_rng(0)
-    sides = np.array([max(anomaly_shapes.draw_shape(64.0, random).shape) for _ in range(400)])
-    assert np.mean(sides < 24) > 0.25
-    assert np.mean(sides > 48) > 0.15
+    extents_px = [anomaly_shapes.draw_extent_px(64.0, random) for _ in range(4000)]
+    assert (min(extents_px) >= 3, max(extents_px) <= 64) == (True, True)
+    counts, _ = np.histogram(np.log(extents_px), bins=4)
+    assert counts.min() > 900
+    assert 3 <= anomaly_shapes.draw_extent_px(0.5, random) <= 4  # in a window of one pixel
 
 
-@pytest.mark.parametrize("fill", anomaly_fills.FILLS)
+@pytest.mark.parametrize("fill", anomaly_fills.AREA_FILLS)
 @pytest.mark.parametrize("box", [np.s_[0:1, 0:1], np.s_[3:20, 40:64], np.s_[0:64, 0:64]])
 def test_every_fill_has_the_size_of_its_box_and_leaves_its_sources_alone(fill, box):
     image, donor = good_image(0), good_image(1)
@@ -132,16 +136,29 @@ def test_every_fill_has_the_size_of_its_box_and_leaves_its_sources_alone(fill, b
     assert np.array_equal(donor, before[1])
 
 
-def test_the_shares_of_the_fills_add_up_to_one():
-    assert sum(anomaly_fills.SHARES) == pytest.approx(1)
-    assert len(anomaly_fills.SHARES) == len(anomaly_fills.FILLS)
+@pytest.mark.parametrize("shares", [anomaly_fills.AREA_FILLS, anomaly_fills.LINE_FILLS])
+def test_fills_are_drawn_as_often_as_their_shares_say(shares):
+    drawn = []
+    fills = {partial(lambda f, *_: drawn.append(f), fill): share for fill, share in shares.items()}
+    random = np.random.default_rng(0)
+    for _ in range(2000):
+        anomaly_fills.draw_fill(fills, good_image(), good_image(), np.s_[0:4, 0:4], random)
+    for fill, share in shares.items():
+        assert drawn.count(fill) / len(drawn) == pytest.approx(share, abs=0.04)
+
+
+def test_lines_are_never_filled_with_copied_texture():
+    copies = {anomaly_fills.moved, anomaly_fills.turned, anomaly_fills.warped}
+    assert copies <= anomaly_fills.AREA_FILLS.keys()
+    assert not copies & anomaly_fills.LINE_FILLS.keys()
 
 
 def test_copied_texture_comes_from_the_donor():
     donor = good_image(3)
     box = np.s_[10:30, 5:45]
     moved = anomaly_fills.moved(good_image(), donor, box, np.random.default_rng(0))
-    windows = np.lib.stride_tricks.sliding_window_view(donor[..., 0], moved.shape[:2])
+    endless = np.pad(donor[..., 0], ((0, 20), (0, 40)), mode="wrap")
+    windows = np.lib.stride_tricks.sliding_window_view(endless, moved.shape[:2])
     mirrored = [moved[::a, ::b, 0] for a in (-1, 1) for b in (-1, 1)]
     assert any((windows == part).all(axis=(2, 3)).any() for part in mirrored)
 

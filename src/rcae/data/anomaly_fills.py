@@ -4,7 +4,7 @@ Every fill gets the image as painted so far, another good image of any size, and
 [box height, box width, 3], not clipped.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.random import Generator
@@ -16,9 +16,12 @@ Box = tuple[slice, slice]
 Fill = Callable[[Array, Array, Box, Generator], Array]
 
 
-def draw_fill(image: Array, donor: Array, box: Box, random: Generator) -> Array:
-    """One of the fills below, each as often as its share says."""
-    fill = FILLS[int(random.choice(len(FILLS), p=SHARES))]
+def draw_fill(
+    shares: Mapping[Fill, float], image: Array, donor: Array, box: Box, random: Generator
+) -> Array:
+    """One of the fills, each as often as its share says; `shares` is one of the two below."""
+    fills = list(shares)
+    fill = fills[int(random.choice(len(fills), p=list(shares.values())))]
     return fill(image, donor, box, random)
 
 
@@ -77,8 +80,9 @@ def warped(image: Array, donor: Array, box: Box, random: Generator) -> Array:  #
     return _sampled(image, np.stack(_grid(box)) + strength_px * field)
 
 
-FILLS: tuple[Fill, ...] = (colour, shade, moved, turned, warped)
-SHARES = (0.2, 0.3, 0.2, 0.2, 0.1)
+AREA_FILLS: dict[Fill, float] = {colour: 0.25, shade: 0.35, moved: 0.15, turned: 0.15, warped: 0.1}
+LINE_FILLS: dict[Fill, float] = {colour: 0.4, shade: 0.6}
+"""A line of copied texture cannot be told from good texture: it would teach nothing."""
 
 
 def _grid(box: Box) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

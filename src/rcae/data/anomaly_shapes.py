@@ -12,18 +12,15 @@ SMALLEST_PX = 3.0
 _CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 
 
-def draw_shape(largest_px: float, random: Generator) -> Array:
-    """A patch, a blob or a line; [height, width], float32 with a peak of 1.
+def draw_extent_px(largest_px: float, random: Generator) -> float:
+    """Log-uniform from 3 px to `largest_px`: small defects are as frequent as large."""
+    bounds = np.log(SMALLEST_PX), np.log(max(SMALLEST_PX + 1, largest_px))
+    return float(np.exp(random.uniform(*bounds)))
 
-    Its extent is log-uniform from 3 px to `largest_px`: small defects are as frequent as large.
-    """
-    extent_px = float(
-        np.exp(random.uniform(np.log(SMALLEST_PX), np.log(max(SMALLEST_PX + 1, largest_px))))
-    )
-    kind = random.random()
-    if kind < 0.25:
-        return patch(extent_px, random)
-    return blob(extent_px, random) if kind < 0.6 else line(extent_px, random)
+
+def area(extent_px: float, random: Generator) -> Array:
+    """A patch or a blob; [height, width], float32 with a peak of 1."""
+    return patch(extent_px, random) if random.random() < 0.4 else blob(extent_px, random)
 
 
 def patch(extent_px: float, random: Generator) -> Array:

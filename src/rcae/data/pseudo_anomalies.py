@@ -10,8 +10,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from rcae.data.anomaly_fills import draw_fill
-from rcae.data.anomaly_shapes import draw_shape
+from rcae.data.anomaly_fills import AREA_FILLS, LINE_FILLS, draw_fill
+from rcae.data.anomaly_shapes import area, draw_extent_px, line
 
 Array = NDArray[np.float32]
 VISIBLE_CHANGE = 0.03
@@ -19,6 +19,9 @@ VISIBLE_CHANGE = 0.03
 
 COVERED = 0.2
 """Opacity of a shape from which a pixel belongs to it."""
+
+LINE_SHARE = 0.4
+"""Share of the anomalies that are lines."""
 
 MOST_ANOMALIES = 4
 """Painted into one window."""
@@ -44,12 +47,15 @@ def paint_anomalies(
     painted, covered = image.copy(), np.zeros(image.shape[:2], dtype=np.bool_)
     structure = _structure(image)
     for _ in range(random.integers(1, MOST_ANOMALIES + 1)):
-        shape = draw_shape(min(image.shape[:2]) / 2, random)
+        extent_px = draw_extent_px(min(image.shape[:2]) / 2, random)
+        is_line = random.random() < LINE_SHARE
+        shape = line(extent_px, random) if is_line else area(extent_px, random)
         inside, box = _place(shape, _centre_px(structure, random), image.shape[:2])
         if inside.size == 0:
             continue
         opacity = inside[..., None] * np.float32(random.uniform(0.3, 1.0))
-        fill = draw_fill(painted, donor, box, random)
+        shares = LINE_FILLS if is_line else AREA_FILLS
+        fill = draw_fill(shares, painted, donor, box, random)
         painted[box] += opacity * (fill - painted[box])
         covered[box] |= inside > COVERED
     painted = np.clip(painted, 0.0, 1.0)

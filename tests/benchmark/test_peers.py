@@ -1,0 +1,72 @@
+import importlib.util
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from rcae.benchmark.anomalib_import import anomalib_models
+from rcae.benchmark.cell import CellRequest
+from rcae.benchmark.contenders import contender
+from rcae.benchmark.peers import PEERS, SIDE_PX, PeerInspector, train_peer
+from rcae.errors import MissingExtraError, UsageError
+
+
+class Brightness(torch.nn.Module):
+    """Stands in for a model of anomalib: the map is the red channel, or there is none."""
+
+    def __init__(self, *, draws_a_map=True):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.pre_processor = torch.nn.Identity()
+        self._draws_a_map = draws_a_map
+
+    def model(self, image):
+        assert image.shape == (1, 3, SIDE_PX, SIDE_PX)
+        return SimpleNamespace(
+            anomaly_map=image[:, :1] if self._draws_a_map else None, pred_score=image.mean()
+        )
+
+
+def good(parts):
+    return tuple(sorted((parts / "train" / "good").iterdir()))
+
+
+def test_a_peer_is_scored_and_calibrated_by_the_same_rule_as_ours(parts):
+    inspector = PeerInspector(Brightness())
+    inspector.calibrate(good(parts), 0.1)
+    assert len(inspector.calibration.scores) == 16
+    scratched = parts / "test" / "scratch" / "000.png"
+    detection = inspector.predict(scratched)
+    assert detection.anomaly_map.shape == (40, 40)
+    assert detection.anomaly_score == detection.anomaly_map.max()
+    assert detection.is_defective  # the scratch is pure red
+    assert detection.regions
+    good_scores = [inspector.predict(path).anomaly_score for path in good(parts)]
+    np.testing.assert_allclose(sorted(good_scores), inspector.calibration.scores, rtol=1e-6)
+
+
+def test_a_peer_without_a_map_has_a_constant_one(parts):
+    inspector = PeerInspector(Brightness(draws_a_map=False))
+    inspector.calibrate(good(parts), 0.1)
+    detection = inspector.predict(good(parts)[0])
+    assert np.ptp(detection.anomaly_map) == 0
+    assert detection.anomaly_score == pytest.approx(detection.anomaly_map[0, 0])
+
+
+def test_every_peer_can_be_named_and_says_what_could_not_be_used():
+    for name, peer in PEERS.items():
+        assert contender(name).note == peer.note
+        assert "anomalib" in peer.note
+
+
+def test_settings_of_ours_are_refused_for_a_peer(parts, tmp_path):
+    cell = CellRequest("padim", str(parts), "padim", 0, None, ("model.fold=1",))
+    with pytest.raises(UsageError, match=r"model\.fold=1 are for models of ours alone"):
+        train_peer(PEERS["padim"], cell, tmp_path)
+
+
+def test_a_missing_anomalib_is_answered_with_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'rcae\[peers\]'"):
+        anomalib_models()
