@@ -23,7 +23,7 @@ class TrainingSet:
     """
 
     def __init__(
-        self, paths: Sequence[Path], working_size: WorkingSize, *, memory_limit_mib: int = 1024
+        self, paths: Sequence[Path], working_size: WorkingSize, *, memory_limit_mib: int = 2048
     ) -> None:
         self.paths = tuple(paths)
         self._working_size = working_size
