@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from rcae.benchmark.anomalib_import import LITE0, anomalib_models, load_lite0
 from rcae.benchmark.cell import CellRequest
-from rcae.calibration import Calibration, calibrate
+from rcae.calibration import Calibration
 from rcae.data.images import read_image, resize
 from rcae.detector import Detection
 from rcae.errors import UsageError
 from rcae.progress import shown
 from rcae.settings import load_settings
+from rcae.training.finish import calibrate_on
 from rcae.training.good_parts import GoodParts, open_good_parts
 
 Array = NDArray[np.float32]
@@ -95,13 +96,7 @@ class PeerInspector:
 
     def calibrate(self, paths: tuple[Path, ...], false_alarm_rate: float) -> None:
         """Set the threshold from held-out good images, by the same rule as ours."""
-        maps = [
-            self._enlarged(read_image(path))
-            for path in shown(paths, "calibrating on held-out good images")
-        ]
-        typical = float(np.median([np.median(values) for values in maps]))
-        scores = [float(values.max()) for values in maps]
-        self.calibration = calibrate(scores, typical, false_alarm_rate)
+        self.calibration = calibrate_on(paths, self._enlarged, false_alarm_rate)
 
     def predict(self, image: Path) -> Detection:
         """As `Detector.predict`, for a path."""

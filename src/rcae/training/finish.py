@@ -1,6 +1,9 @@
 """The end of a run: calibration on the held-out images, pictures, and the model file."""
 
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +11,7 @@ import numpy as np
 from rcae.calibration import Calibration, calibrate
 from rcae.checkpoint import Model, save_model
 from rcae.data.images import read_image
-from rcae.inference import anomaly_map
+from rcae.inference import Array, anomaly_map
 from rcae.model.system import RcaeSystem
 from rcae.progress import say, shown
 from rcae.run_folder import RunFolder, peak_memory_mib, versions
@@ -41,7 +44,11 @@ def finish(
 ) -> None:
     """Calibrate, draw, record and save; the model file comes last: with it, the run is finished."""
     started_at = time.perf_counter()
-    calibration = calibrate_on(parts, system, settings.calibration.false_alarm_rate)
+    calibration = calibrate_on(
+        parts.calibration,
+        partial(anomaly_map, system, parts.working_size),
+        settings.calibration.false_alarm_rate,
+    )
     provenance = {
         "category": parts.category.name,
         "training_images": len(parts.training),
@@ -68,11 +75,19 @@ def finish(
     say(f"model: {folder.model}")
 
 
-def calibrate_on(parts: GoodParts, system: RcaeSystem, false_alarm_rate: float) -> Calibration:
-    """Score the held-out good images exactly as `Detector.predict` would."""
+def calibrate_on(
+    paths: Sequence[Path], draw: Callable[[Array], Array], false_alarm_rate: float
+) -> Calibration:
+    """Score held-out good images exactly as `predict` would.
+
+    Args:
+        paths: the images.
+        draw: from an image to its anomaly map at the image's own size.
+        false_alarm_rate: that the threshold promises.
+    """
     scores, medians = [], []
-    for path in shown(parts.calibration, "calibrating on held-out good images"):
-        values = anomaly_map(system, parts.working_size, read_image(path))
+    for path in shown(paths, "calibrating on held-out good images"):
+        values = draw(read_image(path))
         scores.append(float(values.max()))
         medians.append(float(np.median(values)))
     return calibrate(scores, float(np.median(medians)), false_alarm_rate)
