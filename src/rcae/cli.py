@@ -154,7 +154,7 @@ def demo(output: Path) -> None:
     default="quick,autoencoder",
     show_default=True,
     help="Of ours: quick, standard, paper, autoencoder. Of anomalib (pip install 'rcae[peers]'): "
-    "patchcore, padim, draem, ganomaly.",
+    "draem, ganomaly.",
 )
 @click.option("--seeds", type=Seeds(), default="0,1,2", show_default=True)
 @click.option(

@@ -61,9 +61,9 @@ def test_every_peer_can_be_named_and_says_what_could_not_be_used():
 
 
 def test_settings_of_ours_are_refused_for_a_peer(parts, tmp_path):
-    cell = CellRequest("padim", str(parts), "padim", 0, None, ("model.fold=1",))
+    cell = CellRequest("draem", str(parts), "draem", 0, None, ("model.fold=1",))
     with pytest.raises(UsageError, match=r"model\.fold=1 are for models of ours alone"):
-        train_peer(PEERS["padim"], cell, tmp_path)
+        train_peer(PEERS["draem"], cell, tmp_path)
 
 
 def test_a_missing_anomalib_is_answered_with_the_command_that_installs_it(monkeypatch):

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rcae.benchmark.anomalib_import import LITE0, anomalib_models, load_lite0
+from rcae.benchmark.anomalib_import import anomalib_models
 from rcae.benchmark.cell import CellRequest
 from rcae.calibration import Calibration
 from rcae.data.images import read_image, resize
@@ -29,13 +29,6 @@ from rcae.training.good_parts import GoodParts, open_good_parts
 Array = NDArray[np.float32]
 SIDE_PX = 256
 """Images are squashed to a square of this side, as anomalib does by default."""
-
-LITE0_LAYERS = (2, 3)
-"""Stages of timm's feature extractor: 1/8 and 1/16 of the resolution, as PatchCore has it."""
-INSTEAD = (
-    "features of EfficientNet-Lite0, whose ImageNet weights come in a package, instead of the "
-    "recommended backbone, whose weights need a download"
-)
 
 
 @dataclass(frozen=True)
@@ -51,26 +44,6 @@ class Peer:
 
 
 PEERS = {
-    "patchcore": Peer(
-        f"PatchCore of anomalib; {INSTEAD}; a coreset of 1 % instead of 10 %, which takes hours on a CPU",
-        lambda models, _: load_lite0(
-            models.Patchcore(
-                backbone=LITE0, layers=LITE0_LAYERS, pre_trained=False, coreset_sampling_ratio=0.01
-            )
-        ),
-        batch_size=32,
-        epochs=1,
-    ),
-    "padim": Peer(
-        f"PaDiM of anomalib; {INSTEAD}",
-        lambda models, _: load_lite0(
-            models.Padim(
-                backbone=LITE0, layers=list(LITE0_LAYERS), pre_trained=False, n_features=100
-            )
-        ),
-        batch_size=32,
-        epochs=1,
-    ),
     "draem": Peer(
         "DRAEM of anomalib; its anomaly textures are the category's own good images instead of DTD, "
         "which needs a download",
