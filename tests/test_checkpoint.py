@@ -48,7 +48,12 @@ def test_saving_twice_gives_the_same_bytes(model, tmp_path):
 def test_the_file_needs_nothing_but_safetensors_to_be_read(finished_run):
     tensors = load_file(finished_run / "model.safetensors")
     header, _ = read_parts(finished_run / "model.safetensors")
-    assert {name.split(".")[0] for name in tensors} == {"reconstruction", "detail", "detection"}
+    assert {name.split(".")[0] for name in tensors} == {
+        "reconstruction",
+        "detail",
+        "detection",
+        "distance",
+    }
     content = json.loads(header["__metadata__"]["rcae"])
     assert content.keys() == {"format", "header", "digest"}
     assert content["header"].keys() == {"settings", "working_size", "calibration", "provenance"}

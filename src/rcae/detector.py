@@ -40,7 +40,7 @@ class Detection:
     """What the detector says of one image."""
 
     anomaly_score: float
-    """The largest value of `anomaly_map`; higher is more anomalous; 0..1 with CRD."""
+    """The largest value of `anomaly_map`; higher is more anomalous."""
     threshold: float
     anomaly_map: NDArray[np.float32]
     """[height, width] at the image's own size."""

@@ -30,7 +30,7 @@ class Explanation:
 @torch.inference_mode()
 def working_map(system: RcaeSystem, working_image: Array) -> Array:
     """The anomaly map of an image at working size, at that size: float32 [height, width]."""
-    values: Array = system(_tensor(working_image, system))[0].cpu().numpy()
+    values: Array = system(as_tensor(working_image, system))[0].cpu().numpy()
     return values
 
 
@@ -54,7 +54,7 @@ def anomaly_map(system: RcaeSystem, working_size: WorkingSize, image: Array) -> 
 @torch.inference_mode()
 def explain(system: RcaeSystem, working_image: Array) -> Explanation:
     """The recursion of one image, step by step; `working_image` is already at working size."""
-    batch = _tensor(working_image, system)
+    batch = as_tensor(working_image, system)
     height, width = batch.shape[2:]
     sequences = system.sequences(system.pad(batch))
 
@@ -70,6 +70,7 @@ def explain(system: RcaeSystem, working_image: Array) -> Explanation:
     )
 
 
-def _tensor(image: Array, system: RcaeSystem) -> torch.Tensor:
+def as_tensor(image: Array, system: RcaeSystem) -> torch.Tensor:
+    """An image [height, width, 3] as the batch of one that `system` takes, on its device."""
     device = next(system.parameters()).device
     return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].to(device)

@@ -1,13 +1,15 @@
 import itertools
 
+import numpy as np
 import pytest
 import torch
 
 from rcae.model.blocks import ConvolutionalAutoencoder
 from rcae.model.cross_recursion_detection import CrossRecursionDetection
 from rcae.model.detail_preservation import DetailPreservationNetwork
+from rcae.model.feature_distance import joined
 from rcae.model.folding import fold, unfold
-from rcae.model.system import RcaeSystem
+from rcae.model.system import DISTANCE_WEIGHT, RcaeSystem
 from rcae.settings import load_settings
 from tests.conftest import TINY
 
@@ -18,7 +20,13 @@ def build(*values):
     return RcaeSystem(load_settings("quick", values=[*TINY, crop, *values]).model).eval()
 
 
-FLAGS = ("detail_network", "detection_network", "share_weights", "skip_connections")
+FLAGS = (
+    "detail_network",
+    "detection_network",
+    "feature_distance",
+    "share_weights",
+    "skip_connections",
+)
 
 
 @pytest.mark.parametrize("values", list(itertools.product((True, False), repeat=len(FLAGS))))
@@ -112,6 +120,29 @@ def test_smoothing_averages_over_the_pixels_that_exist():
         smooth = system(image)
     torch.testing.assert_close(smooth[0, 0, 0], raw[0, :2, :2].mean())
     torch.testing.assert_close(smooth[0, 5, 7], raw[0, 4:7, 6:9].mean())
+
+
+def test_the_feature_distance_is_added_to_the_map():
+    system, image = build("model.smoothing_px=1"), torch.rand(1, 3, 24, 40)
+    with torch.no_grad():
+        system.distance.fit([system.features(torch.rand(1, 3, 32, 32)) for _ in range(3)])
+        added = system(image) - system.detect(system.pad(image))[:, :24, :40]
+        distance = system.distance(joined(system._detection_levels(system.pad(image))))
+    assert added.min() >= 0
+    assert added.max() <= DISTANCE_WEIGHT * distance.max() + 1e-6
+    row, column = np.unravel_index(int(added.argmax()), (24, 40))
+    cell_px = 2  # one decoder level on blocks of 2 x 2 pixels
+    nearest = distance[0, row // cell_px, column // cell_px]
+    assert added.max() == pytest.approx(float(DISTANCE_WEIGHT * nearest), rel=0.2)
+
+
+def test_features_end_where_the_image_ends():
+    system = build()
+    with torch.no_grad():
+        whole = system.features(torch.rand(1, 3, 32, 32))
+        part = system.features(torch.rand(1, 3, 17, 30))
+    assert whole.shape[2:] == (16, 16)
+    assert part.shape[2:] == (9, 15)
 
 
 def test_the_map_does_not_depend_on_what_else_is_in_the_batch():

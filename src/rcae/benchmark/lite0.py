@@ -58,7 +58,7 @@ def read_legacy_archive(path: Path, expected: Mapping[str, Tensor]) -> dict[str,
 def _read(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     with path.open("rb") as file:
         *_, described, order = (list(pickletools.genops(file)) for _ in range(5))
-        keys = [argument for code, argument, _ in order if code.name == "BINUNICODE"]
+        keys = [str(argument) for code, argument, _ in order if code.name == "BINUNICODE"]
         layouts = _layouts(described, frozenset(keys))
         names = dict(zip(layouts, expected, strict=True))
         return {names[key]: _tensor(file, layouts[key], expected[names[key]]) for key in keys}

@@ -51,7 +51,6 @@ class Peer:
     """anomalib's recommendation; a time budget may end training before."""
 
 
-
 def _draem(models: Any, parts: GoodParts) -> Any:
     """DRAEM with anomalib's own noise for textures: `dtd_dir` only has to be a folder."""
     from anomalib.data.utils.generators.perlin import PerlinAnomalyGenerator

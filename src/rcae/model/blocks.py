@@ -49,18 +49,24 @@ class ConvolutionalAutoencoder(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """[batch, in_channels, (step,) height, width] -> [batch, out_channels, (step,) height, width]."""
-        levels = []
+        output: Tensor = self.head(self.decoded(features)[-1])
+        return output
+
+    def decoded(self, features: Tensor) -> list[Tensor]:
+        """What the decoder makes of the input at each of its levels, coarse to fine, before the head."""
+        encoded = []
         for step in self.down:
             features = step(features)
-            levels.append(features)
+            encoded.append(features)
         features = self.bottom(features)
-        for step, skipped in zip(self.up, levels[-2::-1], strict=True):
+        levels = []
+        for step, skipped in zip(self.up, encoded[-2::-1], strict=True):
             features = functional.interpolate(features, size=skipped.shape[2:], mode="nearest")
             if self.skip_connections:
                 features = torch.cat([features, skipped], dim=1)
             features = step(features)
-        output: Tensor = self.head(features)
-        return output
+            levels.append(features)
+        return levels
 
 
 def _convolution(

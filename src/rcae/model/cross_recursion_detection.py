@@ -64,13 +64,26 @@ class CrossRecursionDetection(nn.Module):
         Returns:
             [batch, map_channels, height, width]: 0..1, near 0 where normal, near 1 where anomalous.
         """
+        return self.map_of(self.features(sequence, image))
+
+    def features(self, sequence: Tensor, image: Tensor) -> list[Tensor]:
+        """What the network's decoder makes of its input, level by level, coarse to fine.
+
+        Arguments as in `forward`; each result is [batch, channel, (step,) height / 2^k, width / 2^k].
+        """
         differences = sequence - image[:, None]
         if self.dimensions == 3:
             images = image[:, None].expand_as(sequence)
             pairs = torch.cat([differences, images], dim=2).transpose(1, 2)
             # [batch, 2 * channel, step, height, width]
-            volume = self.network(self.normalise(pairs.contiguous()))
-            return torch.sigmoid(self.across_steps(volume)[:, :, 0])
+            return self.network.decoded(self.normalise(pairs.contiguous()))
         stacked = torch.cat([image, differences.flatten(1, 2)], dim=1)
         stacked = stacked.contiguous(memory_format=torch.channels_last)
-        return torch.sigmoid(self.network(self.normalise(stacked)))
+        return self.network.decoded(self.normalise(stacked))
+
+    def map_of(self, features: Sequence[Tensor]) -> Tensor:
+        """The anomaly map M_A, as `forward` returns it, from what `features` returned."""
+        drawn: Tensor = self.network.head(features[-1])
+        if self.dimensions == 3:
+            drawn = self.across_steps(drawn)[:, :, 0]
+        return torch.sigmoid(drawn)

@@ -1,5 +1,7 @@
 """The three networks put together: image in, anomaly map out."""
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -9,10 +11,14 @@ from torch.nn import functional
 from rcae.gradient import spatial_gradient
 from rcae.model.cross_recursion_detection import CrossRecursionDetection
 from rcae.model.detail_preservation import DetailPreservationNetwork
+from rcae.model.feature_distance import FeatureDistance, joined
 from rcae.model.folding import fold, unfold
 from rcae.model.plain_autoencoder import PlainAutoencoder
 from rcae.model.recursive_autoencoder import RecursiveAutoencoder
 from rcae.settings import ModelSettings
+
+DISTANCE_WEIGHT = 0.1
+"""Of the feature distance beside M_A: the largest values of both on a good image then spread alike."""
 
 
 class Sequences(NamedTuple):
@@ -28,7 +34,7 @@ class RcaeSystem(nn.Module):
     """RcAE, DPN and CRD as the settings ask for them, freshly initialised.
 
     `reconstruction`, `detail` and `detection` are the three networks; the last two are None where
-    the settings leave them out.
+    the settings leave them out. `distance` judges the features of `detection`, if the settings ask.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -52,6 +58,11 @@ class RcaeSystem(nn.Module):
             if settings.detection_network
             else None
         )
+        self.distance = (
+            FeatureDistance(sum(settings.detection_widths[:-1]))
+            if settings.detection_network and settings.feature_distance
+            else None
+        )
         for network in (self.reconstruction, self.detail):
             if network is not None:  # twice as fast on a CPU; 5-D weights could not take it
                 network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -71,12 +82,11 @@ class RcaeSystem(nn.Module):
 
         Without CRD it is the last step's mean |I - I_D^N|.
         """
+        if self.detection is not None:
+            return self._map_of(self._detection_levels(image))
         with torch.no_grad():
-            refined = self._sequences(image).refined
-        if self.detection is None:
-            return (unfold(refined[:, -1], self.settings.fold) - image).abs().mean(dim=1)
-        folded_map = self.detection(refined, self._fold(image))
-        return unfold(folded_map, self.settings.fold)[:, 0]
+            last = unfold(self._sequences(image).refined[:, -1], self.settings.fold)
+        return (last - image).abs().mean(dim=1)
 
     def sequences(self, image: Tensor) -> Sequences:
         """I_R^n and I_D^n of images whose height and width are multiples of fold * 2^N."""
@@ -87,25 +97,64 @@ class RcaeSystem(nn.Module):
         """The anomaly map of images of any size.
 
         The image is extended by its edge to multiples of fold * 2^N and the map cropped back. The map is
-        averaged over `smoothing_px` squared so that one noisy pixel does not decide (our choice).
+        averaged over `smoothing_px` squared so that one noisy pixel does not decide (our choice); the
+        feature distance, if the settings ask for it, is added with `DISTANCE_WEIGHT`.
 
         Args:
             image: [batch, 3, height, width], 0..1.
 
         Returns:
-            [batch, height, width], higher is more anomalous; 0..1 with CRD.
+            [batch, height, width], higher is more anomalous; 0..1 with CRD alone, more with the
+            feature distance.
         """
-        raw_map = self.detect(self.pad(image))[:, : image.shape[2], : image.shape[3]]
-        side = self.settings.smoothing_px
-        return functional.avg_pool2d(
-            raw_map[:, None], side, stride=1, padding=side // 2, count_include_pad=False
-        )[:, 0]
+        height, width = image.shape[2:]
+        padded = self.pad(image)
+        if self.distance is None:
+            return self._smoothed(self.detect(padded)[:, :height, :width])
+        levels = self._detection_levels(padded)
+        anomaly_map = self._smoothed(self._map_of(levels)[:, :height, :width])
+        distance = self.distance(joined(levels))[:, None]
+        enlarged = functional.interpolate(distance, size=padded.shape[2:], mode="bilinear")
+        return anomaly_map + DISTANCE_WEIGHT * enlarged[:, 0, :height, :width]
+
+    def features(self, image: Tensor) -> Tensor:
+        """CRD's features of images of any size, as `FeatureDistance.fit` takes them.
+
+        Returns:
+            [batch, channel, row, column], without what lies beyond the image.
+        """
+        padded = self.pad(image)
+        features = joined(self._detection_levels(padded))
+        rows, columns = (
+            math.ceil(length * seen / extended)
+            for length, seen, extended in zip(
+                image.shape[2:], features.shape[2:], padded.shape[2:], strict=True
+            )
+        )
+        return features[:, :, :rows, :columns]
 
     def pad(self, image: Tensor) -> Tensor:
         """Extend right and bottom edges until height and width are multiples of fold * 2^N."""
         bottom, right = (-length % self.settings.size_multiple for length in image.shape[2:])
         padded = functional.pad(image, (0, right, 0, bottom), mode="replicate")
         return padded.contiguous(memory_format=torch.channels_last)
+
+    def _detection_levels(self, image: Tensor) -> list[Tensor]:
+        """What CRD's decoder makes of each image, RcAE and DPN frozen, coarse to fine."""
+        assert self.detection is not None
+        with torch.no_grad():
+            refined = self._sequences(image).refined
+        return self.detection.features(refined, self._fold(image))
+
+    def _map_of(self, levels: Sequence[Tensor]) -> Tensor:
+        assert self.detection is not None
+        return unfold(self.detection.map_of(levels), self.settings.fold)[:, 0]
+
+    def _smoothed(self, anomaly_map: Tensor) -> Tensor:
+        side = self.settings.smoothing_px
+        return functional.avg_pool2d(
+            anomaly_map[:, None], side, stride=1, padding=side // 2, count_include_pad=False
+        )[:, 0]
 
     def _sequences(self, image: Tensor) -> Sequences:
         """As `sequences`, folded."""

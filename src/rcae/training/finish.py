@@ -16,6 +16,7 @@ from rcae.model.system import RcaeSystem
 from rcae.progress import say, shown
 from rcae.run_folder import RunFolder, peak_memory_mib, versions
 from rcae.settings import Settings
+from rcae.training.familiarity import image_count, learn_good_features
 from rcae.training.good_parts import GoodParts
 from rcae.training.samples import SAMPLE_COUNT, write_pictures
 from rcae.training.state import TrainingState
@@ -32,7 +33,8 @@ def finishing_seconds(system: RcaeSystem, parts: GoodParts) -> float:
     for path in measured:
         anomaly_map(system, parts.working_size, read_image(path))
     image_s = (time.perf_counter() - started_at) / len(measured)
-    return 1.1 * image_s * (len(parts.calibration) + 2 * SAMPLE_COUNT) + 5.0
+    count = len(parts.calibration) + 2 * SAMPLE_COUNT + image_count(system, parts.training)
+    return 1.1 * image_s * count + 5.0
 
 
 def finish(
@@ -42,8 +44,9 @@ def finish(
     system: RcaeSystem,
     state: TrainingState,
 ) -> None:
-    """Calibrate, draw, record and save; the model file comes last: with it, the run is finished."""
+    """Learn, calibrate, draw, record and save; the model file comes last: with it, the run is finished."""
     started_at = time.perf_counter()
+    learn_good_features(system, parts.training, settings.seed)
     calibration = calibrate_on(
         parts.calibration,
         partial(anomaly_map, system, parts.working_size),
