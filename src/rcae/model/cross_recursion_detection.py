@@ -77,8 +77,7 @@ class CrossRecursionDetection(nn.Module):
             pairs = torch.cat([differences, images], dim=2).transpose(1, 2)
             # [batch, 2 * channel, step, height, width]
             return self.network.decoded(self.normalise(pairs.contiguous()))
-        stacked = torch.cat([image, differences.flatten(1, 2)], dim=1)
-        stacked = stacked.contiguous(memory_format=torch.channels_last)
+        stacked = torch.cat([image, *differences.unbind(dim=1)], dim=1)
         return self.network.decoded(self.normalise(stacked))
 
     def map_of(self, features: Sequence[Tensor]) -> Tensor:

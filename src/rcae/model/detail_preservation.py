@@ -9,14 +9,17 @@ from rcae.model.blocks import ConvolutionalAutoencoder
 
 
 class DetailPreservationNetwork(nn.Module):
-    """The detail preservation network of the paper: I_D^n = I_R^n + DPN(I_R^n concat I')."""
+    """The detail preservation network of the paper: I_D^n = I_R^n + DPN(I_R^n concat I').
+
+    The first convolution of the concatenation is the sum of one of I_R^n and one of I'; the latter is
+    the same for every n and computed once.
+    """
 
     def __init__(self, image_channels: int, widths: Sequence[int]) -> None:
         super().__init__()
-        gradient_channels = 2 * image_channels
-        self.network = ConvolutionalAutoencoder(
-            image_channels + gradient_channels, image_channels, widths
-        )
+        self.of_reconstruction = nn.Conv2d(image_channels, widths[0], kernel_size=3, padding=1)
+        self.of_gradient = nn.Conv2d(2 * image_channels, widths[0], kernel_size=3, padding=1)
+        self.network = ConvolutionalAutoencoder(widths[0], image_channels, widths)
 
     def forward(self, reconstructions: Tensor, gradient: Tensor) -> Tensor:
         """I_D^n for every n given.
@@ -28,9 +31,9 @@ class DetailPreservationNetwork(nn.Module):
         Returns:
             [batch, step, channel, height, width]
         """
-        step_count = reconstructions.shape[1]
         by_step = reconstructions.transpose(0, 1)  # as the sequence lies in memory
-        inputs = torch.cat([by_step.flatten(0, 1), gradient.repeat(step_count, 1, 1, 1)], dim=1)
-        residual = self.network(inputs.contiguous(memory_format=torch.channels_last))
+        of_reconstructions = self.of_reconstruction(by_step.flatten(0, 1))
+        of_both = of_reconstructions.unflatten(0, by_step.shape[:2]) + self.of_gradient(gradient)
+        residual = self.network(of_both.flatten(0, 1))
         refined: Tensor = reconstructions + residual.view_as(by_step).transpose(0, 1)
         return refined
