@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from rcae.model.blocks import ConvolutionalAutoencoder
