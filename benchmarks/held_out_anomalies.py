@@ -6,6 +6,7 @@ one JSON object: the image AUROC over all kinds and of each, pixel AUROC and AP.
 opened.
 
     python benchmarks/held_out_anomalies.py DATA --budget-s 240 --set training.batch_size=4
+    python benchmarks/held_out_anomalies.py DATA --run RUN
 """
 
 import argparse
@@ -27,28 +28,41 @@ NOTICEABLE = 0.02
 
 
 def main() -> None:
-    """Train, judge, print."""
+    """Train or open, judge, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
+    parser.add_argument("--run", type=Path, help="judge this finished run instead of training one")
     parser.add_argument("--budget-s", type=float, default=240.0)
     parser.add_argument("--preset", default="quick")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", dest="values", action="append", default=[])
     options = parser.parse_args()
+    if options.run is not None:
+        report(options, options.run, rcae.Detector.load(options.run))
+        return
     with tempfile.TemporaryDirectory() as name:
-        folder = RunFolder(Path(name) / "run")
+        path = Path(name) / "run"
         detector = rcae.train(
             options.data,
-            folder.path,
+            path,
             preset=options.preset,
             budget_s=options.budget_s,
             seed=options.seed,
             values=options.values,
         )
-        rows = list(csv.DictReader(folder.data.read_text().splitlines()))
+        report(options, path, detector)
+
+
+def report(options: argparse.Namespace, run: Path, detector: rcae.Detector) -> None:
+    """Print what the held-out images of the run say of its detector, and of CRD's map alone."""
+    rows = list(csv.DictReader(RunFolder(run).data.read_text().splitlines()))
     held_out = [options.data / row["path"] for row in rows if row["role"] == "calibration"]
-    judged = judge(detector, [read_image(path) for path in held_out[:IMAGES]])
-    print(json.dumps({"data": options.data.name, "values": options.values, **judged}))
+    images = [read_image(path) for path in held_out[:IMAGES]]
+    result = {"data": options.data.name, "values": options.values, **judge(detector, images)}
+    if detector.model.system.distance is not None:
+        detector.model.system.distance = None
+        result["without_feature_distance"] = judge(detector, images)
+    print(json.dumps(result))
 
 
 def judge(detector, images) -> dict[str, float]:

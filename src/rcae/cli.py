@@ -154,7 +154,7 @@ def demo(output: Path) -> None:
     default="quick,autoencoder",
     show_default=True,
     help="Of ours: quick, standard, paper, autoencoder. Of anomalib (pip install 'rcae[peers]'): "
-    "draem, ganomaly.",
+    "patchcore, padim, draem, ganomaly.",
 )
 @click.option("--seeds", type=Seeds(), default="0,1,2", show_default=True)
 @click.option(

@@ -65,7 +65,7 @@ def test_texture_copied_onto_the_same_texture_is_seldom_called_anomalous(monkeyp
         painted, mask = paint(seed, grain(0), grain(1))
         changed += (np.abs(painted - grain(0)).max(axis=2) > 0.05).sum()
         called += mask.sum()
-    assert changed > 3000
+    assert changed > 1000
     assert called < 0.25 * changed
 
 
@@ -108,7 +108,7 @@ def test_sizes_range_from_a_few_pixels_to_a_large_part_of_the_window():
     assert (shares > 0).mean() > 0.9
     assert np.mean(shares < 0.01) > 0.1
     assert np.mean(shares > 0.05) > 0.1
-    assert shares.max() < 0.95
+    assert shares.max() < 0.8
 
 
 def test_half_of_the_anomalies_are_placed_on_structure():

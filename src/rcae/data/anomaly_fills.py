@@ -40,7 +40,7 @@ def shade(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # 
     Half of the changes are relative to the brightness there, as those of a surface under weak light.
     """
     part = image[box]
-    shift = np.exp(random.uniform(*np.log([0.04, 0.5]))) * random.choice([-1.0, 1.0])
+    shift = random.uniform(0.05, 0.5) * random.choice([-1.0, 1.0])
     if random.random() < 0.5:
         shift *= 2.0 * float(part.mean())
     if random.random() < 0.5:

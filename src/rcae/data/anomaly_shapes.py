@@ -60,7 +60,7 @@ def line(extent_px: float, random: Generator) -> Array:
 
 def _softness_px(extent_px: float, random: Generator) -> float:
     """Of the edge: sharp, or as soft as stains and worn spots are, as often."""
-    return random.uniform(0.0, 1.0 if random.random() < 0.5 else max(1.0, extent_px / 4))
+    return random.uniform(0.0, 1.0 if random.random() < 0.5 else max(1.0, extent_px / 8))
 
 
 def _drawn(points: Points, softness_px: float, line_width_px: int = 0) -> Array:

@@ -49,7 +49,7 @@ def paint_anomalies(
     painted, covered = image.copy(), np.zeros(image.shape[:2], dtype=np.bool_)
     structure = _structure(image)
     for _ in range(random.integers(1, MOST_ANOMALIES + 1)):
-        extent_px = draw_extent_px(min(image.shape[:2]), random)
+        extent_px = draw_extent_px(min(image.shape[:2]) / 2, random)
         is_line = random.random() < LINE_SHARE
         shape = line(extent_px, random) if is_line else area(extent_px, random)
         inside, box = _place(shape, _centre_px(structure, random), image.shape[:2])
