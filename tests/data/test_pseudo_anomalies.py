@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from rcae.data import anomaly_fills, anomaly_shapes, pseudo_anomalies
+from rcae.data import anomaly_fills, anomaly_shapes
 from rcae.data.pseudo_anomalies import COVERED, VISIBLE_CHANGE, paint_anomalies
 
 
@@ -21,60 +21,25 @@ def paint(seed, image=None, donor=None):
     return paint_anomalies(image, donor, np.random.default_rng(seed))
 
 
-def flat_image():
-    return np.full((64, 64, 3), 0.5, dtype=np.float32)
-
-
-def smooth_change(painted, image):
-    return np.abs(ndimage.gaussian_filter(painted - image, (2, 2, 0), truncate=2)).max(axis=2)
-
-
 @pytest.mark.parametrize("seed", range(40))
-def test_what_stands_out_is_in_the_mask_or_is_its_soft_edge(seed):
-    painted, mask = paint(seed, flat_image(), good_image(1))
-    change = np.abs(painted - flat_image()).max(axis=2)
-    near = ndimage.binary_dilation(mask, iterations=3)
-    soft_edge = COVERED * 0.5  # of the largest change that is possible on this image
-    assert np.mean(smooth_change(painted, flat_image())[~near] > soft_edge) < 0.01
-    strong = change > 0.3
-    assert mask[strong].sum() >= 0.8 * strong.sum()
+def test_what_changes_visibly_is_in_the_mask_or_is_its_soft_edge(seed):
+    image = good_image()
+    painted, mask = paint(seed, image)
+    change = np.abs(painted - image).max(axis=2)
+    assert change[~mask].max() <= max(VISIBLE_CHANGE, COVERED) + 1e-6
+    near = ndimage.binary_dilation(mask, iterations=9)
+    assert change[~near].max(initial=0) <= VISIBLE_CHANGE
 
 
 def test_what_cannot_be_seen_is_not_in_the_mask():
+    flat = np.full((64, 64, 3), 0.5, dtype=np.float32)
     masks = []
     for seed in range(60):
-        painted, mask = paint(seed, flat_image(), flat_image())
-        change = smooth_change(painted, flat_image())
-        assert not mask[change <= 0.9 * VISIBLE_CHANGE].any()
+        painted, mask = paint(seed, flat, flat)
+        change = ndimage.maximum_filter(np.abs(painted - flat).max(axis=2), size=5)
+        assert not mask[change <= VISIBLE_CHANGE].any()
         masks.append(mask.any())
     assert not all(masks)  # copying from the same flat image changes nothing
-
-
-def grain(seed):
-    noise = np.random.default_rng(seed).normal(size=(64, 64, 1))
-    grey = 0.5 + 0.15 * ndimage.gaussian_filter(noise, (1, 1, 0), mode="wrap")
-    return np.repeat(grey, 3, axis=2).astype(np.float32)
-
-
-@pytest.mark.parametrize("fill", [anomaly_fills.moved, anomaly_fills.turned, anomaly_fills.warped])
-def test_texture_copied_onto_the_same_texture_is_seldom_called_anomalous(monkeypatch, fill):
-    monkeypatch.setattr(pseudo_anomalies, "AREA_FILLS", {fill: 1.0})
-    monkeypatch.setattr(pseudo_anomalies, "LINE_SHARE", 0.0)
-    changed, called = 0.0, 0.0
-    for seed in range(40):
-        painted, mask = paint(seed, grain(0), grain(1))
-        changed += (np.abs(painted - grain(0)).max(axis=2) > 0.05).sum()
-        called += mask.sum()
-    assert changed > 1000
-    assert called < 0.25 * changed
-
-
-def test_the_same_stain_stands_out_on_a_calm_surface_and_not_on_a_rough_one():
-    stain = np.zeros((64, 64, 3), dtype=np.float32)
-    stain[28:36, 28:36] = 0.05
-    rough = 0.5 + 4 * (grain(0) - 0.5)
-    assert pseudo_anomalies._is_visible(stain, flat_image())[32, 32]
-    assert not pseudo_anomalies._is_visible(stain, rough).any()
 
 
 def test_a_grey_image_stays_grey():
@@ -153,10 +118,10 @@ def test_lines_are_thin():
 def test_extents_are_spread_evenly_over_their_logarithm():
     random = np.random.default_rng(0)
     extents_px = [anomaly_shapes.draw_extent_px(64.0, random) for _ in range(4000)]
-    assert (min(extents_px) >= 6, max(extents_px) <= 64) == (True, True)
+    assert (min(extents_px) >= 3, max(extents_px) <= 64) == (True, True)
     counts, _ = np.histogram(np.log(extents_px), bins=4)
     assert counts.min() > 900
-    assert 6 <= anomaly_shapes.draw_extent_px(0.5, random) <= 7  # in a window of one pixel
+    assert 3 <= anomaly_shapes.draw_extent_px(0.5, random) <= 4  # in a window of one pixel
 
 
 @pytest.mark.parametrize("fill", anomaly_fills.AREA_FILLS)

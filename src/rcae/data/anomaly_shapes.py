@@ -8,13 +8,12 @@ from scipy import ndimage
 
 Array = NDArray[np.float32]
 Points = NDArray[np.float64]
-SMALLEST_PX = 6.0
-"""Smaller ones look like the dust that lies on good parts, and would teach CRD to call it a defect."""
+SMALLEST_PX = 3.0
 _CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 
 
 def draw_extent_px(largest_px: float, random: Generator) -> float:
-    """Log-uniform from `SMALLEST_PX` to `largest_px`: small defects are as frequent as large."""
+    """Log-uniform from 3 px to `largest_px`: small defects are as frequent as large."""
     bounds = np.log(SMALLEST_PX), np.log(max(SMALLEST_PX + 1, largest_px))
     return float(np.exp(random.uniform(*bounds)))
 
@@ -29,7 +28,7 @@ def patch(extent_px: float, random: Generator) -> Array:
     angle = random.uniform(0.0, np.pi)
     axes = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     corners = (_CORNERS * extent_px * random.uniform(0.3, 1.0, size=2) / 2) @ axes
-    return _drawn(corners, _softness_px(extent_px, random))
+    return _drawn(corners, random.uniform(0.0, 3.0))
 
 
 def blob(extent_px: float, random: Generator) -> Array:
@@ -42,7 +41,7 @@ def blob(extent_px: float, random: Generator) -> Array:
         )
     outline = np.abs(radii)[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     outline *= extent_px / 2 * random.uniform(0.3, 1.0, size=2)
-    return _drawn(outline, _softness_px(extent_px, random))
+    return _drawn(outline, random.uniform(0.0, 3.0))
 
 
 def line(extent_px: float, random: Generator) -> Array:
@@ -53,14 +52,8 @@ def line(extent_px: float, random: Generator) -> Array:
     )
     step_px = 2.0 * extent_px / count
     path = np.cumsum(step_px * np.stack([np.cos(turns), np.sin(turns)], axis=1), axis=0)
-    widest_px = max(2.0, min(12.0, extent_px / 4))
-    width_px = round(float(np.exp(random.uniform(0.0, np.log(widest_px)))))
-    return _drawn(path, _softness_px(2.0 * width_px, random), line_width_px=width_px)
-
-
-def _softness_px(extent_px: float, random: Generator) -> float:
-    """Of the edge: sharp, or as soft as stains and worn spots are, as often."""
-    return random.uniform(0.0, 1.0 if random.random() < 0.5 else max(1.0, extent_px / 8))
+    width_px = max(1, round(float(random.exponential(1.5))))
+    return _drawn(path, random.uniform(0.0, 0.7), line_width_px=width_px)
 
 
 def _drawn(points: Points, softness_px: float, line_width_px: int = 0) -> Array:

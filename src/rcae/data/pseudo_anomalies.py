@@ -14,8 +14,8 @@ from rcae.data.anomaly_fills import AREA_FILLS, LINE_FILLS, draw_fill
 from rcae.data.anomaly_shapes import area, draw_extent_px, line
 
 Array = NDArray[np.float32]
-VISIBLE_CHANGE = 0.02
-"""Of the range 0..1: the least change of brightness that can be seen, on a perfectly even surface."""
+VISIBLE_CHANGE = 0.03
+"""Of the range 0..1: a painted pixel counts as anomalous if it, or one within 2 px, changed more."""
 
 COVERED = 0.2
 """Opacity of a shape from which a pixel belongs to it."""
@@ -42,9 +42,7 @@ def paint_anomalies(
         random: draws everything; the same state gives the same picture.
 
     Returns:
-        The painted image, and the mask of the painted pixels that stand out. What does not, such as
-        texture copied onto the same texture, is good as far as can be seen: called anomalous, it
-        would teach CRD to suspect good texture (our choice).
+        The painted image, and the mask of the pixels that visibly changed.
     """
     painted, covered = image.copy(), np.zeros(image.shape[:2], dtype=np.bool_)
     structure = _structure(image)
@@ -61,21 +59,8 @@ def paint_anomalies(
         painted[box] += opacity * (fill - painted[box])
         covered[box] |= inside > COVERED
     painted = np.clip(painted, 0.0, 1.0)
-    return painted, covered & _is_visible(painted - image, image)
-
-
-def _is_visible(change: Array, image: Array) -> NDArray[np.bool_]:
-    """Whether a change stands out from what the good image itself does around it.
-
-    Both are seen as the eye does: the change averaged over some pixels, the surroundings by their
-    standard deviation.
-    """
-    smooth = np.abs(ndimage.gaussian_filter(change, (2, 2, 0), truncate=2)).max(axis=2)
-    grey = image.mean(axis=2)
-    mean, square = (ndimage.uniform_filter(values, size=25) for values in (grey, grey * grey))
-    deviation = np.sqrt(np.maximum(square - mean * mean, 0))
-    visible: NDArray[np.bool_] = smooth > np.maximum(VISIBLE_CHANGE, deviation)
-    return visible
+    change = np.abs(painted - image).max(axis=2)
+    return painted, covered & (ndimage.maximum_filter(change, size=5) > VISIBLE_CHANGE)
 
 
 def _structure(image: Array) -> NDArray[np.float64]:
