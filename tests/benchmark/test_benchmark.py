@@ -1,18 +1,21 @@
 import csv
 import gzip
+import json
 from dataclasses import replace
 
 import pytest
 
+from rcae.benchmark import contenders
 from rcae.benchmark.ablations import ABLATIONS, ablation
-from rcae.benchmark.cell import CellFolder, CellRequest
+from rcae.benchmark.cell import CellFolder, CellRequest, run_cell
 from rcae.benchmark.contenders import contender, plain_autoencoder
 from rcae.benchmark.fidelity import fidelity_table
 from rcae.benchmark.output import write_benchmark
 from rcae.benchmark.runner import cell_requests, run_cells
-from rcae.errors import CellFailedError, UsageError
+from rcae.errors import CellFailedError, InterruptedTrainingError, UsageError
 from rcae.model.system import RcaeSystem
 from rcae.settings import load_settings
+from rcae.storage import write_text
 from tests.conftest import TINY
 
 OURS = CellRequest("ours", "", "quick", 0, None, TINY)
@@ -43,6 +46,25 @@ def test_every_cell_leaves_its_scores_pictures_and_a_result(finished):
             "2-good.jpg",
         ]
         assert result["training_s"] > 0
+
+
+def test_the_time_of_an_interrupted_sitting_counts(finished, monkeypatch, tmp_path):
+    _, requests, _ = finished
+    folder = CellFolder(tmp_path)
+    write_text(folder.request, CellFolder(requests[1][0]).request.read_text())
+
+    def interrupted(*_, **__):
+        raise InterruptedTrainingError("stopped")
+
+    monkeypatch.setattr(contenders, "train", interrupted)
+    with pytest.raises(InterruptedTrainingError):
+        run_cell(folder)
+    monkeypatch.undo()
+    write_text(folder.sittings, "[1000.0]")
+    run_cell(folder)
+    result = json.loads(folder.result.read_text())
+    assert folder.read_sittings() == [1000.0, pytest.approx(result["training_s"] - 1000)]
+    assert result["threads"] >= 1
 
 
 def test_the_page_shows_every_model_and_fetches_nothing(finished):

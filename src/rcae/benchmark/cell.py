@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from rcae.data.images import read_image
 from rcae.evaluation import Evaluation, Inspector, evaluate_detector, full_map
 from rcae.evaluation_output import scores_csv
@@ -51,6 +53,15 @@ class CellFolder:
         return CellRequest(**{**plain, "values": tuple(plain["values"])})
 
     @property
+    def sittings(self) -> Path:
+        """Seconds of every sitting of the training, interrupted ones included."""
+        return self.path / "sittings.json"
+
+    def read_sittings(self) -> list[float]:
+        """The seconds so far; none where the training has not begun."""
+        return json.loads(self.sittings.read_text()) if self.sittings.exists() else []
+
+    @property
     def result(self) -> Path:
         """What came out; written last: with it, the cell is finished."""
         return self.path / "result.json"
@@ -82,17 +93,21 @@ def run_cell(folder: CellFolder) -> None:
     request = folder.read_request()
     model = contender(request.model)
     started_at = time.perf_counter()
-    inspector = model.train(request, folder.training)
-    training_s = time.perf_counter() - started_at
+    try:
+        inspector = model.train(request, folder.training)
+    finally:
+        sittings = [*folder.read_sittings(), round(time.perf_counter() - started_at, 1)]
+        write_text(folder.sittings, json.dumps(sittings) + "\n")
     evaluation = evaluate_detector(inspector, Path(request.data))
     write_bytes(folder.scores, gzip.compress(scores_csv(evaluation).encode(), mtime=0))
     _write_pictures(folder, evaluation, inspector)
     result: dict[str, Any] = {
         **asdict(request),
         "note": model.note,
-        "training_s": round(training_s, 1),
+        "training_s": round(sum(sittings), 1),
         **evaluation.to_json(),
         "peak_memory_mib": peak_memory_mib(),
+        "threads": torch.get_num_threads(),
         "versions": versions(),
     }
     write_text(folder.result, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
