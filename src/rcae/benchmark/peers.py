@@ -33,6 +33,9 @@ SIDE_PX = 256
 
 LITE0_LAYERS = (2, 3)
 """Stages of timm's feature extractor: 1/8 and 1/16 of the resolution, as PatchCore has it."""
+CORESET_SIZE = 1000
+"""Patches that PatchCore keeps: its choice goes over all patches once for each."""
+
 INSTEAD = (
     "features of EfficientNet-Lite0, whose ImageNet weights come in a package, instead of the "
     "recommended backbone, whose weights need a download"
@@ -60,17 +63,23 @@ def _draem(models: Any, parts: GoodParts) -> Any:
     return model
 
 
+def _patchcore(models: Any, parts: GoodParts) -> Any:
+    positions = len(parts.training) * (SIDE_PX // 8) ** 2
+    return lite0.load_weights(
+        models.Patchcore(
+            backbone=lite0.NAME,
+            layers=LITE0_LAYERS,
+            pre_trained=False,
+            coreset_sampling_ratio=CORESET_SIZE / max(positions, CORESET_SIZE),
+        )
+    )
+
+
 PEERS = {
     "patchcore": Peer(
-        f"PatchCore of anomalib; {INSTEAD}; a coreset of 1 % instead of 10 %, which takes hours on a CPU",
-        lambda models, _: lite0.load_weights(
-            models.Patchcore(
-                backbone=lite0.NAME,
-                layers=LITE0_LAYERS,
-                pre_trained=False,
-                coreset_sampling_ratio=0.01,
-            )
-        ),
+        f"PatchCore of anomalib; {INSTEAD}; a coreset of {CORESET_SIZE} patches instead of 10 % of "
+        "all, whose greedy choice takes hours on a CPU",
+        _patchcore,
         batch_size=32,
         epochs=1,
     ),
