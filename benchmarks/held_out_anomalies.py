@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, special
 
 import rcae
 from rcae.data.images import read_image
@@ -165,7 +165,7 @@ def spot(image, extent_px, random):
     rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
     height_px, width_px = extent_px / 2 * random.uniform(0.4, 1.0, size=2)
     distance = ((rows - row) / height_px) ** 2 + ((columns - column) / width_px) ** 2
-    return 1 / (1 + np.exp(4 * (distance - 1)))
+    return special.expit(4 * (1 - distance))
 
 
 if __name__ == "__main__":
