@@ -63,16 +63,16 @@ def _draem(models: Any, parts: GoodParts) -> Any:
     return model
 
 
+def _on_lite0(model: Callable[..., Any], **options: Any) -> Any:
+    return lite0.load_weights(
+        model(backbone=lite0.NAME, layers=list(LITE0_LAYERS), pre_trained=False, **options)
+    )
+
+
 def _patchcore(models: Any, parts: GoodParts) -> Any:
     positions = len(parts.training) * (SIDE_PX // 8) ** 2
-    return lite0.load_weights(
-        models.Patchcore(
-            backbone=lite0.NAME,
-            layers=LITE0_LAYERS,
-            pre_trained=False,
-            coreset_sampling_ratio=CORESET_SIZE / max(positions, CORESET_SIZE),
-        )
-    )
+    share = CORESET_SIZE / max(positions, CORESET_SIZE)
+    return _on_lite0(models.Patchcore, coreset_sampling_ratio=share)
 
 
 PEERS = {
@@ -85,11 +85,7 @@ PEERS = {
     ),
     "padim": Peer(
         f"PaDiM of anomalib; {INSTEAD}",
-        lambda models, _: lite0.load_weights(
-            models.Padim(
-                backbone=lite0.NAME, layers=list(LITE0_LAYERS), pre_trained=False, n_features=100
-            )
-        ),
+        lambda models, _: _on_lite0(models.Padim, n_features=100),
         batch_size=32,
         epochs=1,
     ),
