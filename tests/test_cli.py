@@ -171,6 +171,7 @@ def test_an_interruption_is_code_130_and_resumable(rcae, parts, tmp_path, monkey
         (["benchmark", "{parts}", "{parts}", "-o", "out"], "same name"),
         (["reproduce", "width", "{parts}", "-o", "out"], "choose one of components, depth"),
         (["reproduce", "depth", "{parts}", "--preset", "fast", "-o", "out"], "'fast'"),
+        (["reproduce", "depth", "{parts}", "--config", "no.toml", "-o", "out"], "no.toml"),
     ],
 )
 def test_a_wrong_benchmark_is_refused_before_any_training(

@@ -1,5 +1,6 @@
 from rcae.benchmark import reproduction
-from rcae.benchmark.ablations import Ablation, Variant
+from rcae.benchmark.ablations import ABLATIONS, Ablation, Variant
+from rcae.settings import load_settings
 from tests.benchmark.test_summary import result
 
 RISING = Ablation(
@@ -34,3 +35,21 @@ def test_the_verdict_says_whether_the_papers_order_holds():
 def test_the_chart_draws_the_paper_and_ours():
     png = reproduction._chart(RISING, results(0.7, 0.8))
     assert png.startswith(b"\x89PNG")
+
+
+def test_rows_of_one_label_are_one_model_and_every_other_row_is_another():
+    """What lets the tables share their models: the label names the folder."""
+    settings = {}
+    for ablation in ABLATIONS:
+        for variant in ablation.variants:
+            changed = load_settings("quick", values=variant.changes("quick", None))
+            assert settings.setdefault(variant.label, changed) == changed
+    assert len(set(map(repr, settings.values()))) == len(settings) == 18
+
+
+def test_the_plain_autoencoder_follows_a_settings_file(tmp_path):
+    file = tmp_path / "wide.toml"
+    file.write_text("[model]\ncarried_channels = 32\n")
+    plain = ABLATIONS[0].variants[0]
+    changed = load_settings("quick", file=file, values=plain.changes("quick", file))
+    assert changed.model.reconstruction_widths == (32, 64, 96, 128, 128)

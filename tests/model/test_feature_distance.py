@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.spatial.distance import mahalanobis
 
-from rcae.model.feature_distance import RIDGE, FeatureDistance, joined
+from rcae.model.feature_distance import RIDGE, FeatureDistance, is_border, joined
 
 
 def good_features():
@@ -19,15 +19,38 @@ def fitted(features):
     return distance
 
 
-def test_the_distance_is_that_of_scipy_up_to_the_ridge():
-    features = good_features()
-    rows = torch.cat(features).permute(0, 2, 3, 1).reshape(-1, 4).double().numpy()
+@pytest.mark.parametrize("zone", ["within", "border"])
+def test_the_distance_is_that_of_scipy_up_to_the_ridge_in_each_zone(zone):
+    features = good_features()  # 6 x 7 cells: the border is one cell wide
+    inner = np.zeros((6, 7), dtype=bool)
+    inner[1:-1, 1:-1] = True
+    where = torch.from_numpy(inner if zone == "within" else ~inner)
+    rows = torch.cat(features).permute(0, 2, 3, 1)[:, where].reshape(-1, 4).double().numpy()
     covariance = np.cov(rows.T, bias=True)
     covariance += RIDGE * np.diag(covariance.diagonal())
     inverse = np.linalg.inv(covariance)
-    expected = [mahalanobis(row, rows.mean(0), inverse) / 4**0.5 for row in rows[:42]]
-    seen = fitted(features)(features[0][:1])[0].flatten()
+    first = rows[: int(where.sum())]
+    expected = [mahalanobis(row, rows.mean(0), inverse) / 4**0.5 for row in first]
+    seen = fitted(features)(features[0][:1])[0, where]
     np.testing.assert_allclose(seen, expected, rtol=1e-4)
+
+
+def test_the_border_is_four_cells_wide_but_at_most_a_quarter_of_a_side():
+    border = is_border(torch.zeros(1, 1, 20, 12))
+    assert not border[4:-4, 3:-3].any()
+    assert border.sum() == 20 * 12 - 12 * 6
+    assert not is_border(torch.zeros(1, 1, 3, 3)).any()
+
+
+def test_what_is_usual_at_the_border_is_a_defect_within():
+    good = torch.randn(8, 2, 32, 32, generator=torch.Generator().manual_seed(0))
+    good[:, :, is_border(good)] *= 10
+    distance = fitted([good])
+    assert distance(good)[:, 4:-4, 4:-4].max() < 4
+    assert distance(good).max() < 4
+    odd = good.clone()
+    odd[0, :, 16, 16] = good[0, :, 0, 0].sign() * 10
+    assert distance(odd)[0, 16, 16] > 8
 
 
 def test_good_features_lie_at_about_one():

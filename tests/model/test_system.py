@@ -7,7 +7,6 @@ import torch
 from rcae.model.blocks import ConvolutionalAutoencoder
 from rcae.model.cross_recursion_detection import CrossRecursionDetection
 from rcae.model.detail_preservation import DetailPreservationNetwork
-from rcae.model.feature_distance import joined
 from rcae.model.folding import fold, unfold
 from rcae.model.system import DISTANCE_WEIGHT, RcaeSystem
 from rcae.settings import load_settings
@@ -127,7 +126,7 @@ def test_the_feature_distance_is_added_to_the_map():
     with torch.no_grad():
         system.distance.fit([system.features(torch.rand(1, 3, 32, 32)) for _ in range(3)])
         added = system(image) - system.detect(system.pad(image))[:, :24, :40]
-        distance = system.distance(joined(system._detection_levels(system.pad(image))))
+        distance = system.distance(system.features(image))
     assert added.min() >= 0
     assert added.max() <= DISTANCE_WEIGHT * distance.max() + 1e-6
     row, column = np.unravel_index(int(added.argmax()), (24, 40))

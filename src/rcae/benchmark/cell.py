@@ -34,6 +34,8 @@ class CellRequest:
     """Time for training; None leaves a model its own recommended length."""
     values: tuple[str, ...] = ()
     """Changes to the settings of a model of ours."""
+    settings_file: str | None = None
+    """TOML file with such changes, which come first."""
 
 
 @dataclass(frozen=True)

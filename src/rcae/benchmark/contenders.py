@@ -42,9 +42,12 @@ def contender(name: str) -> Contender:
     raise UsageError(f"model '{name}' is not known; choose from {names}.")
 
 
-def plain_autoencoder(preset: str) -> tuple[str, ...]:
-    """The settings that turn a preset into the paper's baseline, with as many parameters as its RcAE."""
-    channels = load_settings(preset).model.carried_channels
+def plain_autoencoder(preset: str, file: Path | None = None) -> tuple[str, ...]:
+    """The settings that turn a preset, changed by a file, into the paper's baseline.
+
+    It has as many parameters as the preset's RcAE.
+    """
+    channels = load_settings(preset, file=file).model.carried_channels
     return (
         "model.form=plain",
         f"model.reconstruction_widths={[channels * times for times in (1, 2, 3, 4, 4)]}",
@@ -67,7 +70,11 @@ def _contenders() -> list[Contender]:
 def _rcae(preset: str, values: Sequence[str] = ()) -> Train:
     def run(cell: CellRequest, folder: Path) -> Inspector:
         request = Request(
-            preset, cell.budget_s, cell.seed, settings_file=None, values=(*values, *cell.values)
+            preset,
+            cell.budget_s,
+            cell.seed,
+            settings_file=Path(cell.settings_file) if cell.settings_file else None,
+            values=(*values, *cell.values),
         )
         train(Path(cell.data), folder, request, resume=RunFolder(folder).settings.exists())
         return Detector.load(folder)

@@ -9,6 +9,7 @@ from rcae.benchmark.cell import CellRequest
 from rcae.benchmark.fidelity import fidelity_table
 from rcae.benchmark.runner import cell_requests, run_cells
 from rcae.charts import ablation_chart
+from rcae.settings import load_settings
 from rcae.storage import write_bytes, write_text
 
 METRICS = ("image_auroc", "pixel_auroc")
@@ -18,32 +19,49 @@ def reproduce(
     name: str,
     data: Sequence[Path],
     preset: str,
+    settings_file: Path | None,
     seeds: Sequence[int],
     budget_s: float | None,
     output: Path,
 ) -> str:
     """Run every variant on every category with every seed; returns the table as Markdown.
 
+    The models of all ablations lie side by side in `output`, so that one that several tables share
+    is trained once.
+
     Raises:
         UsageError: an unknown ablation or preset, or a wrong path.
+        SettingsError: what the settings file says cannot be.
         RcaeError: as `rcae.benchmark.runner.run_cells` raises.
     """
     wanted = ablation(name)
+    load_settings(preset, file=settings_file)
     requests = cell_requests(
         data,
-        [CellRequest(v.label, "", preset, 0, budget_s, v.changes(preset)) for v in wanted.variants],
+        [
+            CellRequest(
+                variant.label,
+                "",
+                preset,
+                0,
+                budget_s,
+                variant.changes(preset, settings_file),
+                None if settings_file is None else str(settings_file.resolve()),
+            )
+            for variant in wanted.variants
+        ],
         seeds,
         output,
     )
     results: list[summary.Result] = []
     for results in run_cells(requests):
-        write_text(output / "results.csv", summary.to_csv(results))
+        write_text(output / f"{name}.csv", summary.to_csv(results))
     if name == "detail":
         text = fidelity_table([path for path, _ in requests])
     else:
         text = _table(wanted, results)
-        write_bytes(output / "chart.png", _chart(wanted, results))
-    write_text(output / "table.md", text)
+        write_bytes(output / f"{name}.png", _chart(wanted, results))
+    write_text(output / f"{name}.md", text)
     return text
 
 

@@ -11,15 +11,23 @@ RIDGE = 1e-3
 otherwise decide everything."""
 
 
+BORDER_CELLS = 4
+"""Cells from the edge of the image that are judged apart: 16 px in the preset `quick`, about half of
+what CRD sees around a position."""
+
+
 class FeatureDistance(nn.Module):
     """The Mahalanobis distance of features from those of good images (our addition).
 
     CRD learns to tell the anomalies that training paints. Its features see far more than those: what
-    a real defect does to them is unlike anything good images do, even where the map stays calm. One
-    mean and one covariance for all positions, known in closed form after training; as in CutPaste (Li
-    et al., 2021), where the features of a classifier of painted anomalies tell more than its answer.
+    a real defect does to them is unlike anything good images do, even where the map stays calm. As in
+    CutPaste (Li et al., 2021), where the features of a classifier of painted anomalies tell more than
+    its answer. Mean and covariance are known in closed form after training: one for all positions
+    within the image, one for those at its border, where the networks see beyond the edge and a good
+    image's features vary more.
 
-    `mean` is [channel], `whitening` [channel, channel]; both are zero until `fit`.
+    `mean` is [zone, channel], `whitening` [zone, channel, channel], the zones being within and border;
+    both are zero until `fit`.
     """
 
     mean: Tensor
@@ -27,21 +35,22 @@ class FeatureDistance(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("whitening", torch.zeros(channels, channels))
+        self.register_buffer("mean", torch.zeros(2, channels))
+        self.register_buffer("whitening", torch.zeros(2, channels, channels))
 
     def forward(self, features: Tensor) -> Tensor:
         """Root mean square of the whitened features.
 
         Args:
-            features: [batch, channel, height, width].
+            features: [batch, channel, row, column] of whole images, nothing beyond their edges.
 
         Returns:
-            [batch, height, width]: about 1 on good images, more where the features are unlike them.
+            [batch, row, column]: about 1 on good images, more where the features are unlike them.
         """
-        centred = features - self.mean[:, None, None]
-        whitened = functional.conv2d(centred, self.whitening[:, :, None, None])
-        return whitened.square().mean(dim=1).sqrt()
+        within, border = (
+            _distance(features, *zone) for zone in zip(self.mean, self.whitening, strict=True)
+        )
+        return torch.where(is_border(features), border, within)
 
     def fit(self, good_features: Iterable[Tensor]) -> None:
         """Take mean and covariance from all positions of features of good images.
@@ -49,24 +58,65 @@ class FeatureDistance(nn.Module):
         Args:
             good_features: tensors as `forward` takes them; read once, one after the other.
         """
-        count = 0
-        total = torch.zeros_like(self.mean, dtype=torch.float64)
-        products = torch.zeros_like(self.whitening, dtype=torch.float64)
+        zones = [_Moments(self.mean[0]), _Moments(self.mean[0])]
         for features in good_features:
-            rows = features.transpose(0, 1).flatten(1).double()  # [channel, position]
-            count += rows.shape[1]
-            total += rows.sum(dim=1)
-            products += rows @ rows.T
-        mean = total / count
-        covariance = products / count - torch.outer(mean, mean)
+            rows = features.permute(2, 3, 0, 1)  # [row, column, image, channel]
+            border = is_border(features)
+            for zone, where in zip(zones, (~border, border), strict=True):
+                zone.add(rows[where].flatten(end_dim=1).double())
+        for number, zone in enumerate(zones):
+            if zone.count:  # an image of three cells has no border
+                self.mean[number], self.whitening[number] = zone.gaussian()
+
+
+class _Moments:
+    """Running count, sum and products of feature vectors, in float64."""
+
+    def __init__(self, like: Tensor) -> None:
+        self.count = 0
+        self.total = torch.zeros_like(like, dtype=torch.float64)
+        self.products = torch.outer(self.total, self.total)
+
+    def add(self, rows: Tensor) -> None:
+        """Rows of [position, channel]."""
+        self.count += len(rows)
+        self.total += rows.sum(dim=0)
+        self.products += rows.T @ rows
+
+    def gaussian(self) -> tuple[Tensor, Tensor]:
+        """Mean [channel], and the [channel, channel] that makes centred features uncorrelated."""
+        mean = self.total / self.count
+        covariance = self.products / self.count - torch.outer(mean, mean)
         deviation = covariance.diagonal().clamp(min=1e-12).sqrt()
         correlation = covariance / torch.outer(deviation, deviation)
         identity = torch.eye(len(mean), dtype=torch.float64, device=mean.device)
         # With L L^T = correlation + ridge, L^-1 makes the standardised features uncorrelated.
         factor = torch.linalg.cholesky(correlation + RIDGE * identity)
-        whitening = torch.linalg.solve_triangular(factor, identity, upper=False) / deviation
-        self.mean.copy_(mean)
-        self.whitening.copy_(whitening)
+        return mean, torch.linalg.solve_triangular(factor, identity, upper=False) / deviation
+
+
+def is_border(features: Tensor) -> Tensor:
+    """Which positions lie at the border of the image: the outermost cells, at most a quarter a side.
+
+    Args:
+        features: [batch, channel, row, column].
+
+    Returns:
+        bool [row, column]
+    """
+    distances = []
+    for length in features.shape[2:]:
+        cells = torch.arange(length, device=features.device)
+        inside = torch.minimum(cells, length - 1 - cells)
+        distances.append(inside < min(BORDER_CELLS, length // 4))
+    at_row, at_column = distances
+    return at_row[:, None] | at_column
+
+
+def _distance(features: Tensor, mean: Tensor, whitening: Tensor) -> Tensor:
+    centred = features - mean[:, None, None]
+    whitened = functional.conv2d(centred, whitening[:, :, None, None])
+    return whitened.square().mean(dim=1).sqrt()
 
 
 def joined(levels: Sequence[Tensor]) -> Tensor:

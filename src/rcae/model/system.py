@@ -1,6 +1,5 @@
 """The three networks put together: image in, anomaly map out."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -113,8 +112,9 @@ class RcaeSystem(nn.Module):
             return self._smoothed(self.detect(padded)[:, :height, :width])
         levels = self._detection_levels(padded)
         anomaly_map = self._smoothed(self._map_of(levels)[:, :height, :width])
-        distance = self.distance(joined(levels))[:, None]
-        enlarged = functional.interpolate(distance, size=padded.shape[2:], mode="bilinear")
+        features, cell_px = self._within(image, levels)
+        distance = self.distance(features)[:, None]
+        enlarged = functional.interpolate(distance, scale_factor=cell_px, mode="bilinear")
         return anomaly_map + DISTANCE_WEIGHT * enlarged[:, 0, :height, :width]
 
     def features(self, image: Tensor) -> Tensor:
@@ -123,15 +123,7 @@ class RcaeSystem(nn.Module):
         Returns:
             [batch, channel, row, column], without what lies beyond the image.
         """
-        padded = self.pad(image)
-        features = joined(self._detection_levels(padded))
-        rows, columns = (
-            math.ceil(length * seen / extended)
-            for length, seen, extended in zip(
-                image.shape[2:], features.shape[2:], padded.shape[2:], strict=True
-            )
-        )
-        return features[:, :, :rows, :columns]
+        return self._within(image, self._detection_levels(self.pad(image)))[0]
 
     def pad(self, image: Tensor) -> Tensor:
         """Extend right and bottom edges until height and width are multiples of fold * 2^N."""
@@ -145,6 +137,13 @@ class RcaeSystem(nn.Module):
         with torch.no_grad():
             refined = self._sequences(image).refined
         return self.detection.features(refined, self._fold(image))
+
+    def _within(self, image: Tensor, levels: Sequence[Tensor]) -> tuple[Tensor, int]:
+        """The levels joined, without what lies beyond the image, and the pixels to a cell."""
+        features = joined(levels)
+        height, width = image.shape[2:]
+        cell_px = (height + -height % self.settings.size_multiple) // features.shape[2]
+        return features[:, :, : -(-height // cell_px), : -(-width // cell_px)], cell_px
 
     def _map_of(self, levels: Sequence[Tensor]) -> Tensor:
         assert self.detection is not None
