@@ -8,7 +8,7 @@ from rcae.model.blocks import ConvolutionalAutoencoder
 from rcae.model.cross_recursion_detection import CrossRecursionDetection
 from rcae.model.detail_preservation import DetailPreservationNetwork
 from rcae.model.folding import fold, unfold
-from rcae.model.system import DISTANCE_WEIGHT, RcaeSystem
+from rcae.model.system import RcaeSystem
 from rcae.settings import load_settings
 from tests.conftest import TINY
 
@@ -121,18 +121,21 @@ def test_smoothing_averages_over_the_pixels_that_exist():
     torch.testing.assert_close(smooth[0, 5, 7], raw[0, 4:7, 6:9].mean())
 
 
-def test_the_feature_distance_is_added_to_the_map():
+def test_the_feature_distance_is_added_to_the_map_with_its_weight():
     system, image = build("model.smoothing_px=1"), torch.rand(1, 3, 24, 40)
     with torch.no_grad():
         system.distance.fit([system.features(torch.rand(1, 3, 32, 32)) for _ in range(3)])
-        added = system(image) - system.detect(system.pad(image))[:, :24, :40]
-        distance = system.distance(system.features(image))
-    assert added.min() >= 0
-    assert added.max() <= DISTANCE_WEIGHT * distance.max() + 1e-6
-    row, column = np.unravel_index(int(added.argmax()), (24, 40))
+        system.distance.balance([0.1, 0.3], [1.0, 2.0])  # spread 0.1 and 0.5
+        drawn, distance = system.evidence(image)
+        added = system(image) - drawn
+        cells = system.distance(system.features(image))
+    torch.testing.assert_close(drawn, system.detect(system.pad(image))[:, :24, :40])
+    torch.testing.assert_close(added, 0.2 * distance)
+    assert distance.max() <= cells.max()
+    row, column = np.unravel_index(int(distance.argmax()), (24, 40))
     cell_px = 2  # one decoder level on blocks of 2 x 2 pixels
-    nearest = distance[0, row // cell_px, column // cell_px]
-    assert added.max() == pytest.approx(float(DISTANCE_WEIGHT * nearest), rel=0.2)
+    nearest = cells[0, row // cell_px, column // cell_px]
+    assert distance.max() == pytest.approx(float(nearest), rel=0.2)
 
 
 def test_features_end_where_the_image_ends():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -10,6 +11,9 @@ RIDGE = 1e-3
 """Added to the variance of every standardised feature: directions that good images hardly use would
 otherwise decide everything."""
 
+
+LEAST_SPREAD = 1e-3
+"""Of the distance's peaks, so that equal ones are no division by zero."""
 
 BORDER_CELLS = 4
 """Cells from the edge of the image that are judged apart: 16 px in the preset `quick`, about half of
@@ -23,20 +27,22 @@ class FeatureDistance(nn.Module):
     a real defect does to them is unlike anything good images do, even where the map stays calm. As in
     CutPaste (Li et al., 2021), where the features of a classifier of painted anomalies tell more than
     its answer. Mean and covariance are known in closed form after training: one for all positions
-    within the image, one for those at its border, where the networks see beyond the edge and a good
-    image's features vary more.
+    within the image, one for those at its border, where the networks see beyond the edge. A position
+    at the border may look like either: where ground runs out of the image it looks as within.
 
     `mean` is [zone, channel], `whitening` [zone, channel, channel], the zones being within and border;
-    both are zero until `fit`.
+    `weight` is a number: of the distance beside CRD's map. All are zero until `fit` and `balance`.
     """
 
     mean: Tensor
     whitening: Tensor
+    weight: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(2, channels))
         self.register_buffer("whitening", torch.zeros(2, channels, channels))
+        self.register_buffer("weight", torch.zeros(()))
 
     def forward(self, features: Tensor) -> Tensor:
         """Root mean square of the whitened features.
@@ -50,7 +56,7 @@ class FeatureDistance(nn.Module):
         within, border = (
             _distance(features, *zone) for zone in zip(self.mean, self.whitening, strict=True)
         )
-        return torch.where(is_border(features), border, within)
+        return torch.where(is_border(features), torch.minimum(within, border), within)
 
     def fit(self, good_features: Iterable[Tensor]) -> None:
         """Take mean and covariance from all positions of features of good images.
@@ -67,6 +73,20 @@ class FeatureDistance(nn.Module):
         for number, zone in enumerate(zones):
             if zone.count:  # an image of three cells has no border
                 self.mean[number], self.whitening[number] = zone.gaussian()
+
+    def balance(self, map_peaks: Sequence[float], distance_peaks: Sequence[float]) -> None:
+        """Choose the weight with which the distance's peak and the map's spread alike on good images.
+
+        Neither then drowns the other in noise (our choice).
+
+        Args:
+            map_peaks: the largest value of the map on each good image.
+            distance_peaks: that of the distance, on the same images.
+        """
+        map_spread, distance_spread = (
+            np.subtract(*np.quantile(peaks, (0.75, 0.25))) for peaks in (map_peaks, distance_peaks)
+        )
+        self.weight.fill_(map_spread / max(distance_spread, LEAST_SPREAD))
 
 
 class _Moments:

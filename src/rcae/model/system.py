@@ -16,8 +16,14 @@ from rcae.model.plain_autoencoder import PlainAutoencoder
 from rcae.model.recursive_autoencoder import RecursiveAutoencoder
 from rcae.settings import ModelSettings
 
-DISTANCE_WEIGHT = 0.1
-"""Of the feature distance beside M_A: the largest values of both on a good image then spread alike."""
+
+class Evidence(NamedTuple):
+    """The two halves of an anomaly map, each [batch, height, width]."""
+
+    drawn: Tensor
+    """M_A of CRD, smoothed, 0..1."""
+    distance: Tensor
+    """The feature distance; zero where the settings leave it out."""
 
 
 class Sequences(NamedTuple):
@@ -93,11 +99,7 @@ class RcaeSystem(nn.Module):
         return Sequences(*(unfold(steps, self.settings.fold) for steps in sequences))
 
     def forward(self, image: Tensor) -> Tensor:
-        """The anomaly map of images of any size.
-
-        The image is extended by its edge to multiples of fold * 2^N and the map cropped back. The map is
-        averaged over `smoothing_px` squared so that one noisy pixel does not decide (our choice); the
-        feature distance, if the settings ask for it, is added with `DISTANCE_WEIGHT`.
+        """The anomaly map of images of any size: M_A plus the feature distance times its weight.
 
         Args:
             image: [batch, 3, height, width], 0..1.
@@ -106,16 +108,28 @@ class RcaeSystem(nn.Module):
             [batch, height, width], higher is more anomalous; 0..1 with CRD alone, more with the
             feature distance.
         """
+        drawn, distance = self.evidence(image)
+        return drawn if self.distance is None else drawn + self.distance.weight * distance
+
+    def evidence(self, image: Tensor) -> Evidence:
+        """Both halves of the anomaly map, before they are weighed.
+
+        The image is extended by its edge to multiples of fold * 2^N and the maps cropped back. M_A is
+        averaged over `smoothing_px` squared so that one noisy pixel does not decide (our choice).
+        """
         height, width = image.shape[2:]
         padded = self.pad(image)
         if self.distance is None:
-            return self._smoothed(self.detect(padded)[:, :height, :width])
+            drawn = self._smoothed(self.detect(padded)[:, :height, :width])
+            return Evidence(drawn, torch.zeros_like(drawn))
         levels = self._detection_levels(padded)
-        anomaly_map = self._smoothed(self._map_of(levels)[:, :height, :width])
         features, cell_px = self._within(image, levels)
         distance = self.distance(features)[:, None]
         enlarged = functional.interpolate(distance, scale_factor=cell_px, mode="bilinear")
-        return anomaly_map + DISTANCE_WEIGHT * enlarged[:, 0, :height, :width]
+        return Evidence(
+            self._smoothed(self._map_of(levels)[:, :height, :width]),
+            enlarged[:, 0, :height, :width],
+        )
 
     def features(self, image: Tensor) -> Tensor:
         """CRD's features of images of any size, as `FeatureDistance.fit` takes them.

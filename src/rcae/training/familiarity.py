@@ -1,4 +1,4 @@
-"""What good images look like to the finished CRD: the mean and covariance of its features."""
+"""What good images look like to the finished CRD: its features, and how far they and its map spread."""
 
 from collections.abc import Iterator
 
@@ -15,20 +15,25 @@ MOST_IMAGES = 48
 
 
 def image_count(system: RcaeSystem, images: TrainingSet) -> int:
-    """How many training images `learn_good_features` will look at."""
-    return min(len(images), MOST_IMAGES) if system.distance is not None else 0
+    """How many images `learn_good_features` will look at, each of them twice."""
+    return 2 * min(len(images), MOST_IMAGES) if system.distance is not None else 0
 
 
 @torch.inference_mode()
 def learn_good_features(system: RcaeSystem, images: TrainingSet, seed: int) -> None:
-    """Fit the system's feature distance, if it has one, to training images drawn by the seed."""
+    """Fit and weigh the system's feature distance, if it has one, on training images drawn by the seed."""
     if system.distance is None:
         return
     order = np.random.default_rng([seed, 5]).permutation(len(images))
-    chosen = [int(index) for index in order[: image_count(system, images)]]
+    chosen = [int(index) for index in order[:MOST_IMAGES]]
 
-    def features() -> Iterator[torch.Tensor]:
-        for index in shown(chosen, "learning how good images look to CRD"):
-            yield system.features(as_tensor(images.image(index), system))
+    def batches(purpose: str) -> Iterator[torch.Tensor]:
+        for index in shown(chosen, purpose):
+            yield as_tensor(images.image(index), system)
 
-    system.distance.fit(features())
+    system.distance.fit(map(system.features, batches("learning how good images look to CRD")))
+    peaks = [
+        [float(half.max()) for half in system.evidence(batch)]
+        for batch in batches("weighing that against the map")
+    ]
+    system.distance.balance(*zip(*peaks, strict=True))
