@@ -1,6 +1,7 @@
 import errno
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -208,6 +209,34 @@ def test_sizes_that_vary_are_no_finding(mvtec, write_part):
     diagnosis = examine(mvtec)
     assert diagnosis.findings == ()
     assert diagnosis.sizes == {(24, 20): 47, (30, 20): 1, (31, 20): 1, (32, 20): 1}
+
+
+@pytest.mark.parametrize(
+    ("good", "defective", "says"), [(90, 100, "brighter"), (100, 90, "darker")]
+)
+def test_good_and_defective_images_under_other_light_are_a_warning(tmp_path, good, defective, says):
+    """MVTec AD's screw is one: there brightness alone reaches what good detectors do not."""
+    for folder, level in (("train/good", 95), ("test/good", good), ("test/bent", defective)):
+        write_grey(tmp_path / folder, [level + number % 4 for number in range(16)])
+    findings = examine(tmp_path).findings
+    (finding,) = [one for one in findings if one.code == "telling-light"]
+    assert finding.severity == "warning"
+    assert f"has {says} defective" in finding.message
+    assert "1.000" in finding.message
+
+
+def test_light_that_differs_as_much_among_good_images_is_no_finding(tmp_path):
+    for folder, level in (("train/good", 90), ("test/good", 90), ("test/bent", 92)):
+        write_grey(tmp_path / folder, [level + number for number in range(16)])
+    assert "telling-light" not in [one.code for one in examine(tmp_path).findings]
+
+
+def write_grey(folder, levels):
+    folder.mkdir(parents=True)
+    for number, level in enumerate(levels):
+        pixels = np.full((20, 20), level, dtype=np.uint8)
+        pixels[0, 0] = number  # no two are copies
+        Image.fromarray(pixels).save(folder / f"{number:02d}.png")
 
 
 def test_an_image_of_another_kind_than_nearly_all_is_a_warning(mvtec):

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scipy.stats import mannwhitneyu
+
 from rcae.data.diagnosis import Diagnosis, Finding, describe, describe_size
 from rcae.data.good_images import hash_file, list_good_images
 from rcae.data.image_files import read_header
@@ -15,6 +17,10 @@ from rcae.settings import CalibrationSettings
 
 __all__ = ["Diagnosis", "Finding", "describe", "examine"]
 
+TELLING = 0.9
+"""Our choice: an image AUROC that brightness alone must not reach."""
+FEWEST = 10
+"""Images of each kind from which such an AUROC says something."""
 NEARLY_ALL = 0.95
 """Our choice: what this share of the images has in common is expected of the others too."""
 
@@ -30,6 +36,8 @@ class _Image:
     """(height, width) in pixels."""
     kind: str
     sha256: str
+    brightness: float
+    """Mean of all values, 0..1."""
 
 
 def examine(
@@ -65,7 +73,12 @@ def examine(
         *_find_missing_masks(category),
         *_find_leaks(images),
     ]
-    remarks = [*_find_copies(images), *_find_odd_ones(images), *_find_unused_masks(category)]
+    remarks = [
+        *_find_copies(images),
+        *_find_odd_ones(images),
+        *_find_unused_masks(category),
+        *_find_telling_light(images, category.root),
+    ]
     return Diagnosis(
         category=category.name,
         root=category.root,
@@ -81,9 +94,9 @@ def examine(
 
 def _look_at(record: Record, root: Path) -> _Image:
     path = record.path
-    height, width, _ = read_image(path).shape
-    name = path.relative_to(root).as_posix()
-    return _Image(record, name, (height, width), read_header(path).kind, hash_file(path))
+    pixels = read_image(path)
+    name, kind = path.relative_to(root).as_posix(), read_header(path).kind
+    return _Image(record, name, pixels.shape[:2], kind, hash_file(path), float(pixels.mean()))
 
 
 def _count(records: Iterable[Record]) -> dict[str, dict[str, int]]:
@@ -196,3 +209,20 @@ def _find_unused_masks(category: Category) -> Iterator[Finding]:
     for path in category.unused_masks:
         message = "belongs to no defective image; remove it, or restore its image."
         yield Finding("warning", "unused-mask", path, message)
+
+
+def _find_telling_light(images: Sequence[_Image], root: Path) -> Iterator[Finding]:
+    """Good and defective test images under different light: any score would tell them apart by it."""
+    test = [image for image in images if image.record.split == "test"]
+    good = [image.brightness for image in test if not image.record.is_defective]
+    defective = [image.brightness for image in test if image.record.is_defective]
+    if min(len(good), len(defective)) < FEWEST:
+        return
+    auroc = mannwhitneyu(defective, good).statistic / (len(good) * len(defective))
+    if max(auroc, 1 - auroc) >= TELLING:
+        message = (
+            f"has {'brighter' if auroc > 0.5 else 'darker'} defective than good test images: mean "
+            f"brightness alone has an image AUROC of {max(auroc, 1 - auroc):.3f}. Image scores "
+            "measure the light as well as the defects; take both under the same light."
+        )
+        yield Finding("warning", "telling-light", root, message)
