@@ -2,14 +2,17 @@
 
 from typing import Literal
 
+import torch
 from torch import Tensor
-from torch.nn import functional
 
 from rcae.gradient import spatial_gradient
 
 ANOMALY_WEIGHT = {"squared_error": 30.0, "cross_entropy": 10.0}
 """How many times as much an anomalous pixel weighs as a normal one: they are one in sixty, and with
 equal weights the map stays empty for hundreds of steps (our choice)."""
+
+LEAST_PROBABILITY = 1e-30
+"""Its logarithm is the worst that cross entropy says of a pixel."""
 
 PixelTerm = Literal["squared_error", "cross_entropy"]
 
@@ -49,7 +52,8 @@ def detection_loss(anomaly_map: Tensor, mask: Tensor, pixel_term: PixelTerm) -> 
     if pixel_term == "squared_error":
         errors = (anomaly_map - mask).square()
     else:
-        errors = functional.binary_cross_entropy(anomaly_map, mask, reduction="none")
+        given_to_truth = torch.where(mask > 0.5, anomaly_map, 1.0 - anomaly_map)
+        errors = -given_to_truth.clamp(min=LEAST_PROBABILITY).log()
     weight = 1.0 + (ANOMALY_WEIGHT[pixel_term] - 1.0) * mask
     gradients = spatial_gradient(anomaly_map[:, None]) - spatial_gradient(mask[:, None])
     return (weight * errors).sum() / weight.sum() + gradients.square().mean()

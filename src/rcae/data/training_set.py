@@ -71,6 +71,17 @@ class TrainingSet:
         return [int(index) for index in shuffled[start : start + count]]
 
 
+def draw_light(spread: float, random: Generator) -> float:
+    """A factor for brightness between 1 - spread and 1 + spread."""
+    return float(random.uniform(1 - spread, 1 + spread))
+
+
+def relit(image: Array, light: float) -> Array:
+    """The image [height, width, 3] under other light: values times `light`, cut off at 1 as by a camera."""
+    brighter: Array = image * np.float32(light)
+    return brighter.clip(max=1)
+
+
 def extended(window: NDArray[Scalar], side_px: int) -> NDArray[Scalar]:
     """A window or its mask, extended by its lower and right edges to side_px x side_px."""
     missing = [(0, side_px - length) for length in window.shape[:2]]

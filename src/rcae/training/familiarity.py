@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from rcae.data.training_set import TrainingSet
+from rcae.data.training_set import TrainingSet, draw_light, relit
 from rcae.inference import as_tensor
 from rcae.model.system import RcaeSystem
 from rcae.progress import shown
@@ -20,16 +20,22 @@ def image_count(system: RcaeSystem, images: TrainingSet) -> int:
 
 
 @torch.inference_mode()
-def learn_good_features(system: RcaeSystem, images: TrainingSet, seed: int) -> None:
-    """Fit and weigh the system's feature distance, if it has one, on training images drawn by the seed."""
+def learn_good_features(
+    system: RcaeSystem, images: TrainingSet, seed: int, light_spread: float
+) -> None:
+    """Fit and weigh the system's feature distance, if it has one, on training images drawn by the seed.
+
+    Each under light drawn from the same spread as in training.
+    """
     if system.distance is None:
         return
-    order = np.random.default_rng([seed, 5]).permutation(len(images))
-    chosen = [int(index) for index in order[:MOST_IMAGES]]
+    random = np.random.default_rng([seed, 5])
+    chosen = [int(index) for index in random.permutation(len(images))[:MOST_IMAGES]]
+    lights = {index: draw_light(light_spread, random) for index in chosen}
 
     def batches(purpose: str) -> Iterator[torch.Tensor]:
         for index in shown(chosen, purpose):
-            yield as_tensor(images.image(index), system)
+            yield as_tensor(relit(images.image(index), lights[index]), system)
 
     system.distance.fit(map(system.features, batches("learning how good images look to CRD")))
     peaks = [

@@ -46,7 +46,7 @@ def finish(
 ) -> None:
     """Learn, calibrate, draw, record and save; the model file comes last: with it, the run is finished."""
     started_at = time.perf_counter()
-    learn_good_features(system, parts.training, settings.seed)
+    learn_good_features(system, parts.training, settings.seed, settings.training.light_spread)
     calibration = calibrate_on(
         parts.calibration,
         partial(anomaly_map, system, parts.working_size),
