@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from rcae.data.training_set import TrainingSet, extended
+from rcae.data.training_set import TrainingSet, extended, relit
 from rcae.data.working_size import WorkingSize
 from rcae.model.system import RcaeSystem
 from rcae.settings import load_settings
+from rcae.training import stages
 from rcae.training.loop import make_optimizer, run_stage
 from rcae.training.plan import steps_from_budget, steps_from_settings, with_steps
 from rcae.training.stages import build_stages, draw_batch
@@ -70,6 +71,29 @@ def test_every_depth_is_drawn_about_equally_often(images):
     counts = np.bincount(depths, minlength=5)
     assert counts[0] == 0
     assert counts[1:].min() > 70
+
+
+def test_a_window_and_what_is_moved_into_it_are_under_one_light_drawn_from_the_spread(
+    images, monkeypatch
+):
+    def mixed(window, donor, _):
+        window[::2] = donor[: window.shape[0], : window.shape[1]][::2]
+        return window, window[..., 0] > 1
+
+    monkeypatch.setattr(images, "image", lambda _: np.full((40, 40, 3), 0.5, dtype=np.float32))
+    monkeypatch.setattr(stages, "paint_anomalies", mixed)
+    settings = load_settings("quick", values=[*TINY, "training.light_spread=0.2"])
+    lights = torch.cat([draw_batch(images, settings, 2, n, paint=True).image for n in range(200)])
+    lights /= 0.5
+    assert torch.equal(lights.amin(dim=(1, 2, 3)), lights.amax(dim=(1, 2, 3)))
+    assert 0.8 <= lights.min() < 0.82
+    assert 1.18 < lights.max() <= 1.2
+    assert lights.mean() == pytest.approx(1, abs=0.02)
+
+
+def test_brighter_light_is_cut_off_as_by_a_camera():
+    image = np.array([[[0.2, 0.5, 0.9]]], dtype=np.float32)
+    np.testing.assert_allclose(relit(image, 1.5), [[[0.3, 0.75, 1.0]]], rtol=1e-6)
 
 
 def test_an_epoch_shows_every_image_once(images):
