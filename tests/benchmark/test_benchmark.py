@@ -119,7 +119,7 @@ def test_the_plain_autoencoder_has_as_many_parameters_as_the_recursive_one(prese
 def test_every_row_of_every_ablation_is_a_valid_setting(known, preset):
     assert ablation(known.name) is known
     for variant in known.variants:
-        load_settings(preset, values=variant.changes(preset))
+        load_settings(preset, values=variant.changes(preset, None))
     labels = [variant.label for variant in known.variants]
     assert len(set(labels)) == len(labels)
 
