@@ -123,9 +123,8 @@ class RcaeSystem(nn.Module):
             drawn = self._smoothed(self.detect(padded)[:, :height, :width])
             return Evidence(drawn, torch.zeros_like(drawn))
         levels = self._detection_levels(padded)
-        features, cell_px = self._within(image, levels)
-        distance = self.distance(features)[:, None]
-        enlarged = functional.interpolate(distance, scale_factor=cell_px, mode="bilinear")
+        distance = self.distance(self._within(image, levels))[:, None]
+        enlarged = functional.interpolate(distance, scale_factor=self._cell_px, mode="bilinear")
         return Evidence(
             self._smoothed(self._map_of(levels)[:, :height, :width]),
             enlarged[:, 0, :height, :width],
@@ -137,7 +136,7 @@ class RcaeSystem(nn.Module):
         Returns:
             [batch, channel, row, column], without what lies beyond the image.
         """
-        return self._within(image, self._detection_levels(self.pad(image)))[0]
+        return self._within(image, self._detection_levels(self.pad(image)))
 
     def pad(self, image: Tensor) -> Tensor:
         """Extend right and bottom edges until height and width are multiples of fold * 2^N."""
@@ -152,12 +151,15 @@ class RcaeSystem(nn.Module):
             refined = self._sequences(image).refined
         return self.detection.features(refined, self._fold(image))
 
-    def _within(self, image: Tensor, levels: Sequence[Tensor]) -> tuple[Tensor, int]:
-        """The levels joined, without what lies beyond the image, and the pixels to a cell."""
-        features = joined(levels)
-        height, width = image.shape[2:]
-        cell_px = (height + -height % self.settings.size_multiple) // features.shape[2]
-        return features[:, :, : -(-height // cell_px), : -(-width // cell_px)], cell_px
+    @property
+    def _cell_px(self) -> int:
+        """Side of the square of pixels that one position of `joined` levels stands for."""
+        return self.settings.fold * (2 if len(self.settings.detection_widths) > 2 else 1)
+
+    def _within(self, image: Tensor, levels: Sequence[Tensor]) -> Tensor:
+        """The levels joined, without what lies beyond the image."""
+        rows, columns = (-(-length // self._cell_px) for length in image.shape[2:])
+        return joined(levels)[:, :, :rows, :columns]
 
     def _map_of(self, levels: Sequence[Tensor]) -> Tensor:
         assert self.detection is not None
