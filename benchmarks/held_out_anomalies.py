@@ -63,12 +63,12 @@ def report(options: argparse.Namespace, run: Path, detector: rcae.Detector) -> N
     images = [read_image(path) for path in held_out[:IMAGES]]
     result = {"data": options.data.name, "values": options.values}
     system = detector.model.system
-    distance = system.distance
+    whole = (system.distance, system.strongest)
     for light, light_spread in (("same_light", 0.0), ("other_light", LIGHT_SPREAD)):
-        system.distance = distance
+        system.distance, system.strongest = whole
         result[light] = judge(detector, images, light_spread)
-        if distance is not None:
-            system.distance = None
+        if system.distance is not None:
+            system.distance = system.strongest = None
             result[f"{light}_map_alone"] = judge(detector, images, light_spread)
     print(json.dumps(result))
 

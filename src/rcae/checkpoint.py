@@ -20,7 +20,7 @@ from rcae.model.system import RcaeSystem
 from rcae.settings import Settings, to_plain, validate
 from rcae.storage import write_atomically
 
-FORMAT = "rcae-model-3"
+FORMAT = "rcae-model-4"
 METADATA_KEY = "rcae"
 
 

@@ -121,21 +121,25 @@ def test_smoothing_averages_over_the_pixels_that_exist():
     torch.testing.assert_close(smooth[0, 5, 7], raw[0, 4:7, 6:9].mean())
 
 
-def test_the_feature_distance_is_added_to_the_map_with_its_weight():
+def test_the_map_is_the_strongest_of_what_crd_draws_and_both_distances():
     system, image = build("model.smoothing_px=1"), torch.rand(1, 3, 24, 40)
     with torch.no_grad():
-        system.distance.fit([system.features(torch.rand(1, 3, 32, 32)) for _ in range(3)])
-        system.distance.balance([0.1, 0.3], [1.0, 2.0])  # spread 0.1 and 0.5
-        drawn, distance = system.evidence(image)
-        added = system(image) - drawn
-        cells = system.distance(system.features(image))
-    torch.testing.assert_close(drawn, system.detect(system.pad(image))[:, :24, :40])
-    torch.testing.assert_close(added, 0.2 * distance)
-    assert distance.max() <= cells.max()
-    row, column = np.unravel_index(int(distance.argmax()), (24, 40))
+        good = [torch.rand(1, 3, 32, 32) for _ in range(3)]
+        system.distance.fit([system.features(batch) for batch in good])
+        system.strongest.fit([system.evidence(b).amax(dim=(0, 2, 3)).tolist() for b in good])
+        evidence = system.evidence(image)
+        distances = system.distance(system.features(image))
+        anomaly_map = system(image)
+    assert evidence.shape == (1, 3, 24, 40)
+    torch.testing.assert_close(evidence[:, 0], system.detect(system.pad(image))[:, :24, :40])
+    torch.testing.assert_close(anomaly_map, system.strongest(evidence))
     cell_px = 2  # one decoder level on blocks of 2 x 2 pixels
-    nearest = cells[0, row // cell_px, column // cell_px]
-    assert distance.max() == pytest.approx(float(nearest), rel=0.2)
+    for kind, cells in enumerate(distances[0], start=1):
+        pixels = evidence[0, kind]
+        assert pixels.max() <= cells.max()
+        row, column = np.unravel_index(int(pixels.argmax()), (24, 40))
+        nearest = cells[row // cell_px, column // cell_px]
+        assert pixels.max() == pytest.approx(float(nearest), rel=0.2)
 
 
 def test_features_end_where_the_image_ends():

@@ -1,8 +1,7 @@
-"""How unlike good images CRD's own features are: the second half of the anomaly map."""
+"""How unlike good images CRD's own features are: the other part of the anomaly map."""
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,85 +10,114 @@ RIDGE = 1e-3
 """Added to the variance of every standardised feature: directions that good images hardly use would
 otherwise decide everything."""
 
+BLOCK_CELLS = 4
+"""Side of a block, and cells from the edge of the image that are judged apart: 16 px in the preset
+`quick`, about half of what CRD sees around a position."""
 
-LEAST_SPREAD = 1e-3
-"""Of the distance's peaks, so that equal ones are no division by zero."""
-
-BORDER_CELLS = 4
-"""Cells from the edge of the image that are judged apart: 16 px in the preset `quick`, about half of
-what CRD sees around a position."""
+REGION_BLOCKS = 3
+"""Side of a region, in blocks: 48 px in the preset `quick`."""
 
 
 class FeatureDistance(nn.Module):
-    """The Mahalanobis distance of features from those of good images (our addition).
+    """The Mahalanobis distance of features from those of good images, near and far (our addition).
 
     CRD learns to tell the anomalies that training paints. Its features see far more than those: what
     a real defect does to them is unlike anything good images do, even where the map stays calm. As in
     CutPaste (Li et al., 2021), where the features of a classifier of painted anomalies tell more than
-    its answer. Mean and covariance are known in closed form after training: one for all positions
-    within the image, one for those at its border, where the networks see beyond the edge. A position
-    at the border may look like either: where ground runs out of the image it looks as within.
+    its answer.
 
-    `mean` is [zone, channel], `whitening` [zone, channel, channel], the zones being within and border;
-    `weight` is a number: of the distance beside CRD's map. All are zero until `fit` and `balance`.
+    `cell` judges the features of each position, `region` their mean over a square around it: a large
+    faint defect moves each feature less than noise does, and their mean over many positions far more.
     """
-
-    mean: Tensor
-    whitening: Tensor
-    weight: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(2, channels))
-        self.register_buffer("whitening", torch.zeros(2, channels, channels))
-        self.register_buffer("weight", torch.zeros(()))
+        self.cell = GoodFeatures(channels)
+        self.region = GoodFeatures(channels)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Root mean square of the whitened features.
+        """Both distances at every position.
 
         Args:
             features: [batch, channel, row, column] of whole images, nothing beyond their edges.
 
         Returns:
-            [batch, row, column]: about 1 on good images, more where the features are unlike them.
+            [batch, 2, row, column], of the cell and of the region: about 1 on good images, more where
+            the features are unlike them.
         """
-        within, border = (
-            _distance(features, *zone) for zone in zip(self.mean, self.whitening, strict=True)
-        )
-        return torch.where(is_border(features), torch.minimum(within, border), within)
+        rows, columns = features.shape[2:]
+        blocks = self.region(regions(features), border_cells=1)[:, None]
+        enlarged = functional.interpolate(blocks, scale_factor=float(BLOCK_CELLS), mode="bilinear")
+        cells = self.cell(features, border_cells=BLOCK_CELLS)
+        return torch.stack([cells, enlarged[:, 0, :rows, :columns]], dim=1)
 
     def fit(self, good_features: Iterable[Tensor]) -> None:
-        """Take mean and covariance from all positions of features of good images.
+        """Take means and covariances from all positions of features of good images.
 
         Args:
             good_features: tensors as `forward` takes them; read once, one after the other.
         """
-        zones = [_Moments(self.mean[0]), _Moments(self.mean[0])]
+        cells, blocks = self.cell.moments(), self.region.moments()
         for features in good_features:
-            rows = features.permute(2, 3, 0, 1)  # [row, column, image, channel]
-            border = is_border(features)
-            for zone, where in zip(zones, (~border, border), strict=True):
-                zone.add(rows[where].flatten(end_dim=1).double())
-        for number, zone in enumerate(zones):
+            cells.add(features, border_cells=BLOCK_CELLS)
+            blocks.add(regions(features), border_cells=1)
+        self.cell.take(cells)
+        self.region.take(blocks)
+
+
+class GoodFeatures(nn.Module):
+    """Mean and covariance of features of good images, known in closed form after training.
+
+    One of each for all positions within the image, one for those at its border, where the networks
+    see beyond the edge. A position at the border may look like either: where ground runs out of the
+    image it looks as within.
+
+    `mean` is [zone, channel], `whitening` [zone, channel, channel], the zones being within and border;
+    zero until `take`.
+    """
+
+    mean: Tensor
+    whitening: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(2, channels))
+        self.register_buffer("whitening", torch.zeros(2, channels, channels))
+
+    def forward(self, features: Tensor, *, border_cells: int) -> Tensor:
+        """Root mean square of the whitened features: [batch, row, column]."""
+        within, border = (
+            _distance(features, *zone) for zone in zip(self.mean, self.whitening, strict=True)
+        )
+        at_border = is_border(features, border_cells)
+        return torch.where(at_border, torch.minimum(within, border), within)
+
+    def moments(self) -> "Moments":
+        """Of as many channels, nothing added yet."""
+        return Moments(self.mean[0])
+
+    def take(self, moments: "Moments") -> None:
+        """Mean and covariance of what was added to them."""
+        for number, zone in enumerate(moments.zones):
             if zone.count:  # an image of three cells has no border
                 self.mean[number], self.whitening[number] = zone.gaussian()
 
-    def balance(self, map_peaks: Sequence[float], distance_peaks: Sequence[float]) -> None:
-        """Choose the weight with which the distance's peak and the map's spread alike on good images.
 
-        Neither then drowns the other in noise (our choice).
+class Moments:
+    """Running moments of features, within images and at their border."""
 
-        Args:
-            map_peaks: the largest value of the map on each good image.
-            distance_peaks: that of the distance, on the same images.
-        """
-        map_spread, distance_spread = (
-            np.subtract(*np.quantile(peaks, (0.75, 0.25))) for peaks in (map_peaks, distance_peaks)
-        )
-        self.weight.fill_(map_spread / max(distance_spread, LEAST_SPREAD))
+    def __init__(self, like: Tensor) -> None:
+        self.zones = (_ZoneMoments(like), _ZoneMoments(like))
+
+    def add(self, features: Tensor, *, border_cells: int) -> None:
+        """Features of whole images, [batch, channel, row, column]."""
+        rows = features.permute(2, 3, 0, 1)  # [row, column, image, channel]
+        border = is_border(features, border_cells)
+        for zone, where in zip(self.zones, (~border, border), strict=True):
+            zone.add(rows[where].flatten(end_dim=1).double())
 
 
-class _Moments:
+class _ZoneMoments:
     """Running count, sum and products of feature vectors, in float64."""
 
     def __init__(self, like: Tensor) -> None:
@@ -115,11 +143,12 @@ class _Moments:
         return mean, torch.linalg.solve_triangular(factor, identity, upper=False) / deviation
 
 
-def is_border(features: Tensor) -> Tensor:
+def is_border(features: Tensor, border_cells: int) -> Tensor:
     """Which positions lie at the border of the image: the outermost cells, at most a quarter a side.
 
     Args:
         features: [batch, channel, row, column].
+        border_cells: how many count as outermost.
 
     Returns:
         bool [row, column]
@@ -128,9 +157,29 @@ def is_border(features: Tensor) -> Tensor:
     for length in features.shape[2:]:
         cells = torch.arange(length, device=features.device)
         inside = torch.minimum(cells, length - 1 - cells)
-        distances.append(inside < min(BORDER_CELLS, length // 4))
+        distances.append(inside < min(border_cells, length // 4))
     at_row, at_column = distances
     return at_row[:, None] | at_column
+
+
+def regions(features: Tensor) -> Tensor:
+    """Mean of every feature over the square of REGION_BLOCKS around each block of cells.
+
+    Args:
+        features: [batch, channel, row, column].
+
+    Returns:
+        [batch, channel, row / BLOCK_CELLS, column / BLOCK_CELLS], rounded up; nothing beyond the image
+        counts.
+    """
+    return functional.avg_pool2d(
+        features,
+        REGION_BLOCKS * BLOCK_CELLS,
+        stride=BLOCK_CELLS,
+        padding=REGION_BLOCKS // 2 * BLOCK_CELLS,
+        ceil_mode=True,
+        count_include_pad=False,
+    )
 
 
 def _distance(features: Tensor, mean: Tensor, whitening: Tensor) -> Tensor:

@@ -14,16 +14,8 @@ from rcae.model.feature_distance import FeatureDistance, joined
 from rcae.model.folding import fold, unfold
 from rcae.model.plain_autoencoder import PlainAutoencoder
 from rcae.model.recursive_autoencoder import RecursiveAutoencoder
+from rcae.model.strongest_evidence import StrongestEvidence
 from rcae.settings import ModelSettings
-
-
-class Evidence(NamedTuple):
-    """The two halves of an anomaly map, each [batch, height, width]."""
-
-    drawn: Tensor
-    """M_A of CRD, smoothed, 0..1."""
-    distance: Tensor
-    """The feature distance; zero where the settings leave it out."""
 
 
 class Sequences(NamedTuple):
@@ -39,7 +31,8 @@ class RcaeSystem(nn.Module):
     """RcAE, DPN and CRD as the settings ask for them, freshly initialised.
 
     `reconstruction`, `detail` and `detection` are the three networks; the last two are None where
-    the settings leave them out. `distance` judges the features of `detection`, if the settings ask.
+    the settings leave them out. `distance` judges the features of `detection` and `strongest` puts both
+    together, if the settings ask; they are None otherwise.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -63,11 +56,11 @@ class RcaeSystem(nn.Module):
             if settings.detection_network
             else None
         )
-        self.distance = (
-            FeatureDistance(sum(settings.detection_widths[:-1]))
-            if settings.detection_network and settings.feature_distance
-            else None
-        )
+        self.distance: FeatureDistance | None = None
+        self.strongest: StrongestEvidence | None = None
+        if settings.detection_network and settings.feature_distance:
+            self.distance = FeatureDistance(sum(settings.detection_widths[:-1]))
+            self.strongest = StrongestEvidence(kinds=3)
         for network in (self.reconstruction, self.detail):
             if network is not None:  # twice as fast on a CPU; 5-D weights could not take it
                 network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -99,36 +92,34 @@ class RcaeSystem(nn.Module):
         return Sequences(*(unfold(steps, self.settings.fold) for steps in sequences))
 
     def forward(self, image: Tensor) -> Tensor:
-        """The anomaly map of images of any size: M_A plus the feature distance times its weight.
+        """The anomaly map of images of any size.
 
         Args:
             image: [batch, 3, height, width], 0..1.
 
         Returns:
-            [batch, height, width], higher is more anomalous; 0..1 with CRD alone, more with the
-            feature distance.
+            [batch, height, width], higher is more anomalous: M_A, 0..1; with the feature distance the
+            strongest of all evidence, in units of `StrongestEvidence`.
         """
-        drawn, distance = self.evidence(image)
-        return drawn if self.distance is None else drawn + self.distance.weight * distance
+        evidence = self.evidence(image)
+        return evidence[:, 0] if self.strongest is None else self.strongest(evidence)
 
-    def evidence(self, image: Tensor) -> Evidence:
-        """Both halves of the anomaly map, before they are weighed.
+    def evidence(self, image: Tensor) -> Tensor:
+        """All that the anomaly map is made of: [batch, kind, height, width].
 
-        The image is extended by its edge to multiples of fold * 2^N and the maps cropped back. M_A is
-        averaged over `smoothing_px` squared so that one noisy pixel does not decide (our choice).
+        M_A comes first; where the settings ask, the distances of cells and of regions follow. The image
+        is extended by its edge to multiples of fold * 2^N and the maps cropped back. M_A is averaged
+        over `smoothing_px` squared so that one noisy pixel does not decide (our choice).
         """
         height, width = image.shape[2:]
         padded = self.pad(image)
         if self.distance is None:
-            drawn = self._smoothed(self.detect(padded)[:, :height, :width])
-            return Evidence(drawn, torch.zeros_like(drawn))
+            return self._smoothed(self.detect(padded)[:, None, :height, :width])
         levels = self._detection_levels(padded)
-        distance = self.distance(self._within(image, levels))[:, None]
-        enlarged = functional.interpolate(distance, scale_factor=self._cell_px, mode="bilinear")
-        return Evidence(
-            self._smoothed(self._map_of(levels)[:, :height, :width]),
-            enlarged[:, 0, :height, :width],
-        )
+        distances = self.distance(self._within(image, levels))
+        enlarged = functional.interpolate(distances, scale_factor=self._cell_px, mode="bilinear")
+        drawn = self._smoothed(self._map_of(levels)[:, None, :height, :width])
+        return torch.cat([drawn, enlarged[:, :, :height, :width]], dim=1)
 
     def features(self, image: Tensor) -> Tensor:
         """CRD's features of images of any size, as `FeatureDistance.fit` takes them.
@@ -168,8 +159,8 @@ class RcaeSystem(nn.Module):
     def _smoothed(self, anomaly_map: Tensor) -> Tensor:
         side = self.settings.smoothing_px
         return functional.avg_pool2d(
-            anomaly_map[:, None], side, stride=1, padding=side // 2, count_include_pad=False
-        )[:, 0]
+            anomaly_map, side, stride=1, padding=side // 2, count_include_pad=False
+        )
 
     def _sequences(self, image: Tensor) -> Sequences:
         """As `sequences`, folded."""

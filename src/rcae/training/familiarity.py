@@ -23,11 +23,11 @@ def image_count(system: RcaeSystem, images: TrainingSet) -> int:
 def learn_good_features(
     system: RcaeSystem, images: TrainingSet, seed: int, light_spread: float
 ) -> None:
-    """Fit and weigh the system's feature distance, if it has one, on training images drawn by the seed.
+    """Fit the system's feature distance and its unit, if it has one, on training images drawn by the seed.
 
     Each under light drawn from the same spread as in training.
     """
-    if system.distance is None:
+    if system.distance is None or system.strongest is None:
         return
     random = np.random.default_rng([seed, 5])
     chosen = [int(index) for index in random.permutation(len(images))[:MOST_IMAGES]]
@@ -39,7 +39,7 @@ def learn_good_features(
 
     system.distance.fit(map(system.features, batches("learning how good images look to CRD")))
     peaks = [
-        [float(half.max()) for half in system.evidence(batch)]
-        for batch in batches("weighing that against the map")
+        system.evidence(batch).amax(dim=(0, 2, 3)).tolist()
+        for batch in batches("measuring what is usual in them")
     ]
-    system.distance.balance(*zip(*peaks, strict=True))
+    system.strongest.fit(peaks)
