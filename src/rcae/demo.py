@@ -1,7 +1,6 @@
 """The demonstration: real solar cells from a PyPI package, trained and evaluated in ten minutes."""
 
 import shutil
-from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -49,29 +48,55 @@ def run_demo(output: Path) -> Path:
 def lay_out_solar_cells(data: Path) -> None:
     """Monocrystalline cells (one product, one model) as a category in MVTec AD layout.
 
-    Good is a labelled defect probability of 0, defective one of 1, probably defective one of 2/3;
-    cells of 1/3 are left out. The last good cells of the package's list, taken from other solar
-    modules than the first ones, are for the test; so are defective cells spread over the whole list.
-    The package has no masks.
+    The last good cells of the package's list, taken from other solar modules than the first ones, are
+    for the test; so are defective cells spread over the whole list. The package has no masks.
 
     Raises:
         MissingExtraError: the package is not installed.
         StorageError: the disk refused; `data` does not exist then.
     """
-    package = _package()
-    cells: dict[str, list[str]] = {kind: [] for kind in TEST_COUNTS}
-    for name, kind in _monocrystalline(package):
-        cells[kind].append(name)
+    cells = solar_cells("mono")
     good_for_test = TEST_COUNTS["good"]
     chosen = {
         "train/good": cells["good"][:-good_for_test],
         "test/good": cells["good"][-good_for_test:],
     }
     for kind in ("defective", "probably_defective"):
-        chosen[f"test/{kind}"] = cells[kind][:: len(cells[kind]) // TEST_COUNTS[kind]][
-            : TEST_COUNTS[kind]
-        ]
-    part = data.with_name(data.name + ".part")
+        chosen[f"test/{kind}"] = spread_over(cells[kind], TEST_COUNTS[kind])
+    copy_cells(chosen, data)
+
+
+def solar_cells(crystal: str) -> dict[str, list[str]]:
+    """Names of the `mono` or `poly` crystalline cells with a clear label, in the package's order.
+
+    Good is a labelled defect probability of 0, defective one of 1, probably defective one of 2/3;
+    cells of 1/3 are left out.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+    """
+    kinds = {0.0: "good", 1.0: "defective", 0.67: "probably_defective"}
+    rows = _package().joinpath("data", "labels.csv").read_text().splitlines()
+    cells: dict[str, list[str]] = {kind: [] for kind in kinds.values()}
+    for name, probability, found in map(str.split, rows):
+        kind = kinds.get(round(float(probability), 2))
+        if found == crystal and kind is not None:
+            cells[kind].append(name)
+    return cells
+
+
+def spread_over(names: list[str], count: int) -> list[str]:
+    """`count` of the names, evenly from the whole list."""
+    return names[:: len(names) // count][:count]
+
+
+def copy_cells(chosen: dict[str, list[str]], data: Path) -> None:
+    """Copy cells of the package to the folders of `data` that `chosen` names.
+
+    Raises:
+        StorageError: the disk refused; `data` does not exist then.
+    """
+    package, part = _package(), data.with_name(data.name + ".part")
     try:
         shutil.rmtree(part, ignore_errors=True)
         for folder, names in chosen.items():
@@ -94,13 +119,3 @@ def _package() -> Traversable:
         raise MissingExtraError(
             "the demo's images are not installed; run: pip install 'rcae[demo]'"
         ) from error
-
-
-def _monocrystalline(package: Traversable) -> Iterator[tuple[str, str]]:
-    """Name and kind of every monocrystalline cell with a clear label, in the package's order."""
-    kinds = {0.0: "good", 1.0: "defective", 0.67: "probably_defective"}
-    rows = package.joinpath("data", "labels.csv").read_text().splitlines()
-    for name, probability, crystal in map(str.split, rows):
-        kind = kinds.get(round(float(probability), 2))
-        if crystal == "mono" and kind is not None:
-            yield name, kind

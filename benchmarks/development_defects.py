@@ -1,0 +1,87 @@
+"""Judge a change by real defects of products that no reported figure is measured on.
+
+Two products are kept for development: the polycrystalline solar cells of ELPV, and those of its
+monocrystalline cells that the demo leaves out. Trains on each, then prints one JSON object per product:
+the image AUROC of the whole anomaly map and of each kind of evidence in it alone.
+
+    python benchmarks/development_defects.py OUT --set training.batch_size=4
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import rcae
+from rcae.data.images import read_image
+from rcae.data.layouts import open_category
+from rcae.demo import TEST_COUNTS, copy_cells, solar_cells, spread_over
+from rcae.inference import as_tensor
+from rcae.metrics.ranking import image_metrics
+
+KINDS = ("crd", "cell", "region")
+GOOD = 100
+DEFECTIVE = 100
+STEPS = (
+    "training.reconstruction.steps=350",
+    "training.detail.steps=90",
+    "training.detection.steps=600",
+)
+
+
+def main() -> None:
+    """Lay out, train, judge, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("output", type=Path, help="images and runs go here; finished ones are kept")
+    parser.add_argument("--preset", default="quick")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", dest="values", action="append", default=[])
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    for crystal in ("mono", "poly"):
+        data, run = options.output / crystal, options.output / f"{crystal}-run"
+        if not data.exists():
+            copy_cells(development_cells(crystal), data)
+        if not run.exists():
+            values = [*STEPS, *options.values]
+            rcae.train(data, run, preset=options.preset, seed=options.seed, values=values)
+        judged = judge(rcae.Detector.load(run), data)
+        print(json.dumps({"product": crystal, "values": options.values, **judged}), flush=True)
+
+
+def development_cells(crystal: str) -> dict[str, list[str]]:
+    """Cells by folder; none of the demo's."""
+    cells = solar_cells(crystal)
+    good, defective = cells["good"], cells["defective"]
+    if crystal == "mono":
+        good = good[: -TEST_COUNTS["good"]]
+        shown = set(spread_over(defective, TEST_COUNTS["defective"]))
+        defective = [name for name in defective if name not in shown]
+    return {
+        "train/good": good[:-GOOD],
+        "test/good": good[-GOOD:],
+        "test/defective": spread_over(defective, DEFECTIVE),
+    }
+
+
+@torch.inference_mode()
+def judge(detector: rcae.Detector, data: Path) -> dict[str, float]:
+    """Image AUROC of the map and of each kind of evidence."""
+    system = detector.model.system
+    peaks, labels = [], []
+    for image in open_category(data).test:
+        batch = as_tensor(detector.model.working_size.shrink(read_image(image.path)), system)
+        evidence = system.evidence(batch).amax(dim=(0, 2, 3)).tolist()
+        peaks.append([float(system(batch).max()), *evidence])
+        labels.append(image.is_defective)
+    names = ("anomaly_map", *KINDS)
+    return {
+        name: round(image_metrics(np.float32(scores), np.array(labels))["image_auroc"], 3)
+        for name, scores in zip(names, zip(*peaks, strict=False), strict=False)
+    }
+
+
+if __name__ == "__main__":
+    main()
