@@ -8,7 +8,7 @@ SOURCE = Path(rcae.__file__).parent
 # Each layer may import from its own and from those before it.
 LAYERS = [
     {"errors"},
-    {"storage", "settings", "gradient", "progress", "names", "cli_types"},
+    {"storage", "settings", "gradient", "progress", "names", "cli_types", "tiles"},
     {"run_folder", "calibration"},
     {"model", "losses", "data", "metrics", "pictures"},
     {"charts", "checkpoint", "inference"},

@@ -9,12 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rcae.data.images import resize
-from rcae.errors import ImageError
 
 Array = NDArray[np.float32]
-
-LARGEST_PIXELS = 4_000_000
-"""Of a working image: about what fits in 6 GiB with the networks of the `quick` preset."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +46,5 @@ class WorkingSize:
         return max(1, round(height * self.scale)), max(1, round(width * self.scale))
 
     def shrink(self, image: Array) -> Array:
-        """An image [height, width, 3] at its working size.
-
-        Raises:
-            ImageError: the working image would not fit in memory.
-        """
-        height, width = self.of(*image.shape[:2])
-        if height * width > LARGEST_PIXELS:
-            raise ImageError(
-                f"an image of {image.shape[1]}x{image.shape[0]} px would be worked on at "
-                f"{width}x{height} px, more than {LARGEST_PIXELS / 1e6:.0f} megapixels; give images "
-                "of the size the model was trained on, or train with a smaller image.size_px."
-            )
-        return resize(image, height, width)
+        """An image [height, width, 3] at its working size."""
+        return resize(image, *self.of(*image.shape[:2]))

@@ -1,14 +1,17 @@
 """What good images look like to the finished CRD: its features, and how far they and its map spread."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from rcae.data.training_set import TrainingSet, draw_light, relit
 from rcae.inference import as_tensor
 from rcae.model.system import RcaeSystem
 from rcae.progress import shown
+from rcae.tiles import tiles
 
 MOST_IMAGES = 48
 """Enough by far: each gives thousands of positions, for some hundred features."""
@@ -25,7 +28,8 @@ def learn_good_features(
 ) -> None:
     """Fit and weigh the system's feature distance, if it has one, on training images drawn by the seed.
 
-    Each under light drawn from the same spread as in training.
+    Each under light drawn from the same spread as in training. The tiles of a large image are images
+    of their own here: at their edges the networks see beyond them, as at those of an image.
     """
     if system.distance is None:
         return
@@ -33,13 +37,19 @@ def learn_good_features(
     chosen = [int(index) for index in random.permutation(len(images))[:MOST_IMAGES]]
     lights = {index: draw_light(light_spread, random) for index in chosen}
 
-    def batches(purpose: str) -> Iterator[torch.Tensor]:
+    def images_in_parts(purpose: str) -> Iterator[Iterator[torch.Tensor]]:
         for index in shown(chosen, purpose):
-            yield as_tensor(relit(images.image(index), lights[index]), system)
+            yield _parts(relit(images.image(index), lights[index]), system)
 
-    system.distance.fit(map(system.features, batches("learning how good images look to CRD")))
+    parts = chain.from_iterable(images_in_parts("learning how good images look to CRD"))
+    system.distance.fit(map(system.features, parts))
     peaks = [
-        [float(half.max()) for half in system.evidence(batch)]
-        for batch in batches("weighing that against the map")
+        np.max([[float(half.max()) for half in system.evidence(part)] for part in image], axis=0)
+        for image in images_in_parts("weighing that against the map")
     ]
     system.distance.balance(*zip(*peaks, strict=True))
+
+
+def _parts(image: NDArray[np.float32], system: RcaeSystem) -> Iterator[torch.Tensor]:
+    for tile in tiles(*image.shape[:2]):
+        yield as_tensor(image[tile.rows, tile.columns], system)
