@@ -62,7 +62,7 @@ def report(options: argparse.Namespace, run: Path, detector: rcae.Detector) -> N
     held_out = [options.data / row["path"] for row in rows if row["role"] == "calibration"]
     images = [read_image(path) for path in held_out[:IMAGES]]
     result = {"data": options.data.name, "values": options.values}
-    system = detector.model.system
+    system = detector.runner.model.system
     distance = system.distance
     for light, light_spread in (("same_light", 0.0), ("other_light", LIGHT_SPREAD)):
         system.distance = distance

@@ -1,31 +1,13 @@
 """From one image to its anomaly map at the image's own size, with a finished or unfinished model."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from rcae.data.images import resize
 from rcae.data.working_size import WorkingSize
+from rcae.detection import Array, Explanation
 from rcae.model.system import RcaeSystem
 from rcae.tiles import blended
-
-Array = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """What each part of the model made of one image, at working size."""
-
-    image: Array
-    """The working image, [height, width, 3], 0..1."""
-    reconstructions: dict[int, Array]
-    """I_R^n by n, for the steps used; each [height, width, 3], not clipped."""
-    restored: Array | None
-    """I_D^n of the last step used, [height, width, 3]; None without a detail network."""
-    anomaly_map: Array
-    """[height, width], smoothed."""
 
 
 @torch.inference_mode()
