@@ -16,8 +16,9 @@ LAYERS = [
     {"report", "runners"},
     {"detector"},
     {"training", "evaluation", "prediction"},
-    {"evaluation_output"},
+    {"evaluation_output", "export"},
     {"api", "demo", "benchmark"},
+    {"cli_benchmark", "cli_export"},
     {"cli"},
     {"__init__", "__main__"},
 ]

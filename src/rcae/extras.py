@@ -10,7 +10,6 @@ EXTRAS = {
     "onnxruntime": ("onnx", "ONNX Runtime"),
     "openvino": ("openvino", "OpenVINO"),
     "onnx": ("export", "onnx"),
-    "onnxscript": ("export", "onnxscript"),
     "nncf": ("export", "NNCF"),
 }
 

@@ -39,12 +39,21 @@ class WorkingSize:
         scale = min(1.0, size_px / area_px**0.5)
         return cls(scale, size_px if how == "squash" else None)
 
+    @property
+    def keeps_size(self) -> bool:
+        """Whether every image is worked on as it is."""
+        return self.scale == 1.0 and self.squashed_px is None
+
     def of(self, height: int, width: int) -> tuple[int, int]:
         """Height and width for the networks, of an image of this height and width."""
         if self.squashed_px is not None:
             return self.squashed_px, self.squashed_px
-        return max(1, round(height * self.scale)), max(1, round(width * self.scale))
+        return self._scaled(height), self._scaled(width)
 
     def shrink(self, image: Array) -> Array:
         """An image [height, width, 3] at its working size."""
         return resize(image, *self.of(*image.shape[:2]))
+
+    def _scaled(self, length: int) -> int:
+        """The nearest whole length, halves up, as an exported graph computes it."""
+        return max(1, int(length * self.scale + 0.5))

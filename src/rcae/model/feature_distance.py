@@ -124,12 +124,13 @@ def is_border(features: Tensor) -> Tensor:
     Returns:
         bool [row, column]
     """
-    distances = []
+    ends = []
     for length in features.shape[2:]:
         cells = torch.arange(length, device=features.device)
         inside = torch.minimum(cells, length - 1 - cells)
-        distances.append(inside < min(BORDER_CELLS, length // 4))
-    at_row, at_column = distances
+        # Not min(BORDER_CELLS, length // 4): an exported graph keeps its branch for every length.
+        ends.append((inside < BORDER_CELLS) & (4 * (inside + 1) <= length))
+    at_row, at_column = ends
     return at_row[:, None] | at_column
 
 
@@ -156,5 +157,5 @@ def joined(levels: Sequence[Tensor]) -> Tensor:
 
 def _resized(level: Tensor, size: tuple[int, int]) -> Tensor:
     if level.shape[2] > size[0]:
-        return functional.adaptive_avg_pool2d(level, size)
+        return functional.avg_pool2d(level, 2)  # the finest of all: twice the size, exactly
     return functional.interpolate(level, size=size, mode="bilinear", align_corners=False)

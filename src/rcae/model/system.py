@@ -158,7 +158,8 @@ class RcaeSystem(nn.Module):
 
     def _within(self, image: Tensor, levels: Sequence[Tensor]) -> Tensor:
         """The levels joined, without what lies beyond the image."""
-        rows, columns = (-(-length // self._cell_px) for length in image.shape[2:])
+        # Rounded up without negative numbers, which an exported graph divides another way.
+        rows, columns = ((length - 1) // self._cell_px + 1 for length in image.shape[2:])
         return joined(levels)[:, :, :rows, :columns]
 
     def _map_of(self, levels: Sequence[Tensor]) -> Tensor:
