@@ -69,10 +69,11 @@ def development_cells(crystal: str) -> dict[str, list[str]]:
 @torch.inference_mode()
 def judge(detector: rcae.Detector, data: Path) -> dict[str, float]:
     """Image AUROC of the map and of each kind of evidence."""
-    system = detector.model.system
+    model = detector.runner.model
+    system = model.system
     peaks, labels = [], []
     for image in open_category(data).test:
-        batch = as_tensor(detector.model.working_size.shrink(read_image(image.path)), system)
+        batch = as_tensor(model.header.working_size.shrink(read_image(image.path)), system)
         evidence = system.evidence(batch).amax(dim=(0, 2, 3)).tolist()
         peaks.append([float(system(batch).max()), *evidence])
         labels.append(image.is_defective)

@@ -62,13 +62,13 @@ def report(options: argparse.Namespace, run: Path, detector: rcae.Detector) -> N
     held_out = [options.data / row["path"] for row in rows if row["role"] == "calibration"]
     images = [read_image(path) for path in held_out[:IMAGES]]
     result = {"data": options.data.name, "values": options.values}
-    system = detector.model.system
-    whole = (system.distance, system.strongest)
+    system = detector.runner.model.system
+    whole = (system.distance, system.weighed)
     for light, light_spread in (("same_light", 0.0), ("other_light", LIGHT_SPREAD)):
-        system.distance, system.strongest = whole
+        system.distance, system.weighed = whole
         result[light] = judge(detector, images, light_spread)
         if system.distance is not None:
-            system.distance = system.strongest = None
+            system.distance = system.weighed = None
             result[f"{light}_map_alone"] = judge(detector, images, light_spread)
     print(json.dumps(result))
 

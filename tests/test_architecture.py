@@ -8,15 +8,17 @@ SOURCE = Path(rcae.__file__).parent
 # Each layer may import from its own and from those before it.
 LAYERS = [
     {"errors"},
-    {"storage", "settings", "gradient", "progress", "names", "cli_types"},
+    {"storage", "settings", "gradient", "progress", "names", "cli_types", "tiles", "extras"},
     {"run_folder", "calibration"},
     {"model", "losses", "data", "metrics", "pictures"},
-    {"charts", "checkpoint", "inference"},
-    {"report"},
+    {"charts", "model_header", "detection"},
+    {"checkpoint", "inference"},
+    {"report", "runners"},
     {"detector"},
     {"training", "evaluation", "prediction"},
-    {"evaluation_output"},
+    {"evaluation_output", "export"},
     {"api", "demo", "benchmark"},
+    {"cli_benchmark", "cli_export"},
     {"cli"},
     {"__init__", "__main__"},
 ]

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from rcae import Detector
-from rcae.detector import _regions
+from rcae.detection import _regions
 from rcae.errors import ImageError
 
 
@@ -101,7 +101,7 @@ def test_grey_and_rgb_of_the_same_values_are_the_same(detector):
 
 def test_an_explanation_shows_every_step_at_working_size(detector, parts):
     seen = detector.explain(parts / "test" / "good" / "000.png")
-    height, width = detector.model.working_size.of(40, 40)
+    height, width = detector.header.working_size.of(40, 40)
     assert seen.image.shape == (height, width, 3)
     assert list(seen.reconstructions) == [1, 2]
     for drawn in (*seen.reconstructions.values(), seen.restored):

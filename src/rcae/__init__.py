@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rcae.api import evaluate, train
-    from rcae.detector import Detection, Detector, Region
+    from rcae.detection import Detection, Region
+    from rcae.detector import Detector
     from rcae.errors import RcaeError
 
 __all__ = ["Detection", "Detector", "RcaeError", "Region", "evaluate", "train"]
 
 _HOME = {
-    "Detection": "rcae.detector",
+    "Detection": "rcae.detection",
     "Detector": "rcae.detector",
     "RcaeError": "rcae.errors",
-    "Region": "rcae.detector",
+    "Region": "rcae.detection",
     "evaluate": "rcae.api",
     "train": "rcae.api",
 }

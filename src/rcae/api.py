@@ -5,8 +5,6 @@ from pathlib import Path
 
 from rcae.detector import Detector
 from rcae.evaluation import Evaluation, evaluate_detector
-from rcae.training.request import Request
-from rcae.training.trainer import train as train_run
 
 
 def train(
@@ -33,8 +31,12 @@ def train(
         resume: go on with an interrupted run.
 
     Raises:
+        MissingExtraError: PyTorch is not installed.
         RcaeError: see `rcae.training.trainer.train`.
     """
+    from rcae.training.request import Request
+    from rcae.training.trainer import train as train_run
+
     request = Request(
         preset=preset,
         budget_s=budget_s,

@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from rcae.calibration import Calibration
-from rcae.data.working_size import WorkingSize
-from rcae.errors import CheckpointError, SettingsError, UsageError
+from rcae.errors import CheckpointError, UsageError
 from rcae.model.system import RcaeSystem
-from rcae.settings import Settings, to_plain, validate
+from rcae.model_header import ModelHeader, incomplete
 from rcae.storage import write_atomically
 
 FORMAT = "rcae-model-4"
@@ -29,11 +26,7 @@ class Model:
     """All that is needed to predict."""
 
     system: RcaeSystem
-    settings: Settings
-    working_size: WorkingSize
-    calibration: Calibration
-    provenance: dict[str, Any]
-    """Where the model comes from: category, versions, counts, hash of the data list."""
+    header: ModelHeader
 
 
 def save_model(path: Path, model: Model) -> None:
@@ -42,16 +35,7 @@ def save_model(path: Path, model: Model) -> None:
     Raises:
         StorageError: the disk refused; an older file at `path` is unchanged.
     """
-    header = {
-        "settings": to_plain(model.settings),
-        "working_size": {
-            "scale": model.working_size.scale,
-            "squashed_px": model.working_size.squashed_px,
-        },
-        "calibration": model.calibration.model_dump(mode="json"),
-        "provenance": model.provenance,
-    }
-    save_tensors(path, model.system.state_dict(), header, file_format=FORMAT)
+    save_tensors(path, model.system.state_dict(), model.header.to_plain(), file_format=FORMAT)
 
 
 def load_model(path: Path) -> Model:
@@ -61,25 +45,14 @@ def load_model(path: Path) -> Model:
         UsageError: there is no file at `path`.
         CheckpointError: the file is not a model file of ours, is damaged, or was changed.
     """
-    tensors, header = load_tensors(path, file_format=FORMAT)
+    tensors, plain = load_tensors(path, file_format=FORMAT)
+    header = ModelHeader.from_plain(plain, path)
+    system = RcaeSystem(header.settings.model)
     try:
-        settings = validate(header["settings"], source=str(path))
-        system = RcaeSystem(settings.model)
         system.load_state_dict(tensors)
-        model = Model(
-            system=system.requires_grad_(False).eval(),
-            settings=settings,
-            working_size=WorkingSize(**header["working_size"]),
-            calibration=Calibration.model_validate(header["calibration"]),
-            provenance=header["provenance"],
-        )
-    except (KeyError, TypeError, RuntimeError, ValidationError, SettingsError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(
-            f"{path} does not hold a complete model ({reason}); train it again or copy it again from "
-            "where it was trained."
-        ) from error
-    return model
+    except RuntimeError as error:
+        raise incomplete(path, error) from error
+    return Model(system.requires_grad_(False).eval(), header)
 
 
 def save_tensors(
@@ -136,11 +109,22 @@ def _read_content(metadata: Mapping[str, str]) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def weights_sha256(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256, hexadecimal, over every tensor, sorted by name: name, type, shape and bytes."""
+    sha = hashlib.sha256()
+    _update(sha, tensors)
+    return sha.hexdigest()
+
+
 def _digest(tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> str:
-    """SHA-256 over format and header, and over every tensor's name, type, shape and bytes."""
+    """As `weights_sha256`, with format and header before the tensors."""
     sha = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    _update(sha, tensors)
+    return sha.hexdigest()
+
+
+def _update(sha: "hashlib._Hash", tensors: Mapping[str, Tensor]) -> None:
     for name in sorted(tensors):
-        tensor = tensors[name]
+        tensor = tensors[name].cpu()
         sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         sha.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return sha.hexdigest()

@@ -1,9 +1,12 @@
-"""What options of the command line may look like: times, names, seeds."""
+"""What options of the command line may look like: paths, times, names, seeds."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
+
+PATH = click.Path(path_type=Path)
 
 
 class Duration(click.ParamType[float]):

@@ -9,6 +9,7 @@
     ├── CheckpointError       4   a model or training state file is damaged or foreign
     ├── StorageError          5   the disk refused to take or give a file
     ├── TrainingError         6   the loss is no longer a number
+    ├── VerificationError     7   an exported file does not say what its run says
     ├── InterruptedTrainingError  130   stopped on request, resumable
     └── CellFailedError             one cell of a benchmark failed; its own exit code
 
@@ -62,6 +63,12 @@ class TrainingError(RcaeError):
     """Training cannot go on: the loss is no longer a number."""
 
     exit_code = 6
+
+
+class VerificationError(RcaeError):
+    """An exported file does not say what its run says."""
+
+    exit_code = 7
 
 
 class InterruptedTrainingError(RcaeError):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rcae.calibration import Calibration, conformal_threshold, images_needed
 from rcae.data.images import image_size, read_mask, resize
 from rcae.data.layouts import Category, Record, open_category
-from rcae.detector import Detection
+from rcae.detection import Detection
 from rcae.errors import DataError
 from rcae.metrics.ranking import image_metrics
 from rcae.metrics.rates import detection_rates

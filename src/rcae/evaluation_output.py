@@ -196,6 +196,8 @@ def _picture_groups(evaluation: Evaluation, detector: Detector) -> tuple[Picture
         )
         for title, (explanation, outcomes) in groups.items()
     )
+    if not detector.can_explain:
+        return overlays
     shown_in_strips = [*defective[-2:][::-1], *defective[:1], *good[len(good) // 2 :][:1]]
     strips = tuple(
         Picture(_strip(outcome, detector), _caption(evaluation, outcome))
@@ -222,23 +224,23 @@ def _caption(evaluation: Evaluation, outcome: Outcome) -> str:
 
 
 def _facts(evaluation: Evaluation, detector: Detector) -> tuple[FactGroup, ...]:
-    model, metrics = detector.model, evaluation.metrics
-    image, training = model.settings.image, model.settings.training
+    header, metrics = detector.header, evaluation.metrics
+    image, training = header.settings.image, header.settings.training
     return (
         FactGroup(
             "Model",
             {
-                "Trained on": f"{model.provenance['training_images']} good images of "
-                f"{model.provenance['category']}",
+                "Trained on": f"{header.provenance['training_images']} good images of "
+                f"{header.provenance['category']}",
                 "Calibrated on": f"{len(detector.calibration.scores)} other good images",
-                "Seed": str(model.settings.seed),
-                "Recursion depth N": str(model.settings.model.recursion_depth),
+                "Seed": str(header.settings.seed),
+                "Recursion depth N": str(header.settings.model.recursion_depth),
                 "Working image": f"about {image.size_px} x {image.size_px} px, {image.resize}",
                 "Steps": " / ".join(
                     str(stage.steps)
                     for stage in (training.reconstruction, training.detail, training.detection)
                 ),
-                "Data list (SHA-256)": model.provenance["data_sha256"],
+                "Data list (SHA-256)": header.provenance["data_sha256"],
             },
         ),
         FactGroup(

@@ -1,37 +1,26 @@
 """From one image to its anomaly map at the image's own size, with a finished or unfinished model."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from rcae.data.images import resize
 from rcae.data.working_size import WorkingSize
+from rcae.detection import Array, Explanation
 from rcae.model.system import RcaeSystem
-
-Array = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """What each part of the model made of one image, at working size."""
-
-    image: Array
-    """The working image, [height, width, 3], 0..1."""
-    reconstructions: dict[int, Array]
-    """I_R^n by n, for the steps used; each [height, width, 3], not clipped."""
-    restored: Array | None
-    """I_D^n of the last step used, [height, width, 3]; None without a detail network."""
-    anomaly_map: Array
-    """[height, width], smoothed."""
+from rcae.tiles import blended
 
 
 @torch.inference_mode()
 def working_map(system: RcaeSystem, working_image: Array) -> Array:
-    """The anomaly map of an image at working size, at that size: float32 [height, width]."""
-    values: Array = system(as_tensor(working_image, system))[0].cpu().numpy()
-    return values
+    """The anomaly map of an image at working size, at that size: float32 [height, width].
+
+    A large image is drawn tile by tile, so that the networks' memory does not grow with it.
+    """
+
+    def draw(part: Array) -> list[Array]:
+        return [system(as_tensor(part, system))[0].cpu().numpy()]
+
+    return blended(working_image, draw)[0]
 
 
 def anomaly_map(system: RcaeSystem, working_size: WorkingSize, image: Array) -> Array:
@@ -44,29 +33,31 @@ def anomaly_map(system: RcaeSystem, working_size: WorkingSize, image: Array) -> 
 
     Returns:
         [height, width] float32; higher is more anomalous.
-
-    Raises:
-        ImageError: the working image would not fit in memory.
     """
     return resize(working_map(system, working_size.shrink(image)), *image.shape[:2])
 
 
 @torch.inference_mode()
 def explain(system: RcaeSystem, working_image: Array) -> Explanation:
-    """The recursion of one image, step by step; `working_image` is already at working size."""
-    batch = as_tensor(working_image, system)
-    height, width = batch.shape[2:]
-    sequences = system.sequences(system.pad(batch))
+    """The recursion of one image, step by step; `working_image` is already at working size.
 
-    def cropped(steps: torch.Tensor) -> list[Array]:
-        return list(steps[0, :, :, :height, :width].permute(0, 2, 3, 1).cpu().numpy())
+    A large image is drawn tile by tile, as in `working_map`.
+    """
 
-    used_steps = system.settings.used_steps
+    def draw(part: Array) -> list[Array]:
+        batch = as_tensor(part, system)
+        height, width = batch.shape[2:]
+        sequences = system.sequences(system.pad(batch))
+        steps = torch.cat([sequences.reconstructions[0], sequences.refined[0, -1:]])
+        cropped = steps[:, :, :height, :width].permute(0, 2, 3, 1).cpu().numpy()
+        return [*cropped, system(batch)[0].cpu().numpy()]
+
+    *reconstructions, restored, anomaly_map = blended(working_image, draw)
     return Explanation(
         image=working_image,
-        reconstructions=dict(zip(used_steps, cropped(sequences.reconstructions), strict=True)),
-        restored=cropped(sequences.refined)[-1] if system.detail is not None else None,
-        anomaly_map=system(batch)[0].cpu().numpy(),
+        reconstructions=dict(zip(system.settings.used_steps, reconstructions, strict=True)),
+        restored=restored if system.detail is not None else None,
+        anomaly_map=anomaly_map,
     )
 
 

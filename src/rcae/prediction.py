@@ -11,7 +11,8 @@ from typing import Any, TextIO
 import numpy as np
 
 from rcae.data.images import read_image
-from rcae.detector import Detection, Detector
+from rcae.detection import Detection
+from rcae.detector import Detector
 from rcae.errors import ImageError, StorageError, UsageError
 from rcae.names import printable
 from rcae.pictures import overlay, png_bytes

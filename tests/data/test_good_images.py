@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rcae.data.good_images import hash_list, list_good_images, to_csv
-from rcae.data.working_size import LARGEST_PIXELS, WorkingSize
+from rcae.data.working_size import WorkingSize
 from rcae.errors import DataError, ImageError
 from rcae.settings import CalibrationSettings
 
@@ -100,15 +100,6 @@ def test_a_working_image_has_at_least_one_pixel_and_the_right_shape(height, widt
     working = WorkingSize(scale).of(height, width)
     assert min(working) >= 1
     assert working[0] == pytest.approx(height * scale, abs=1)
-
-
-def test_an_image_too_large_to_work_on_is_refused_with_the_way_out():
-    import numpy as np
-
-    side = int(LARGEST_PIXELS**0.5) + 1
-    image = np.broadcast_to(np.float32(0), (side, side, 3))
-    with pytest.raises(ImageError, match=r"4 megapixels; give images of the size.*image\.size_px"):
-        WorkingSize(1.0).shrink(image)
 
 
 def test_a_name_that_is_no_text_is_listed_and_hashed(files):

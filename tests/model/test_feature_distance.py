@@ -16,7 +16,8 @@ def good_features():
 
 def fitted(features):
     distance = FeatureDistance(features[0].shape[1])
-    distance.fit(features)
+    distance.fit_cells(features)
+    distance.fit_regions(features)
     return distance
 
 
@@ -145,3 +146,14 @@ def test_a_large_faint_change_shows_in_the_region_where_no_cell_shows_it():
     assert region[24, 24] > 4
     assert region[24, 24] > 2 * distance(good)[:, 1].max()
     assert region[:8].max() < 3
+
+
+def test_a_speck_is_the_cells_to_judge_and_hardly_moves_its_region():
+    generator = torch.Generator().manual_seed(0)
+    good = torch.randn(8, 4, 48, 48, generator=generator)
+    distance = fitted([good])
+    speck = good.clone()
+    speck[0, :, 20, 20] = 40.0
+    cells, region = distance(speck)[0]
+    assert cells[20, 20] > 30
+    assert region.max() < 1.2 * distance(good)[0, 1].max()

@@ -1,1 +1,5 @@
 """Many models on many categories under one protocol: same images, masks, metrics and timing."""
+
+from rcae.extras import require
+
+require("torch", "safetensors", purpose="the benchmark")

@@ -20,7 +20,7 @@ from rcae.benchmark.anomalib_import import anomalib_models
 from rcae.benchmark.cell import CellRequest
 from rcae.calibration import Calibration
 from rcae.data.images import read_image, resize
-from rcae.detector import Detection
+from rcae.detection import Detection
 from rcae.errors import UsageError
 from rcae.progress import shown
 from rcae.settings import load_settings

@@ -9,12 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rcae.data.images import resize
-from rcae.errors import ImageError
 
 Array = NDArray[np.float32]
-
-LARGEST_PIXELS = 4_000_000
-"""Of a working image: about what fits in 6 GiB with the networks of the `quick` preset."""
 
 
 @dataclass(frozen=True)
@@ -43,23 +39,21 @@ class WorkingSize:
         scale = min(1.0, size_px / area_px**0.5)
         return cls(scale, size_px if how == "squash" else None)
 
+    @property
+    def keeps_size(self) -> bool:
+        """Whether every image is worked on as it is."""
+        return self.scale == 1.0 and self.squashed_px is None
+
     def of(self, height: int, width: int) -> tuple[int, int]:
         """Height and width for the networks, of an image of this height and width."""
         if self.squashed_px is not None:
             return self.squashed_px, self.squashed_px
-        return max(1, round(height * self.scale)), max(1, round(width * self.scale))
+        return self._scaled(height), self._scaled(width)
 
     def shrink(self, image: Array) -> Array:
-        """An image [height, width, 3] at its working size.
+        """An image [height, width, 3] at its working size."""
+        return resize(image, *self.of(*image.shape[:2]))
 
-        Raises:
-            ImageError: the working image would not fit in memory.
-        """
-        height, width = self.of(*image.shape[:2])
-        if height * width > LARGEST_PIXELS:
-            raise ImageError(
-                f"an image of {image.shape[1]}x{image.shape[0]} px would be worked on at "
-                f"{width}x{height} px, more than {LARGEST_PIXELS / 1e6:.0f} megapixels; give images "
-                "of the size the model was trained on, or train with a smaller image.size_px."
-            )
-        return resize(image, height, width)
+    def _scaled(self, length: int) -> int:
+        """The nearest whole length, halves up, as an exported graph computes it."""
+        return max(1, int(length * self.scale + 0.5))

@@ -17,6 +17,9 @@ BLOCK_CELLS = 4
 REGION_BLOCKS = 3
 """Side of a region, in blocks: 48 px in the preset `quick`."""
 
+MOST_DEVIATIONS = 2.5
+"""Of a whitened feature of a cell, from which on it counts no more in a region."""
+
 
 class FeatureDistance(nn.Module):
     """The Mahalanobis distance of features from those of good images, near and far (our addition).
@@ -28,6 +31,7 @@ class FeatureDistance(nn.Module):
 
     `cell` judges the features of each position, `region` their mean over a square around it: a large
     faint defect moves each feature less than noise does, and their mean over many positions far more.
+    What is extreme is cut off before: a speck is the cell's to judge, and would blur in the region.
     """
 
     def __init__(self, channels: int) -> None:
@@ -46,23 +50,25 @@ class FeatureDistance(nn.Module):
             the features are unlike them.
         """
         rows, columns = features.shape[2:]
-        blocks = self.region(regions(features), border_cells=1)[:, None]
+        blocks = self.region(self._regions(features), border_cells=1)[:, None]
         enlarged = functional.interpolate(blocks, scale_factor=float(BLOCK_CELLS), mode="bilinear")
         cells = self.cell(features, border_cells=BLOCK_CELLS)
         return torch.stack([cells, enlarged[:, 0, :rows, :columns]], dim=1)
 
-    def fit(self, good_features: Iterable[Tensor]) -> None:
+    def fit_cells(self, good_features: Iterable[Tensor]) -> None:
         """Take means and covariances from all positions of features of good images.
 
         Args:
             good_features: tensors as `forward` takes them; read once, one after the other.
         """
-        cells, blocks = self.cell.moments(), self.region.moments()
-        for features in good_features:
-            cells.add(features, border_cells=BLOCK_CELLS)
-            blocks.add(regions(features), border_cells=1)
-        self.cell.take(cells)
-        self.region.take(blocks)
+        self.cell.fit(good_features, border_cells=BLOCK_CELLS)
+
+    def fit_regions(self, good_features: Iterable[Tensor]) -> None:
+        """As `fit_cells`, and after it."""
+        self.region.fit(map(self._regions, good_features), border_cells=1)
+
+    def _regions(self, features: Tensor) -> Tensor:
+        return regions(self.cell.whitened(features).clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS))
 
 
 class GoodFeatures(nn.Module):
@@ -73,7 +79,7 @@ class GoodFeatures(nn.Module):
     image it looks as within.
 
     `mean` is [zone, channel], `whitening` [zone, channel, channel], the zones being within and border;
-    zero until `take`.
+    zero until `fit`.
     """
 
     mean: Tensor
@@ -87,37 +93,30 @@ class GoodFeatures(nn.Module):
     def forward(self, features: Tensor, *, border_cells: int) -> Tensor:
         """Root mean square of the whitened features: [batch, row, column]."""
         within, border = (
-            _distance(features, *zone) for zone in zip(self.mean, self.whitening, strict=True)
+            self.whitened(features, zone).square().mean(dim=1).sqrt() for zone in range(2)
         )
         at_border = is_border(features, border_cells)
         return torch.where(at_border, torch.minimum(within, border), within)
 
-    def moments(self) -> "Moments":
-        """Of as many channels, nothing added yet."""
-        return Moments(self.mean[0])
+    def whitened(self, features: Tensor, zone: int = 0) -> Tensor:
+        """Features of mean 0 and variance 1 on good images, uncorrelated; shape as `features`."""
+        centred = features - self.mean[zone][:, None, None]
+        return functional.conv2d(centred, self.whitening[zone][:, :, None, None])
 
-    def take(self, moments: "Moments") -> None:
-        """Mean and covariance of what was added to them."""
-        for number, zone in enumerate(moments.zones):
+    def fit(self, good_features: Iterable[Tensor], *, border_cells: int) -> None:
+        """Take mean and covariance from features of whole good images, read once."""
+        zones = (_Moments(self.mean[0]), _Moments(self.mean[0]))
+        for features in good_features:
+            rows = features.permute(2, 3, 0, 1)  # [row, column, image, channel]
+            border = is_border(features, border_cells)
+            for zone, where in zip(zones, (~border, border), strict=True):
+                zone.add(rows[where].flatten(end_dim=1).double())
+        for number, zone in enumerate(zones):
             if zone.count:  # an image of three cells has no border
                 self.mean[number], self.whitening[number] = zone.gaussian()
 
 
-class Moments:
-    """Running moments of features, within images and at their border."""
-
-    def __init__(self, like: Tensor) -> None:
-        self.zones = (_ZoneMoments(like), _ZoneMoments(like))
-
-    def add(self, features: Tensor, *, border_cells: int) -> None:
-        """Features of whole images, [batch, channel, row, column]."""
-        rows = features.permute(2, 3, 0, 1)  # [row, column, image, channel]
-        border = is_border(features, border_cells)
-        for zone, where in zip(self.zones, (~border, border), strict=True):
-            zone.add(rows[where].flatten(end_dim=1).double())
-
-
-class _ZoneMoments:
+class _Moments:
     """Running count, sum and products of feature vectors, in float64."""
 
     def __init__(self, like: Tensor) -> None:
@@ -157,7 +156,8 @@ def is_border(features: Tensor, border_cells: int) -> Tensor:
     for length in features.shape[2:]:
         cells = torch.arange(length, device=features.device)
         inside = torch.minimum(cells, length - 1 - cells)
-        distances.append(inside < min(border_cells, length // 4))
+        # Not min(border_cells, length // 4): an exported graph keeps its branch for every length.
+        distances.append((inside < border_cells) & (4 * (inside + 1) <= length))
     at_row, at_column = distances
     return at_row[:, None] | at_column
 
@@ -182,12 +182,6 @@ def regions(features: Tensor) -> Tensor:
     )
 
 
-def _distance(features: Tensor, mean: Tensor, whitening: Tensor) -> Tensor:
-    centred = features - mean[:, None, None]
-    whitened = functional.conv2d(centred, whitening[:, :, None, None])
-    return whitened.square().mean(dim=1).sqrt()
-
-
 def joined(levels: Sequence[Tensor]) -> Tensor:
     """Features of several resolutions as one tensor, at the resolution of the second finest.
 
@@ -205,5 +199,5 @@ def joined(levels: Sequence[Tensor]) -> Tensor:
 
 def _resized(level: Tensor, size: tuple[int, int]) -> Tensor:
     if level.shape[2] > size[0]:
-        return functional.adaptive_avg_pool2d(level, size)
+        return functional.avg_pool2d(level, 2)  # the finest of all: twice the size, exactly
     return functional.interpolate(level, size=size, mode="bilinear", align_corners=False)

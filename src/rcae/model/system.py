@@ -14,7 +14,7 @@ from rcae.model.feature_distance import FeatureDistance, joined
 from rcae.model.folding import fold, unfold
 from rcae.model.plain_autoencoder import PlainAutoencoder
 from rcae.model.recursive_autoencoder import RecursiveAutoencoder
-from rcae.model.strongest_evidence import StrongestEvidence
+from rcae.model.weighed_evidence import WeighedEvidence
 from rcae.settings import ModelSettings
 
 
@@ -31,7 +31,7 @@ class RcaeSystem(nn.Module):
     """RcAE, DPN and CRD as the settings ask for them, freshly initialised.
 
     `reconstruction`, `detail` and `detection` are the three networks; the last two are None where
-    the settings leave them out. `distance` judges the features of `detection` and `strongest` puts both
+    the settings leave them out. `distance` judges the features of `detection` and `weighed` puts both
     together, if the settings ask; they are None otherwise.
     """
 
@@ -57,10 +57,10 @@ class RcaeSystem(nn.Module):
             else None
         )
         self.distance: FeatureDistance | None = None
-        self.strongest: StrongestEvidence | None = None
+        self.weighed: WeighedEvidence | None = None
         if settings.detection_network and settings.feature_distance:
             self.distance = FeatureDistance(sum(settings.detection_widths[:-1]))
-            self.strongest = StrongestEvidence(kinds=3)
+            self.weighed = WeighedEvidence()
         for network in (self.reconstruction, self.detail):
             if network is not None:  # twice as fast on a CPU; 5-D weights could not take it
                 network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -99,10 +99,10 @@ class RcaeSystem(nn.Module):
 
         Returns:
             [batch, height, width], higher is more anomalous: M_A, 0..1; with the feature distance the
-            strongest of all evidence, in units of `StrongestEvidence`.
+            sum of all evidence, in units of `WeighedEvidence`.
         """
         evidence = self.evidence(image)
-        return evidence[:, 0] if self.strongest is None else self.strongest(evidence)
+        return evidence[:, 0] if self.weighed is None else self.weighed(evidence)
 
     def evidence(self, image: Tensor) -> Tensor:
         """All that the anomaly map is made of: [batch, kind, height, width].
@@ -149,7 +149,8 @@ class RcaeSystem(nn.Module):
 
     def _within(self, image: Tensor, levels: Sequence[Tensor]) -> Tensor:
         """The levels joined, without what lies beyond the image."""
-        rows, columns = (-(-length // self._cell_px) for length in image.shape[2:])
+        # Rounded up without negative numbers, which an exported graph divides another way.
+        rows, columns = ((length - 1) // self._cell_px + 1 for length in image.shape[2:])
         return joined(levels)[:, :, :rows, :columns]
 
     def _map_of(self, levels: Sequence[Tensor]) -> Tensor:

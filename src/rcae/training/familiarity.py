@@ -1,22 +1,25 @@
 """What good images look like to the finished CRD: its features, and how far they and its map spread."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from rcae.data.training_set import TrainingSet, draw_light, relit
 from rcae.inference import as_tensor
 from rcae.model.system import RcaeSystem
 from rcae.progress import shown
+from rcae.tiles import tiles
 
 MOST_IMAGES = 48
 """Enough by far: each gives thousands of positions, for some hundred features."""
 
 
 def image_count(system: RcaeSystem, images: TrainingSet) -> int:
-    """How many images `learn_good_features` will look at, each of them twice."""
-    return 2 * min(len(images), MOST_IMAGES) if system.distance is not None else 0
+    """How many images `learn_good_features` will look at, each of them three times."""
+    return 3 * min(len(images), MOST_IMAGES) if system.distance is not None else 0
 
 
 @torch.inference_mode()
@@ -25,21 +28,31 @@ def learn_good_features(
 ) -> None:
     """Fit the system's feature distance and its unit, if it has one, on training images drawn by the seed.
 
-    Each under light drawn from the same spread as in training.
+    Each under light drawn from the same spread as in training. The tiles of a large image are images
+    of their own here: at their edges the networks see beyond them, as at those of an image.
     """
-    if system.distance is None or system.strongest is None:
+    if system.distance is None or system.weighed is None:
         return
     random = np.random.default_rng([seed, 5])
     chosen = [int(index) for index in random.permutation(len(images))[:MOST_IMAGES]]
     lights = {index: draw_light(light_spread, random) for index in chosen}
 
-    def batches(purpose: str) -> Iterator[torch.Tensor]:
+    def images_in_parts(purpose: str) -> Iterator[Iterator[torch.Tensor]]:
         for index in shown(chosen, purpose):
-            yield as_tensor(relit(images.image(index), lights[index]), system)
+            yield _parts(relit(images.image(index), lights[index]), system)
 
-    system.distance.fit(map(system.features, batches("learning how good images look to CRD")))
+    def features(purpose: str) -> Iterator[torch.Tensor]:
+        return map(system.features, chain.from_iterable(images_in_parts(purpose)))
+
+    system.distance.fit_cells(features("learning how good images look to CRD"))
+    system.distance.fit_regions(features("learning how their regions look"))
     peaks = [
-        system.evidence(batch).amax(dim=(0, 2, 3)).tolist()
-        for batch in batches("measuring what is usual in them")
+        np.max([system.evidence(part).amax(dim=(0, 2, 3)).cpu().numpy() for part in image], axis=0)
+        for image in images_in_parts("measuring what is usual in them")
     ]
-    system.strongest.fit(peaks)
+    system.weighed.fit(np.stack(peaks))
+
+
+def _parts(image: NDArray[np.float32], system: RcaeSystem) -> Iterator[torch.Tensor]:
+    for tile in tiles(*image.shape[:2]):
+        yield as_tensor(image[tile.rows, tile.columns], system)

@@ -11,8 +11,10 @@ import numpy as np
 from rcae.calibration import Calibration, calibrate
 from rcae.checkpoint import Model, save_model
 from rcae.data.images import read_image
-from rcae.inference import Array, anomaly_map
+from rcae.detection import Array
+from rcae.inference import anomaly_map
 from rcae.model.system import RcaeSystem
+from rcae.model_header import ModelHeader
 from rcae.progress import say, shown
 from rcae.run_folder import RunFolder, peak_memory_mib, versions
 from rcae.settings import Settings
@@ -58,7 +60,8 @@ def finish(
         "data_sha256": parts.sha256,
         "versions": versions(),
     }
-    model = Model(system, settings, parts.working_size, calibration, provenance)
+    header = ModelHeader(settings, parts.working_size, calibration, provenance)
+    model = Model(system, header)
     write_pictures(folder, model, parts, state.losses)
     record: dict[str, Any] = folder.read_record()
     record["timings_s"] = {

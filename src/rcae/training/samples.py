@@ -24,21 +24,21 @@ def write_pictures(
 ) -> None:
     """Write `losses.png` and `samples/`: held-out images as they are, and with pseudo anomalies."""
     write_bytes(folder.loss_chart, loss_chart(losses))
-    random = np.random.default_rng([model.settings.seed, 4])
+    random = np.random.default_rng([model.header.settings.seed, 4])
     for number, path in enumerate(parts.calibration[:SAMPLE_COUNT], start=1):
-        good = model.working_size.shrink(read_image(path))
+        good = model.header.working_size.shrink(read_image(path))
         painted, _ = paint_anomalies(good, good, random)
         _write_strip(folder, model, good, f"good-{number}")
         _write_strip(folder, model, painted, f"painted-{number}")
 
 
 def _write_strip(folder: RunFolder, model: Model, image: NDArray[np.float32], name: str) -> None:
-    seen = explain(model.system, image)
+    seen, calibration = explain(model.system, image), model.header.calibration
     strip = recursion_strip(
         seen.image,
         seen.reconstructions,
         seen.restored,
         seen.anomaly_map,
-        HeatScale(low=model.calibration.typical_value, threshold=model.calibration.threshold),
+        HeatScale(low=calibration.typical_value, threshold=calibration.threshold),
     )
     write_bytes(folder.samples / f"{name}.png", png_bytes(strip))

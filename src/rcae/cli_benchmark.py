@@ -1,0 +1,86 @@
+"""The commands `rcae benchmark` and `rcae reproduce`, added to the others by `rcae.cli`."""
+
+from pathlib import Path
+
+import click
+
+from rcae.cli_types import PATH, Duration, Names, Seeds
+
+
+@click.command()
+@click.argument("data", type=PATH, nargs=-1, required=True, metavar="DATA...")
+@click.option(
+    "--models",
+    type=Names(),
+    default="quick,autoencoder",
+    show_default=True,
+    help="Of ours: quick, standard, paper, autoencoder. Of anomalib (pip install 'rcae[peers]'): "
+    "patchcore, padim, draem, ganomaly.",
+)
+@click.option("--seeds", type=Seeds(), default="0,1,2", show_default=True)
+@click.option(
+    "--budget", "budget_s", type=Duration(), help="Training time of each model, like 10m."
+)
+@click.option("-o", "--output", type=PATH, required=True, help="A folder for the results.")
+def benchmark(
+    data: tuple[Path, ...],
+    models: tuple[str, ...],
+    seeds: tuple[int, ...],
+    budget_s: float | None,
+    output: Path,
+) -> None:
+    """Train every model on every category with every seed; write results.csv, .md and .html.
+
+    All models go through the same loader, masks, metrics and timing. Run the same command again
+    after an interruption: finished models are kept.
+    """
+    from rcae.benchmark.cell import CellRequest
+    from rcae.benchmark.output import write_benchmark
+    from rcae.benchmark.runner import cell_requests, run_cells
+
+    templates = [CellRequest(name, "", name, 0, budget_s) for name in models]
+    requests = cell_requests(data, templates, seeds, output)
+    for results in run_cells(requests):
+        page = write_benchmark(output, results, [path for path, _ in requests])
+    click.echo((output / "results.md").read_text(encoding="utf-8"), nl=False)
+    click.echo(f"page: {page}", err=True)
+
+
+@click.command()
+@click.argument("ablation", metavar="ABLATION")
+@click.argument("data", type=PATH, nargs=-1, required=True, metavar="DATA...")
+@click.option("--preset", default="quick", show_default=True)
+@click.option("--config", "settings_file", type=PATH, help="TOML file with settings to change.")
+@click.option("--seeds", type=Seeds(), default="0,1", show_default=True)
+@click.option(
+    "--budget", "budget_s", type=Duration(), help="Training time of each model, like 10m."
+)
+@click.option("-o", "--output", type=PATH, required=True, help="A folder for the results.")
+def reproduce(
+    ablation: str,
+    data: tuple[Path, ...],
+    preset: str,
+    settings_file: Path | None,
+    seeds: tuple[int, ...],
+    budget_s: float | None,
+    output: Path,
+) -> None:
+    """Repeat a table of the paper: components, depth, sharing, data-share, steps or detail.
+
+    Writes ABLATION.md, .png and .csv: the paper's numbers beside ours, and the results of every
+    model. Run the same command again after an interruption: finished models are kept. Tables in
+    the same folder share their models.
+    """
+    from rcae.benchmark.reproduction import reproduce as run
+
+    click.echo(run(ablation, data, preset, settings_file, seeds, budget_s, output), nl=False)
+
+
+@click.command(hidden=True)
+@click.argument("folder", type=PATH)
+def run_cell(folder: Path) -> None:
+    """Train and evaluate one cell of a benchmark; `benchmark` and `reproduce` call this."""
+    from rcae.benchmark.cell import CellFolder
+    from rcae.benchmark.cell import run_cell as run
+
+    run(CellFolder(folder))

@@ -1,0 +1,5 @@
+"""From a run to one file that other runtimes execute, pre- and post-processing inside."""
+
+from rcae.extras import require
+
+require("torch", "safetensors", "onnx", purpose="rcae export")

@@ -1,0 +1,57 @@
+"""A model as an OpenVINO file pair: `.xml` and, beside it, `.bin`."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rcae.checkpoint import Model
+from rcae.export.onnx_export import (
+    WHITENING,
+    Images,
+    Precision,
+    calibration_inputs,
+    onnx_model,
+    record,
+)
+from rcae.extras import require
+from rcae.runners.exported import METADATA_KEY
+from rcae.storage import write_bytes
+
+
+def export_openvino(model: Model, precision: Precision, good_images: Images, path: Path) -> None:
+    """Write the model for OpenVINO; arguments as in `export_onnx`, `path` ends in `.xml`.
+
+    Raises:
+        MissingExtraError: OpenVINO, or for int8 NNCF, is not installed.
+        StorageError: the disk refused; older files are unchanged.
+    """
+    require("openvino", purpose="rcae export --to openvino")
+    import openvino
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = folder / "model.onnx"
+        source.write_bytes(onnx_model(model).SerializeToString())
+        network = openvino.Core().read_model(source)
+        if precision == "int8":
+            network = _quantised(network, model, good_images)
+        network.set_rt_info(record(model, precision).to_text(), METADATA_KEY)
+        openvino.save_model(network, folder / "ready.xml", compress_to_fp16=precision == "fp16")
+        # The weights first: the .xml is what readers look for.
+        for suffix in (".bin", ".xml"):
+            write_bytes(path.with_suffix(suffix), (folder / f"ready{suffix}").read_bytes())
+
+
+def _quantised(network: Any, model: Model, good_images: Images) -> Any:
+    require("nncf", purpose="int8")
+    import nncf
+
+    inputs = list(calibration_inputs(model, good_images))
+    return nncf.quantize(
+        network,
+        nncf.Dataset(inputs),
+        subset_size=len(inputs),
+        ignored_scope=nncf.IgnoredScope(
+            types=["MatMul"], patterns=[f".*{WHITENING}.*"], validate=False
+        ),
+    )

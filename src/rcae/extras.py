@@ -1,0 +1,30 @@
+"""Optional packages: which extra brings each, and what a user is told who lacks it."""
+
+from importlib.util import find_spec
+
+from rcae.errors import MissingExtraError
+
+EXTRAS = {
+    "torch": ("train", "PyTorch"),
+    "safetensors": ("train", "safetensors"),
+    "onnxruntime": ("onnx", "ONNX Runtime"),
+    "openvino": ("openvino", "OpenVINO"),
+    "onnx": ("export", "onnx"),
+    "nncf": ("export", "NNCF"),
+}
+
+
+def require(*modules: str, purpose: str) -> None:
+    """Refuse to go on without optional packages.
+
+    Args:
+        modules: their import names, among `EXTRAS`.
+        purpose: what needs them, the subject of the message.
+
+    Raises:
+        MissingExtraError: one is not installed; the message gives the command that installs it.
+    """
+    for module in modules:
+        extra, title = EXTRAS[module]
+        if find_spec(module) is None:
+            raise MissingExtraError(f"{purpose} needs {title}; run: pip install 'rcae[{extra}]'")

@@ -1,0 +1,60 @@
+"""What a model file says beside its weights; the same in every format a model is kept in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import ValidationError
+
+from rcae.calibration import Calibration
+from rcae.data.working_size import WorkingSize
+from rcae.errors import CheckpointError, SettingsError
+from rcae.settings import Settings, to_plain, validate
+
+
+@dataclass(frozen=True)
+class ModelHeader:
+    """Everything a prediction depends on but the networks' weights."""
+
+    settings: Settings
+    working_size: WorkingSize
+    calibration: Calibration
+    provenance: dict[str, Any]
+    """Where the model comes from: category, versions, counts, hash of the data list."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain values for JSON; see docs/file-format.md."""
+        return {
+            "settings": to_plain(self.settings),
+            "working_size": {
+                "scale": self.working_size.scale,
+                "squashed_px": self.working_size.squashed_px,
+            },
+            "calibration": self.calibration.model_dump(mode="json"),
+            "provenance": self.provenance,
+        }
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any], path: Path) -> Self:
+        """The inverse of `to_plain`.
+
+        Raises:
+            CheckpointError: names `path`, where the values come from, and what is wrong with them.
+        """
+        try:
+            return cls(
+                settings=validate(plain["settings"], source=str(path)),
+                working_size=WorkingSize(**plain["working_size"]),
+                calibration=Calibration.model_validate(plain["calibration"]),
+                provenance=plain["provenance"],
+            )
+        except (KeyError, TypeError, ValidationError, SettingsError) as error:
+            raise incomplete(path, error) from error
+
+
+def incomplete(path: Path, error: Exception) -> CheckpointError:
+    """The error for a file whose header or weights do not make a model."""
+    return CheckpointError(
+        f"{path} does not hold a complete model ({str(error).splitlines()[0]}); train it again or "
+        "copy it again from where it was trained."
+    )

@@ -1,0 +1,117 @@
+"""What exported files of every format share: names in the graph, metadata, how an image is drawn."""
+
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rcae.detection import Array, Explanation
+from rcae.errors import CheckpointError, ImageError, UsageError
+from rcae.model_header import ModelHeader, incomplete
+from rcae.tiles import blended
+
+FORMAT = "rcae-export-1"
+METADATA_KEY = "rcae"
+IMAGES, THRESHOLD = "images", "threshold"
+OUTPUTS = ("anomaly_map", "anomaly_score", "is_defective")
+LARGEST_PIXELS = 4_000_000
+"""Of a working image that is drawn at once: about what fits in 6 GiB with the preset `quick`."""
+
+
+@dataclass(frozen=True)
+class ExportRecord:
+    """What an exported file says of itself."""
+
+    header: ModelHeader
+    precision: str
+    """"fp32", "fp16" or "int8"."""
+    weights_sha256: str
+    """Of the model it was made from, see `rcae.checkpoint.weights_sha256`."""
+    exported_with: dict[str, str]
+    """Versions of this package and of PyTorch."""
+
+    def to_text(self) -> str:
+        """For the file's metadata."""
+        plain = {**self.__dict__, "header": self.header.to_plain(), "format": FORMAT}
+        return json.dumps(plain, sort_keys=True)
+
+    @classmethod
+    def from_text(cls, text: str | None, path: Path) -> Self:
+        """The inverse of `to_text`.
+
+        Raises:
+            CheckpointError: the file was not written by 'rcae export', or by another version.
+        """
+        try:
+            plain = json.loads(text or "{}")
+            is_ours = plain.pop("format", None) == FORMAT
+        except (json.JSONDecodeError, AttributeError, TypeError):
+            is_ours = False
+        if not is_ours:
+            raise CheckpointError(
+                f"{path} was not written by 'rcae export' of this version (format '{FORMAT}'); export "
+                "the run again."
+            )
+        try:
+            return cls(**{**plain, "header": ModelHeader.from_plain(plain["header"], path)})
+        except (KeyError, TypeError) as error:
+            raise incomplete(path, error) from error
+
+
+class ExportedRunner(ABC):
+    """Executes an exported file; subclasses know a runtime each. Needs neither torch nor the run."""
+
+    can_explain = False
+
+    def __init__(self, record: ExportRecord) -> None:
+        self.record = record
+        self._inputs = {THRESHOLD: np.array(record.header.calibration.threshold, np.float32)}
+
+    @property
+    def header(self) -> ModelHeader:
+        """See `Runner.header`."""
+        return self.record.header
+
+    def draw(self, image: Array) -> Array:
+        """See `Runner.draw`; at the image's own size.
+
+        A large image is drawn tile by tile where the model works at the camera's own scale.
+
+        Raises:
+            ImageError: elsewhere, above LARGEST_PIXELS.
+        """
+        working_size = self.header.working_size
+        if working_size.keeps_size:
+            return blended(image, lambda part: [self._draw(part)])[0]
+        height, width = working_size.of(*image.shape[:2])
+        if height * width > LARGEST_PIXELS:
+            raise ImageError(
+                f"an image of {image.shape[1]}x{image.shape[0]} px would be worked on at "
+                f"{width}x{height} px, more than the {LARGEST_PIXELS / 1e6:.0f} megapixels that an "
+                "exported file draws at once; inspect it with the run, which draws tiles."
+            )
+        return self._draw(image)
+
+    def explain(self, image: Array) -> Explanation:  # noqa: ARG002
+        """See `Runner.explain`."""
+        raise UsageError("an exported model cannot explain itself; load the run folder instead.")
+
+    def _draw(self, image: Array) -> Array:
+        drawn: Array = self.execute({IMAGES: as_bytes(image), **self._inputs})[0]
+        return drawn
+
+    @abstractmethod
+    def execute(self, inputs: dict[str, NDArray[Any]]) -> Array:
+        """The graph's output `anomaly_map`, [batch, height, width], for its two inputs."""
+
+
+def as_bytes(image: Array) -> NDArray[np.uint8]:
+    """An image [height, width, 3] in 0..1 as the graph takes it: uint8 [1, height, width, 3].
+
+    Exact for 8-bit images; deeper ones are rounded to 8 bits.
+    """
+    return np.rint(image[None] * 255).astype(np.uint8)

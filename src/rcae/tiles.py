@@ -1,0 +1,83 @@
+"""How a large image is cut into overlapping tiles, and how what was drawn of them is blended."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+TILE_PX = 1024
+"""Side of a tile: the networks of the preset `quick` take about 0.7 GiB for one."""
+OVERLAP_PX = 256
+"""By which neighbours overlap. Tiles start at multiples of it, and so on the grid that an image is
+extended to for the recursion (up to fold * 2^N = 256)."""
+MARGIN_PX = 96
+"""From an edge within the image, where a tile counts nothing: the networks see beyond the tile there,
+and the feature distance takes it for the border of an image."""
+
+
+class Tile(NamedTuple):
+    """A part of an image, and how much what is drawn of it counts."""
+
+    rows: slice
+    columns: slice
+    weight: Array
+    """[height, width] of the tile; the weights of all tiles sum to 1 at every pixel."""
+
+
+def blended(image: Array, draw: Callable[[Array], Sequence[Array]]) -> list[Array]:
+    """Draw an image tile by tile: without seams, and in memory that grows with the results alone.
+
+    An image of at most TILE_PX a side is drawn as it is.
+
+    Args:
+        image: [height, width, 3].
+        draw: gives arrays [height, width, ...] for a part of the image; as many for every part.
+
+    Returns:
+        The same arrays for the whole image, float32.
+    """
+    height, width = image.shape[:2]
+    whole: list[Array] = []
+    for tile in tiles(height, width):
+        drawn = draw(image[tile.rows, tile.columns])
+        if tile.weight.shape == (height, width):
+            return list(drawn)
+        if not whole:
+            whole = [np.zeros((height, width, *part.shape[2:]), np.float32) for part in drawn]
+        for total, part in zip(whole, drawn, strict=True):
+            weight = tile.weight.reshape(*tile.weight.shape, *[1] * (part.ndim - 2))
+            total[tile.rows, tile.columns] += weight * part
+    return whole
+
+
+def tiles(height: int, width: int) -> Iterator[Tile]:
+    """The tiles of an image of this size: one, of weight 1, where it is no larger than a tile."""
+    across = _spans(width)
+    for rows, row_weights in _spans(height):
+        for columns, column_weights in across:
+            yield Tile(rows, columns, np.outer(row_weights, column_weights))
+
+
+def _spans(length: int) -> list[tuple[slice, Array]]:
+    """The tiles along one axis, each with a weight per pixel."""
+    starts = range(0, max(length - OVERLAP_PX, 1), TILE_PX - OVERLAP_PX)
+    spans = [slice(start, min(start + TILE_PX, length)) for start in starts]
+    return [
+        (span, _ramp(span.stop - span.start, rises=span.start > 0, falls=span.stop < length))
+        for span in spans
+    ]
+
+
+def _ramp(length: int, *, rises: bool, falls: bool) -> Array:
+    """1 in the middle; within an overlap, linear from 0 to 1 between the margins of both tiles."""
+    distance = np.arange(length, dtype=np.float32) + np.float32(0.5) - MARGIN_PX
+    rising = (distance / (OVERLAP_PX - 2 * MARGIN_PX)).clip(0, 1)
+    weight = np.ones(length, dtype=np.float32)
+    if rises:
+        weight *= rising
+    if falls:
+        weight *= rising[::-1]
+    return weight

@@ -1,0 +1,119 @@
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from rcae.calibration import calibrate
+from rcae.checkpoint import Model
+from rcae.data.images import resize
+from rcae.data.working_size import WorkingSize
+from rcae.detector import Detector
+from rcae.export.graph import resized
+from rcae.export.onnx_export import onnx_model
+from rcae.model.system import RcaeSystem
+from rcae.model_header import ModelHeader
+from rcae.runners.torch_runner import TorchRunner
+from rcae.settings import load_settings
+from tests.conftest import TINY
+
+UNCHANGED = WorkingSize(1.0)
+SIZES = [(40, 40), (16, 16), (100, 17), (33, 64)]
+OUTPUTS = ["anomaly_map", "anomaly_score", "is_defective"]
+
+
+def untrained(*values, working_size=UNCHANGED):
+    """A model with random weights and a fitted feature distance."""
+    torch.manual_seed(0)
+    settings = load_settings("quick", values=[*TINY, "training.crop_px=512", *values])
+    system = RcaeSystem(settings.model).requires_grad_(False).eval()
+    if system.distance is not None:
+        good = [system.features(torch.rand(2, 3, 48, 64))]
+        system.distance.fit_cells(good)
+        system.distance.fit_regions(good)
+        system.weighed.fit(np.array([[0.0] * 3, [1.0] * 3]))
+    header = ModelHeader(settings, working_size, calibrate([0.4, 0.5], 0.1, 0.4), {})
+    return Model(system, header)
+
+
+def random_images(*shape):
+    return np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
+
+
+def run(model, images, threshold=0.5):
+    session = onnxruntime.InferenceSession(onnx_model(model).SerializeToString())
+    return [
+        session.run(OUTPUTS, {"images": batch, "threshold": np.array(threshold, np.float32)})
+        for batch in images
+    ]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (),
+        ("model.fold=1", "model.detection_dimensions=3"),
+        ("model.fold=4", "model.recursion_depth=5", "model.detection_widths=[4, 8, 8]"),
+        ("model.detection_steps=[2]", "model.share_weights=false"),
+        ("model.detail_network=false", "model.skip_connections=false"),
+        ("model.detection_network=false",),
+        ("model.feature_distance=false", "model.smoothing_px=1"),
+        ("model.form=plain", "model.detection_network=false", "model.detail_network=false"),
+    ],
+    ids=lambda values: ",".join(values).replace("model.", "") or "as in quick",
+)
+def test_every_kind_of_model_is_exported_with_free_sizes(values):
+    model = untrained(*values)
+    images = [random_images(1, *size) for size in SIZES]
+    detector = Detector(TorchRunner(model, "cpu"))
+    for batch, (anomaly_map, score, _) in zip(images, run(model, images), strict=True):
+        expected = detector.predict(batch[0])
+        np.testing.assert_allclose(anomaly_map[0], expected.anomaly_map, atol=2e-5, rtol=1e-4)
+        assert score[0] == anomaly_map.max()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [WorkingSize(0.6), WorkingSize(0.5), WorkingSize(0.01), WorkingSize(0.5, 24)],
+    ids=str,
+)
+def test_every_rule_of_working_size_is_in_the_graph(rule):
+    model = untrained(working_size=rule)
+    images = [random_images(1, *size) for size in [*SIZES, (51, 133)]]
+    detector = Detector(TorchRunner(model, "cpu"))
+    for batch, (anomaly_map, *_) in zip(images, run(model, images), strict=True):
+        expected = detector.predict(batch[0]).anomaly_map
+        np.testing.assert_allclose(anomaly_map[0], expected, atol=2e-5, rtol=1e-4)
+
+
+def test_the_graph_takes_any_batch_and_any_threshold():
+    model = untrained(working_size=WorkingSize(0.7))
+    images = random_images(3, 24, 40)
+    ((anomaly_map, scores, _),) = run(model, [images])
+    assert anomaly_map.shape == (3, 24, 40)
+    assert anomaly_map.dtype == scores.dtype == np.float32
+    np.testing.assert_array_equal(scores, anomaly_map.max(axis=(1, 2)))
+    middle = np.sort(scores)[1]
+    (_, again, decisions), alone = run(model, [images, images[:1]], middle)
+    np.testing.assert_array_equal(decisions, again >= middle)
+    assert list(np.sort(decisions)) == [False, True, True]
+    np.testing.assert_allclose(alone[0], anomaly_map[:1], atol=1e-5)
+
+
+def test_exporting_leaves_the_model_as_it_was():
+    model = untrained()
+    before = {name: tensor.clone() for name, tensor in model.system.state_dict().items()}
+    onnx_model(model)
+    after = model.system.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [((40, 33), (17, 20)), ((17, 20), (40, 33)), ((64, 64), (64, 30)), ((50, 3), (1, 9))],
+)
+def test_resizing_in_the_graph_is_pillows(old, new):
+    image = np.random.default_rng(0).random((*old, 3), dtype=np.float32)
+    planes = torch.from_numpy(image).permute(2, 0, 1)
+    seen = resized(planes, *map(torch.tensor, new)).permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(seen, resize(image, *new), atol=2e-6)

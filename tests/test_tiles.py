@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+import torch
+
+from rcae import tiles as tiling
+from rcae.inference import explain, working_map
+from rcae.model.system import RcaeSystem
+from rcae.settings import load_settings
+from rcae.tiles import blended, tiles
+from tests.conftest import TINY
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1024, 1024), (1025, 700), (1793, 3000), (2560, 1279)])
+def test_the_weights_of_all_tiles_sum_to_one_at_every_pixel(size):
+    total = np.zeros(size, dtype=np.float32)
+    for tile in tiles(*size):
+        assert tile.weight.shape == total[tile.rows, tile.columns].shape
+        assert max(tile.weight.shape) <= tiling.TILE_PX
+        total[tile.rows, tile.columns] += tile.weight
+    np.testing.assert_allclose(total, 1, atol=1e-6)
+
+
+def test_a_small_image_is_one_tile_of_weight_one():
+    (tile,) = tiles(1024, 30)
+    assert (tile.weight == 1).all()
+
+
+def test_tiles_begin_where_the_grid_of_the_recursion_does():
+    for tile in tiles(5000, 5000):
+        assert tile.rows.start % 256 == tile.columns.start % 256 == 0
+
+
+def test_a_tile_counts_nothing_near_its_edges_within_the_image():
+    """Its map is wrong there."""
+    near = tiling.MARGIN_PX
+    for tile in tiles(3000, 1000):
+        if tile.rows.start > 0:
+            assert tile.weight[:near].max() == 0
+        if tile.rows.stop < 3000:
+            assert tile.weight[-near:].max() == 0
+        assert (tile.weight == tile.weight[:, :1]).all()  # the other side is no edge within
+
+
+def test_blending_what_does_not_depend_on_its_surroundings_changes_nothing():
+    image = np.random.default_rng(0).random((1500, 1100, 3), dtype=np.float32)
+    grey, doubled = blended(image, lambda part: (part.mean(axis=2), 2 * part))
+    np.testing.assert_allclose(grey, image.mean(axis=2), atol=1e-6)
+    np.testing.assert_allclose(doubled, 2 * image, atol=1e-6)
+
+
+@pytest.fixture
+def small_tiles(monkeypatch):
+    monkeypatch.setattr(tiling, "TILE_PX", 256)
+    monkeypatch.setattr(tiling, "OVERLAP_PX", 128)
+    monkeypatch.setattr(tiling, "MARGIN_PX", 48)
+
+
+def test_a_tiled_map_equals_the_whole_one_where_no_network_sees_a_tiles_edge(
+    small_tiles, monkeypatch
+):
+    torch.manual_seed(0)
+    system = RcaeSystem(load_settings("quick", values=TINY).model).eval()
+    image = np.random.default_rng(0).random((300, 520, 3), dtype=np.float32)
+    with torch.no_grad():
+        whole = torch.from_numpy(image).permute(2, 0, 1)[None]
+        system.distance.fit_cells([system.features(whole)])
+        system.distance.fit_regions([system.features(whole)])
+        system.weighed.fit(np.array([[0.0] * 3, [1.0] * 3]))
+    tiled, seen = working_map(system, image), explain(system, image)
+    monkeypatch.setattr(tiling, "TILE_PX", 1024)
+    expected = explain(system, image)
+    assert np.ptp(expected.anomaly_map) > 0.1
+    np.testing.assert_allclose(tiled, expected.anomaly_map, atol=3e-4)
+    np.testing.assert_allclose(seen.anomaly_map, expected.anomaly_map, atol=3e-4)
+    np.testing.assert_allclose(seen.restored, expected.restored, atol=1e-4)
+    for step, reconstruction in expected.reconstructions.items():
+        np.testing.assert_allclose(seen.reconstructions[step], reconstruction, atol=1e-4)
