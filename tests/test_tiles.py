@@ -63,9 +63,8 @@ def test_a_tiled_map_equals_the_whole_one_where_no_network_sees_a_tiles_edge(
     image = np.random.default_rng(0).random((300, 520, 3), dtype=np.float32)
     with torch.no_grad():
         whole = torch.from_numpy(image).permute(2, 0, 1)[None]
-        system.distance.fit_cells([system.features(whole)])
-        system.distance.fit_regions([system.features(whole)])
-        system.weighed.fit(np.array([[0.0] * 3, [1.0] * 3]))
+        system.distance.fit([system.features(whole)])
+        system.weighed.fit(np.array([[0.0] * 2, [1.0] * 2]))
     tiled, seen = working_map(system, image), explain(system, image)
     monkeypatch.setattr(tiling, "TILE_PX", 1024)
     expected = explain(system, image)

@@ -27,10 +27,8 @@ def untrained(*values, working_size=UNCHANGED):
     settings = load_settings("quick", values=[*TINY, "training.crop_px=512", *values])
     system = RcaeSystem(settings.model).requires_grad_(False).eval()
     if system.distance is not None:
-        good = [system.features(torch.rand(2, 3, 48, 64))]
-        system.distance.fit_cells(good)
-        system.distance.fit_regions(good)
-        system.weighed.fit(np.array([[0.0] * 3, [1.0] * 3]))
+        system.distance.fit([system.features(torch.rand(2, 3, 48, 64))])
+        system.weighed.fit(np.array([[0.0] * 2, [1.0] * 2]))
     header = ModelHeader(settings, working_size, calibrate([0.4, 0.5], 0.1, 0.4), {})
     return Model(system, header)
 

@@ -121,18 +121,17 @@ def test_smoothing_averages_over_the_pixels_that_exist():
     torch.testing.assert_close(smooth[0, 5, 7], raw[0, 4:7, 6:9].mean())
 
 
-def test_the_map_weighs_what_crd_draws_and_both_distances():
+def test_the_map_weighs_what_crd_draws_and_the_distance():
     system, image = build("model.smoothing_px=1"), torch.rand(1, 3, 24, 40)
     with torch.no_grad():
         good = [torch.rand(1, 3, 32, 32) for _ in range(3)]
-        system.distance.fit_cells([system.features(batch) for batch in good])
-        system.distance.fit_regions([system.features(batch) for batch in good])
+        system.distance.fit([system.features(batch) for batch in good])
         peaks = [system.evidence(batch).amax(dim=(0, 2, 3)).numpy() for batch in good]
         system.weighed.fit(np.stack(peaks))
         evidence = system.evidence(image)
-        distances = system.distance(system.features(image))
+        distances = system.distance(system.features(image))[:, None]
         anomaly_map = system(image)
-    assert evidence.shape == (1, 3, 24, 40)
+    assert evidence.shape == (1, 2, 24, 40)
     torch.testing.assert_close(evidence[:, 0], system.detect(system.pad(image))[:, :24, :40])
     torch.testing.assert_close(anomaly_map, system.weighed(evidence))
     cell_px = 2  # one decoder level on blocks of 2 x 2 pixels

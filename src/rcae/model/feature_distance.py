@@ -1,4 +1,4 @@
-"""How unlike good images CRD's own features are: the other part of the anomaly map."""
+"""How unlike good images CRD's own features are: the other half of the anomaly map."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,73 +10,20 @@ RIDGE = 1e-3
 """Added to the variance of every standardised feature: directions that good images hardly use would
 otherwise decide everything."""
 
-BLOCK_CELLS = 4
-"""Side of a block, and cells from the edge of the image that are judged apart: 16 px in the preset
-`quick`, about half of what CRD sees around a position."""
-
-REGION_BLOCKS = 3
-"""Side of a region, in blocks: 48 px in the preset `quick`."""
-
-MOST_DEVIATIONS = 2.5
-"""Of a whitened feature of a cell, from which on it counts no more in a region."""
+BORDER_CELLS = 4
+"""Cells from the edge of the image that are judged apart: 16 px in the preset `quick`, about half of
+what CRD sees around a position."""
 
 
 class FeatureDistance(nn.Module):
-    """The Mahalanobis distance of features from those of good images, near and far (our addition).
+    """The Mahalanobis distance of features from those of good images (our addition).
 
     CRD learns to tell the anomalies that training paints. Its features see far more than those: what
     a real defect does to them is unlike anything good images do, even where the map stays calm. As in
     CutPaste (Li et al., 2021), where the features of a classifier of painted anomalies tell more than
-    its answer.
-
-    `cell` judges the features of each position, `region` their mean over a square around it: a large
-    faint defect moves each feature less than noise does, and their mean over many positions far more.
-    What is extreme is cut off before: a speck is the cell's to judge, and would blur in the region.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.cell = GoodFeatures(channels)
-        self.region = GoodFeatures(channels)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Both distances at every position.
-
-        Args:
-            features: [batch, channel, row, column] of whole images, nothing beyond their edges.
-
-        Returns:
-            [batch, 2, row, column], of the cell and of the region: about 1 on good images, more where
-            the features are unlike them.
-        """
-        rows, columns = features.shape[2:]
-        blocks = self.region(self._regions(features), border_cells=1)[:, None]
-        enlarged = functional.interpolate(blocks, scale_factor=float(BLOCK_CELLS), mode="bilinear")
-        cells = self.cell(features, border_cells=BLOCK_CELLS)
-        return torch.stack([cells, enlarged[:, 0, :rows, :columns]], dim=1)
-
-    def fit_cells(self, good_features: Iterable[Tensor]) -> None:
-        """Take means and covariances from all positions of features of good images.
-
-        Args:
-            good_features: tensors as `forward` takes them; read once, one after the other.
-        """
-        self.cell.fit(good_features, border_cells=BLOCK_CELLS)
-
-    def fit_regions(self, good_features: Iterable[Tensor]) -> None:
-        """As `fit_cells`, and after it."""
-        self.region.fit(map(self._regions, good_features), border_cells=1)
-
-    def _regions(self, features: Tensor) -> Tensor:
-        return regions(self.cell.whitened(features).clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS))
-
-
-class GoodFeatures(nn.Module):
-    """Mean and covariance of features of good images, known in closed form after training.
-
-    One of each for all positions within the image, one for those at its border, where the networks
-    see beyond the edge. A position at the border may look like either: where ground runs out of the
-    image it looks as within.
+    its answer. Mean and covariance are known in closed form after training: one for all positions
+    within the image, one for those at its border, where the networks see beyond the edge. A position
+    at the border may look like either: where ground runs out of the image it looks as within.
 
     `mean` is [zone, channel], `whitening` [zone, channel, channel], the zones being within and border;
     zero until `fit`.
@@ -90,30 +37,38 @@ class GoodFeatures(nn.Module):
         self.register_buffer("mean", torch.zeros(2, channels))
         self.register_buffer("whitening", torch.zeros(2, channels, channels))
 
-    def forward(self, features: Tensor, *, border_cells: int) -> Tensor:
-        """Root mean square of the whitened features: [batch, row, column]."""
-        within, border = (
-            self.whitened(features, zone).square().mean(dim=1).sqrt() for zone in range(2)
-        )
-        at_border = is_border(features, border_cells)
-        return torch.where(at_border, torch.minimum(within, border), within)
+    def forward(self, features: Tensor) -> Tensor:
+        """Root mean square of the whitened features.
 
-    def whitened(self, features: Tensor, zone: int = 0) -> Tensor:
-        """Features of mean 0 and variance 1 on good images, uncorrelated; shape as `features`."""
-        centred = features - self.mean[zone][:, None, None]
-        return functional.conv2d(centred, self.whitening[zone][:, :, None, None])
+        Args:
+            features: [batch, channel, row, column] of whole images, nothing beyond their edges.
 
-    def fit(self, good_features: Iterable[Tensor], *, border_cells: int) -> None:
-        """Take mean and covariance from features of whole good images, read once."""
+        Returns:
+            [batch, row, column]: about 1 on good images, more where the features are unlike them.
+        """
+        within, border = (self._of(features, zone) for zone in range(2))
+        return torch.where(is_border(features), torch.minimum(within, border), within)
+
+    def fit(self, good_features: Iterable[Tensor]) -> None:
+        """Take mean and covariance from all positions of features of good images.
+
+        Args:
+            good_features: tensors as `forward` takes them; read once, one after the other.
+        """
         zones = (_Moments(self.mean[0]), _Moments(self.mean[0]))
         for features in good_features:
             rows = features.permute(2, 3, 0, 1)  # [row, column, image, channel]
-            border = is_border(features, border_cells)
+            border = is_border(features)
             for zone, where in zip(zones, (~border, border), strict=True):
                 zone.add(rows[where].flatten(end_dim=1).double())
         for number, zone in enumerate(zones):
             if zone.count:  # an image of three cells has no border
                 self.mean[number], self.whitening[number] = zone.gaussian()
+
+    def _of(self, features: Tensor, zone: int) -> Tensor:
+        centred = features - self.mean[zone][:, None, None]
+        whitened = functional.conv2d(centred, self.whitening[zone][:, :, None, None])
+        return whitened.square().mean(dim=1).sqrt()
 
 
 class _Moments:
@@ -142,12 +97,11 @@ class _Moments:
         return mean, torch.linalg.solve_triangular(factor, identity, upper=False) / deviation
 
 
-def is_border(features: Tensor, border_cells: int) -> Tensor:
+def is_border(features: Tensor) -> Tensor:
     """Which positions lie at the border of the image: the outermost cells, at most a quarter a side.
 
     Args:
         features: [batch, channel, row, column].
-        border_cells: how many count as outermost.
 
     Returns:
         bool [row, column]
@@ -156,30 +110,10 @@ def is_border(features: Tensor, border_cells: int) -> Tensor:
     for length in features.shape[2:]:
         cells = torch.arange(length, device=features.device)
         inside = torch.minimum(cells, length - 1 - cells)
-        # Not min(border_cells, length // 4): an exported graph keeps its branch for every length.
-        distances.append((inside < border_cells) & (4 * (inside + 1) <= length))
+        # Not min(BORDER_CELLS, length // 4): an exported graph keeps its branch for every length.
+        distances.append((inside < BORDER_CELLS) & (4 * (inside + 1) <= length))
     at_row, at_column = distances
     return at_row[:, None] | at_column
-
-
-def regions(features: Tensor) -> Tensor:
-    """Mean of every feature over the square of REGION_BLOCKS around each block of cells.
-
-    Args:
-        features: [batch, channel, row, column].
-
-    Returns:
-        [batch, channel, row / BLOCK_CELLS, column / BLOCK_CELLS], rounded up; nothing beyond the image
-        counts.
-    """
-    return functional.avg_pool2d(
-        features,
-        REGION_BLOCKS * BLOCK_CELLS,
-        stride=BLOCK_CELLS,
-        padding=REGION_BLOCKS // 2 * BLOCK_CELLS,
-        ceil_mode=True,
-        count_include_pad=False,
-    )
 
 
 def joined(levels: Sequence[Tensor]) -> Tensor:

@@ -107,7 +107,7 @@ class RcaeSystem(nn.Module):
     def evidence(self, image: Tensor) -> Tensor:
         """All that the anomaly map is made of: [batch, kind, height, width].
 
-        M_A comes first; where the settings ask, the distances of cells and of regions follow. The image
+        M_A comes first; where the settings ask, the feature distance follows. The image
         is extended by its edge to multiples of fold * 2^N and the maps cropped back. M_A is averaged
         over `smoothing_px` squared so that one noisy pixel does not decide (our choice).
         """
@@ -116,7 +116,7 @@ class RcaeSystem(nn.Module):
         if self.distance is None:
             return self._smoothed(self.detect(padded)[:, None, :height, :width])
         levels = self._detection_levels(padded)
-        distances = self.distance(self._within(image, levels))
+        distances = self.distance(self._within(image, levels))[:, None]
         enlarged = functional.interpolate(distances, scale_factor=self._cell_px, mode="bilinear")
         drawn = self._smoothed(self._map_of(levels)[:, None, :height, :width])
         return torch.cat([drawn, enlarged[:, :, :height, :width]], dim=1)

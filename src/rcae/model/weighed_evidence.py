@@ -1,13 +1,9 @@
-"""One anomaly map from three kinds of evidence: what CRD draws, and the distances of its features."""
+"""One anomaly map from two kinds of evidence: what CRD draws, and the distance of its features."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-
-REGION_WEIGHT = 4.0
-"""Of what a region has beyond its usual peak: little else would be seen of it beside the noise of the
-others. On real defects of products kept for development 4 and 8 rank alike and 2 worse."""
 
 LEAST_SPREAD = 1e-3
 """Of the peaks of one kind of evidence, so that equal ones are no division by zero."""
@@ -17,11 +13,9 @@ class WeighedEvidence(nn.Module):
     """The sum of the evidence, each kind in units of its own peaks on good images (our choice).
 
     A kind's peak is its largest value in an image. 0 is the median of its peaks on good images, 1 lies
-    one interquartile range above. What CRD draws and the cells are precise and agree on small defects:
-    they are added. A region is coarse: it counts only beyond what is usual, so that it leaves the
-    outline of small defects alone, and then much.
+    one interquartile range above. Neither then drowns the other in noise.
 
-    `usual` and `spread` are [kind]: drawn, cell, region; 0 and 1 until `fit`.
+    `usual` and `spread` are [kind]: drawn, distance; 0 and 1 until `fit`.
     """
 
     usual: Tensor
@@ -29,14 +23,13 @@ class WeighedEvidence(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("usual", torch.zeros(3))
-        self.register_buffer("spread", torch.ones(3))
+        self.register_buffer("usual", torch.zeros(2))
+        self.register_buffer("spread", torch.ones(2))
 
     def forward(self, evidence: Tensor) -> Tensor:
         """[batch, kind, height, width] to [batch, height, width]; mostly below 0 on good images."""
         usual, spread = (values[:, None, None] for values in (self.usual, self.spread))
-        drawn, cell, region = ((evidence - usual) / spread).unbind(dim=1)
-        return drawn + cell + REGION_WEIGHT * region.clamp(min=0)
+        return ((evidence - usual) / spread).sum(dim=1)
 
     def fit(self, peaks: NDArray[np.floating]) -> None:
         """Take median and interquartile range from the peaks of good images, [image, kind]."""

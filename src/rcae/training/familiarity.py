@@ -18,8 +18,8 @@ MOST_IMAGES = 48
 
 
 def image_count(system: RcaeSystem, images: TrainingSet) -> int:
-    """How many images `learn_good_features` will look at, each of them three times."""
-    return 3 * min(len(images), MOST_IMAGES) if system.distance is not None else 0
+    """How many images `learn_good_features` will look at, each of them twice."""
+    return 2 * min(len(images), MOST_IMAGES) if system.distance is not None else 0
 
 
 @torch.inference_mode()
@@ -41,11 +41,8 @@ def learn_good_features(
         for index in shown(chosen, purpose):
             yield _parts(relit(images.image(index), lights[index]), system)
 
-    def features(purpose: str) -> Iterator[torch.Tensor]:
-        return map(system.features, chain.from_iterable(images_in_parts(purpose)))
-
-    system.distance.fit_cells(features("learning how good images look to CRD"))
-    system.distance.fit_regions(features("learning how their regions look"))
+    parts = chain.from_iterable(images_in_parts("learning how good images look to CRD"))
+    system.distance.fit(map(system.features, parts))
     peaks = [
         np.max([system.evidence(part).amax(dim=(0, 2, 3)).cpu().numpy() for part in image], axis=0)
         for image in images_in_parts("measuring what is usual in them")
