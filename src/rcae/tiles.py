@@ -13,7 +13,7 @@ TILE_PX = 1024
 OVERLAP_PX = 256
 """By which neighbours overlap. Tiles start at multiples of it, and so on the grid that an image is
 extended to for the recursion (up to fold * 2^N = 256)."""
-MARGIN_PX = 96
+MARGIN_PX = 64
 """From an edge within the image, where a tile counts nothing: the networks see beyond the tile there,
 and the feature distance takes it for the border of an image."""
 
