@@ -74,8 +74,8 @@ def judge(detector: rcae.Detector, data: Path) -> dict[str, float]:
     peaks, labels = [], []
     for image in open_category(data).test:
         batch = as_tensor(model.header.working_size.shrink(read_image(image.path)), system)
-        evidence = system.evidence(batch).amax(dim=(0, 2, 3)).tolist()
-        peaks.append([float(system(batch).max()), *evidence])
+        evidence = system.evidence(batch)
+        peaks.append([float(system.weigh(evidence).max()), *evidence.amax(dim=(0, 2, 3)).tolist()])
         labels.append(image.is_defective)
     names = ("anomaly_map", *KINDS)
     return {

@@ -69,8 +69,8 @@ def test_a_tiled_map_equals_the_whole_one_where_no_network_sees_a_tiles_edge(
     monkeypatch.setattr(tiling, "TILE_PX", 1024)
     expected = explain(system, image)
     assert np.ptp(expected.anomaly_map) > 0.1
-    np.testing.assert_allclose(tiled, expected.anomaly_map, atol=3e-4)
-    np.testing.assert_allclose(seen.anomaly_map, expected.anomaly_map, atol=3e-4)
+    np.testing.assert_allclose(tiled, expected.anomaly_map, atol=1e-4)
+    np.testing.assert_allclose(seen.anomaly_map, expected.anomaly_map, atol=1e-4)
     np.testing.assert_allclose(seen.restored, expected.restored, atol=1e-4)
     for step, reconstruction in expected.reconstructions.items():
         np.testing.assert_allclose(seen.reconstructions[step], reconstruction, atol=1e-4)

@@ -101,23 +101,26 @@ class RcaeSystem(nn.Module):
             [batch, height, width], higher is more anomalous: M_A, 0..1; with the feature distance the
             sum of all evidence, in units of `WeighedEvidence`.
         """
-        evidence = self.evidence(image)
+        return self.weigh(self.evidence(image))
+
+    def weigh(self, evidence: Tensor) -> Tensor:
+        """The anomaly map that `forward` makes of what `evidence` gives."""
         return evidence[:, 0] if self.weighed is None else self.weighed(evidence)
 
     def evidence(self, image: Tensor) -> Tensor:
         """All that the anomaly map is made of: [batch, kind, height, width].
 
-        M_A comes first; where the settings ask, the feature distance follows. The image
-        is extended by its edge to multiples of fold * 2^N and the maps cropped back. M_A is averaged
-        over `smoothing_px` squared so that one noisy pixel does not decide (our choice).
+        M_A comes first; where the settings ask, the feature distance follows. The image is extended by
+        its edge to multiples of fold * 2^N and the maps cropped back. M_A is averaged over
+        `smoothing_px` squared so that one noisy pixel does not decide (our choice).
         """
         height, width = image.shape[2:]
         padded = self.pad(image)
         if self.distance is None:
             return self._smoothed(self.detect(padded)[:, None, :height, :width])
         levels = self._detection_levels(padded)
-        distances = self.distance(self._within(image, levels))[:, None]
-        enlarged = functional.interpolate(distances, scale_factor=self._cell_px, mode="bilinear")
+        distance = self.distance(self._within(image, levels))[:, None]
+        enlarged = functional.interpolate(distance, scale_factor=self._cell_px, mode="bilinear")
         drawn = self._smoothed(self._map_of(levels)[:, None, :height, :width])
         return torch.cat([drawn, enlarged[:, :, :height, :width]], dim=1)
 
