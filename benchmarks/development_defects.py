@@ -73,7 +73,7 @@ def judge(detector: rcae.Detector, data: Path) -> dict[str, float]:
     system = model.system
     peaks, labels = [], []
     for image in open_category(data).test:
-        batch = as_tensor(model.header.working_size.shrink(read_image(image.path)), system)
+        batch = as_tensor(model.header.working_view.of(read_image(image.path)), system)
         evidence = system.evidence(batch)
         peaks.append([float(system.weigh(evidence).max()), *evidence.amax(dim=(0, 2, 3)).tolist()])
         labels.append(image.is_defective)

@@ -21,7 +21,6 @@ from scipy import ndimage, special
 
 import rcae
 from rcae.data.images import read_image
-from rcae.data.training_set import draw_light, relit
 from rcae.metrics.ranking import image_metrics
 from rcae.run_folder import RunFolder
 
@@ -93,8 +92,10 @@ def judge(detector, images, light_spread: float) -> dict[str, float]:
             mask = np.zeros(image.shape[:2], bool) if mask is None else mask & seen
             if kind in KINDS and not mask.any():
                 continue
-            light = draw_light(light_spread, np.random.default_rng([number, len(kind), 1]))
-            detection = detector.predict(relit(changed, light))
+            light = np.random.default_rng([number, len(kind), 1]).uniform(
+                -light_spread, light_spread
+            )
+            detection = detector.predict((changed * np.float32(1 + light)).clip(max=1))
             scores[kind].append(detection.anomaly_score)
             values.append(detection.anomaly_map.ravel()[::9])
             masks.append(mask.ravel()[::9])

@@ -48,9 +48,7 @@ def main() -> None:
 def difference(detector: rcae.Detector, options: argparse.Namespace) -> dict[str, float]:
     """Of the blended map from the whole one: largest, of 99.9 % of the pixels, of the score."""
     system, calibration = detector.runner.model.system, detector.calibration
-    part = repeated(
-        detector.header.working_size.shrink(read_image(options.image)), *options.compared
-    )
+    part = repeated(detector.header.working_view.of(read_image(options.image)), *options.compared)
     with torch.inference_mode():
         whole = system(as_tensor(part, system))[0].numpy()
     blended = working_map(system, part)

@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from rcae import Detector
+from rcae.data.images import read_image
 from rcae.detection import _regions
 from rcae.errors import ImageError
 
@@ -99,9 +100,15 @@ def test_grey_and_rgb_of_the_same_values_are_the_same(detector):
     )
 
 
+def test_a_darker_picture_of_the_same_part_is_judged_alike(detector, parts):
+    image = read_image(parts / "test/scratch/000.png")
+    darker, seen = detector.predict(image * np.float32(0.7)), detector.predict(image)
+    np.testing.assert_allclose(darker.anomaly_map, seen.anomaly_map, atol=1e-4)
+
+
 def test_an_explanation_shows_every_step_at_working_size(detector, parts):
     seen = detector.explain(parts / "test" / "good" / "000.png")
-    height, width = detector.header.working_size.of(40, 40)
+    height, width = detector.header.working_view.size_of(40, 40)
     assert seen.image.shape == (height, width, 3)
     assert list(seen.reconstructions) == [1, 2]
     for drawn in (*seen.reconstructions.values(), seen.restored):

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from rcae.data.images import resize
-from rcae.data.working_size import WorkingSize
+from rcae.data.working_view import WorkingView
 from rcae.detection import Array, Explanation
 from rcae.model.system import RcaeSystem
 from rcae.tiles import blended
@@ -23,18 +23,18 @@ def working_map(system: RcaeSystem, working_image: Array) -> Array:
     return blended(working_image, draw)[0]
 
 
-def anomaly_map(system: RcaeSystem, working_size: WorkingSize, image: Array) -> Array:
+def anomaly_map(system: RcaeSystem, working_view: WorkingView, image: Array) -> Array:
     """The anomaly map of an image, enlarged to the image's own size.
 
     Args:
         system: in evaluation mode.
-        working_size: the model's rule.
+        working_view: the model's rule.
         image: [height, width, 3], float32, RGB in 0..1.
 
     Returns:
         [height, width] float32; higher is more anomalous.
     """
-    return resize(working_map(system, working_size.shrink(image)), *image.shape[:2])
+    return resize(working_map(system, working_view.of(image)), *image.shape[:2])
 
 
 @torch.inference_mode()

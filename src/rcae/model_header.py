@@ -7,7 +7,7 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from rcae.calibration import Calibration
-from rcae.data.working_size import WorkingSize
+from rcae.data.working_view import WorkingView
 from rcae.errors import CheckpointError, SettingsError
 from rcae.settings import Settings, to_plain, validate
 
@@ -17,7 +17,7 @@ class ModelHeader:
     """Everything a prediction depends on but the networks' weights."""
 
     settings: Settings
-    working_size: WorkingSize
+    working_view: WorkingView
     calibration: Calibration
     provenance: dict[str, Any]
     """Where the model comes from: category, versions, counts, hash of the data list."""
@@ -26,9 +26,10 @@ class ModelHeader:
         """Plain values for JSON; see docs/file-format.md."""
         return {
             "settings": to_plain(self.settings),
-            "working_size": {
-                "scale": self.working_size.scale,
-                "squashed_px": self.working_size.squashed_px,
+            "working_view": {
+                "scale": self.working_view.scale,
+                "squashed_px": self.working_view.squashed_px,
+                "brightness": self.working_view.brightness,
             },
             "calibration": self.calibration.model_dump(mode="json"),
             "provenance": self.provenance,
@@ -44,7 +45,7 @@ class ModelHeader:
         try:
             return cls(
                 settings=validate(plain["settings"], source=str(path)),
-                working_size=WorkingSize(**plain["working_size"]),
+                working_view=WorkingView(**plain["working_view"]),
                 calibration=Calibration.model_validate(plain["calibration"]),
                 provenance=plain["provenance"],
             )

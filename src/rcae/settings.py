@@ -31,6 +31,8 @@ class ImageSettings(_Section):
     """Side of a square with the area that a typical training image has for the network."""
     resize: Literal["keep_aspect", "squash"] = "keep_aspect"
     """`keep_aspect`: one scale for every image of the model, so texture keeps its size."""
+    exposure: Literal["camera", "equal"] = "camera"
+    """`equal`: every image is made as bright, on average, as a typical training image."""
 
 
 class ModelSettings(_Section):
@@ -127,9 +129,6 @@ class TrainingSettings(_Section):
     """Of stage 3: `squared_error` is the paper's."""
     anomalous_share: float = Field(default=0.75, gt=0, le=1)
     """Share of the images of stage 3 that get pseudo anomalies; the others teach what is good."""
-    light_spread: float = Field(default=0.0, ge=0, le=0.5)
-    """Each window's brightness is multiplied by a factor from 1 - spread to 1 + spread: light that
-    changes a little from day to day is no defect."""
     reconstruction: StageSettings
     detail: StageSettings
     detection: StageSettings

@@ -1,9 +1,6 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from rcae.data.good_images import hash_list, list_good_images, to_csv
-from rcae.data.working_size import WorkingSize
 from rcae.errors import DataError, ImageError
 from rcae.settings import CalibrationSettings
 
@@ -72,34 +69,6 @@ def test_the_hash_of_the_list_changes_with_content_name_and_role(files):
     assert hash_list(listed(files)) != hash_list(before)
     assert hash_list(listed(files, seed=1)) != hash_list(listed(files))
     assert to_csv(before).splitlines()[0] == "role,path,sha256"
-
-
-def test_a_typical_image_gets_the_area_asked_for():
-    size = WorkingSize.fit([(1260, 500)] * 5, 256, "keep_aspect")
-    height, width = size.of(1260, 500)
-    assert height * width == pytest.approx(256**2, rel=0.01)
-    assert height / width == pytest.approx(1260 / 500, rel=0.01)
-
-
-def test_small_images_are_not_enlarged():
-    assert WorkingSize.fit([(100, 120)], 256, "keep_aspect").of(100, 120) == (100, 120)
-
-
-def test_all_images_of_a_model_share_one_scale():
-    size = WorkingSize.fit([(512, 512), (512, 512), (2000, 2000)], 256, "keep_aspect")
-    assert size.of(512, 512) == (256, 256)
-    assert size.of(1024, 256) == (512, 128)
-
-
-def test_squashed_images_are_square():
-    assert WorkingSize.fit([(1260, 500)], 256, "squash").of(777, 555) == (256, 256)
-
-
-@given(st.integers(16, 3000), st.integers(16, 3000), st.floats(0.01, 1.0))
-def test_a_working_image_has_at_least_one_pixel_and_the_right_shape(height, width, scale):
-    working = WorkingSize(scale).of(height, width)
-    assert min(working) >= 1
-    assert working[0] == pytest.approx(height * scale, abs=1)
 
 
 def test_a_name_that_is_no_text_is_listed_and_hashed(files):

@@ -29,8 +29,8 @@ def test_an_exported_file_answers_as_its_run_at_every_size(exported, finished_ru
     seen = Detector.load(exported).predict(image)
     assert seen.anomaly_map.shape == size
     assert seen.anomaly_map.dtype == np.float32
-    np.testing.assert_allclose(seen.anomaly_map, expected.anomaly_map, atol=1e-4)
-    assert seen.anomaly_score == pytest.approx(expected.anomaly_score, abs=5e-5)
+    np.testing.assert_allclose(seen.anomaly_map, expected.anomaly_map, atol=3e-4)
+    assert seen.anomaly_score == pytest.approx(expected.anomaly_score, abs=3e-4)
     assert seen.threshold == expected.threshold
 
 

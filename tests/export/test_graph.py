@@ -6,7 +6,7 @@ import torch
 from rcae.calibration import calibrate
 from rcae.checkpoint import Model
 from rcae.data.images import resize
-from rcae.data.working_size import WorkingSize
+from rcae.data.working_view import WorkingView
 from rcae.detector import Detector
 from rcae.export.graph import resized
 from rcae.export.onnx_export import onnx_model
@@ -16,12 +16,12 @@ from rcae.runners.torch_runner import TorchRunner
 from rcae.settings import load_settings
 from tests.conftest import TINY
 
-UNCHANGED = WorkingSize(1.0)
+UNCHANGED = WorkingView(1.0)
 SIZES = [(40, 40), (16, 16), (100, 17), (33, 64)]
 OUTPUTS = ["anomaly_map", "anomaly_score", "is_defective"]
 
 
-def untrained(*values, working_size=UNCHANGED):
+def untrained(*values, working_view=UNCHANGED):
     """A model with random weights and a fitted feature distance."""
     torch.manual_seed(0)
     settings = load_settings("quick", values=[*TINY, "training.crop_px=512", *values])
@@ -29,7 +29,7 @@ def untrained(*values, working_size=UNCHANGED):
     if system.distance is not None:
         system.distance.fit([system.features(torch.rand(2, 3, 48, 64))])
         system.weighed.fit(np.array([[0.0] * 2, [1.0] * 2]))
-    header = ModelHeader(settings, working_size, calibrate([0.4, 0.5], 0.1, 0.4), {})
+    header = ModelHeader(settings, working_view, calibrate([0.4, 0.5], 0.1, 0.4), {})
     return Model(system, header)
 
 
@@ -71,11 +71,18 @@ def test_every_kind_of_model_is_exported_with_free_sizes(values):
 
 @pytest.mark.parametrize(
     "rule",
-    [WorkingSize(0.6), WorkingSize(0.5), WorkingSize(0.01), WorkingSize(0.5, 24)],
+    [
+        WorkingView(0.6),
+        WorkingView(0.5),
+        WorkingView(0.01),
+        WorkingView(0.5, 24),
+        WorkingView(1.0, None, 0.3),
+        WorkingView(0.6, None, 0.9),
+    ],
     ids=str,
 )
-def test_every_rule_of_working_size_is_in_the_graph(rule):
-    model = untrained(working_size=rule)
+def test_every_working_view_is_in_the_graph(rule):
+    model = untrained(working_view=rule)
     images = [random_images(1, *size) for size in [*SIZES, (51, 133)]]
     detector = Detector(TorchRunner(model, "cpu"))
     for batch, (anomaly_map, *_) in zip(images, run(model, images), strict=True):
@@ -84,7 +91,7 @@ def test_every_rule_of_working_size_is_in_the_graph(rule):
 
 
 def test_the_graph_takes_any_batch_and_any_threshold():
-    model = untrained(working_size=WorkingSize(0.7))
+    model = untrained(working_view=WorkingView(0.7))
     images = random_images(3, 24, 40)
     ((anomaly_map, scores, _),) = run(model, [images])
     assert anomaly_map.shape == (3, 24, 40)

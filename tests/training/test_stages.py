@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from rcae.data.training_set import TrainingSet, extended, relit
-from rcae.data.working_size import WorkingSize
+from rcae.data.training_set import TrainingSet, extended
+from rcae.data.working_view import WorkingView
 from rcae.model.system import RcaeSystem
 from rcae.settings import load_settings
-from rcae.training import stages
 from rcae.training.loop import make_optimizer, run_stage
 from rcae.training.plan import steps_from_budget, steps_from_settings, with_steps
 from rcae.training.stages import build_stages, draw_batch
@@ -15,7 +14,7 @@ from tests.conftest import TINY
 
 @pytest.fixture
 def images(parts):
-    return TrainingSet(sorted((parts / "train" / "good").iterdir()), WorkingSize(1.0))
+    return TrainingSet(sorted((parts / "train" / "good").iterdir()), WorkingView(1.0))
 
 
 def build(images, *values):
@@ -54,7 +53,7 @@ def test_networks_left_out_have_no_stage(images):
 
 def test_a_batch_depends_on_seed_stage_and_step_alone(images, parts):
     _, _, settings = build(images)
-    fresh = TrainingSet(images.paths, WorkingSize(1.0), memory_limit_mib=0)
+    fresh = TrainingSet(images.paths, WorkingView(1.0), memory_limit_mib=0)
     first = draw_batch(images, settings, 2, 7, paint=True)
     draw_batch(fresh, settings, 2, 3, paint=True)
     again = draw_batch(fresh, settings, 2, 7, paint=True)
@@ -71,29 +70,6 @@ def test_every_depth_is_drawn_about_equally_often(images):
     counts = np.bincount(depths, minlength=5)
     assert counts[0] == 0
     assert counts[1:].min() > 70
-
-
-def test_a_window_and_what_is_moved_into_it_are_under_one_light_drawn_from_the_spread(
-    images, monkeypatch
-):
-    def mixed(window, donor, _):
-        window[::2] = donor[: window.shape[0], : window.shape[1]][::2]
-        return window, window[..., 0] > 1
-
-    monkeypatch.setattr(images, "image", lambda _: np.full((40, 40, 3), 0.5, dtype=np.float32))
-    monkeypatch.setattr(stages, "paint_anomalies", mixed)
-    settings = load_settings("quick", values=[*TINY, "training.light_spread=0.2"])
-    lights = torch.cat([draw_batch(images, settings, 2, n, paint=True).image for n in range(200)])
-    lights /= 0.5
-    assert torch.equal(lights.amin(dim=(1, 2, 3)), lights.amax(dim=(1, 2, 3)))
-    assert 0.8 <= lights.min() < 0.82
-    assert 1.18 < lights.max() <= 1.2
-    assert lights.mean() == pytest.approx(1, abs=0.02)
-
-
-def test_brighter_light_is_cut_off_as_by_a_camera():
-    image = np.array([[[0.2, 0.5, 0.9]]], dtype=np.float32)
-    np.testing.assert_allclose(relit(image, 1.5), [[[0.3, 0.75, 1.0]]], rtol=1e-6)
 
 
 def test_an_epoch_shows_every_image_once(images):
@@ -143,7 +119,7 @@ def test_extending_a_window_repeats_its_lower_and_right_edges_as_prediction_does
 
 
 def test_the_border_is_seen_as_often_as_the_middle(parts):
-    images = TrainingSet([parts / "train" / "good" / "000.png"], WorkingSize(1.0))
+    images = TrainingSet([parts / "train" / "good" / "000.png"], WorkingView(1.0))
     whole, random = images.image(0), np.random.default_rng(0)
     windows = [images.window(0, 32, 8, random) for _ in range(400)]
     first = [np.array_equal(window[0, 0], whole[0, 0]) for window in windows]

@@ -9,7 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from rcae.data.images import read_image
-from rcae.data.working_size import WorkingSize
+from rcae.data.working_view import WorkingView
 
 Array = NDArray[np.float32]
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -23,10 +23,10 @@ class TrainingSet:
     """
 
     def __init__(
-        self, paths: Sequence[Path], working_size: WorkingSize, *, memory_limit_mib: int = 2048
+        self, paths: Sequence[Path], working_view: WorkingView, *, memory_limit_mib: int = 2048
     ) -> None:
         self.paths = tuple(paths)
-        self._working_size = working_size
+        self._working_view = working_view
         self._free_bytes = memory_limit_mib * 2**20
         self._kept: dict[int, Array] = {}
 
@@ -41,7 +41,7 @@ class TrainingSet:
         """
         if index in self._kept:
             return self._kept[index]
-        image = self._working_size.shrink(read_image(self.paths[index]))
+        image = self._working_view.of(read_image(self.paths[index]))
         if image.nbytes <= self._free_bytes:
             self._free_bytes -= image.nbytes
             self._kept[index] = image
@@ -69,17 +69,6 @@ class TrainingSet:
         shuffled = [i for e in epochs for i in np.random.default_rng([*seed, e]).permutation(size)]
         start = first - epochs.start * size
         return [int(index) for index in shuffled[start : start + count]]
-
-
-def draw_light(spread: float, random: Generator) -> float:
-    """A factor for brightness between 1 - spread and 1 + spread."""
-    return float(random.uniform(1 - spread, 1 + spread))
-
-
-def relit(image: Array, light: float) -> Array:
-    """The image [height, width, 3] under other light: values times `light`, cut off at 1 as by a camera."""
-    brighter: Array = image * np.float32(light)
-    return brighter.clip(max=1)
 
 
 def extended(window: NDArray[Scalar], side_px: int) -> NDArray[Scalar]:

@@ -6,12 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from rcae.checkpoint import Model
+from rcae.data.working_view import MOST_GAIN
 
 
 class PredictionGraph(nn.Module):
     """What `Detector.predict` does, in operators that every runtime has.
 
-    Pre-processing: 0..255 to 0..1, and to working size. Post-processing: back to the image's size,
+    Pre-processing: 0..255 to 0..1, to working size and exposure. Post-processing: back to the image's size,
     the largest value as score, the comparison with the threshold.
 
     Sizes are tensors wherever they are computed with, so that a trace keeps them free.
@@ -20,7 +21,7 @@ class PredictionGraph(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.system = copy.deepcopy(model.system)
-        self.working_size = model.header.working_size
+        self.working_view = model.header.working_view
         if self.system.detection is not None:
             self.system.detection.normalise = _Scaling(self.system.detection.normalise)
 
@@ -37,19 +38,27 @@ class PredictionGraph(nn.Module):
         """
         height, width = (torch.as_tensor(length) for length in images.shape[1:3])
         pixels = images.permute(0, 3, 1, 2).float() / 255
-        if self.working_size.keeps_size:
+        if self.working_view.keeps_image:
             anomaly_map = self.system(pixels)
         else:
-            working = resized(pixels, self._working(height), self._working(width))
+            working = self._exposed(resized(pixels, self._working(height), self._working(width)))
             anomaly_map = resized(self.system(working), height, width)
         anomaly_score = anomaly_map.amax(dim=(1, 2))
         return anomaly_map, anomaly_score, anomaly_score >= threshold
 
     def _working(self, length: Tensor) -> Tensor:
-        """As `WorkingSize.of`, for one side."""
-        if self.working_size.squashed_px is not None:
-            return torch.tensor(self.working_size.squashed_px)
-        return (length.double() * self.working_size.scale + 0.5).long().clamp(min=1)
+        """As `WorkingView.size_of`, for one side."""
+        if self.working_view.squashed_px is not None:
+            return torch.tensor(self.working_view.squashed_px)
+        return (length.double() * self.working_view.scale + 0.5).long().clamp(min=1)
+
+    def _exposed(self, images: Tensor) -> Tensor:
+        """As the end of `WorkingView.of`."""
+        brightness = self.working_view.brightness
+        if brightness is None:
+            return images
+        means = images.mean(dim=(1, 2, 3), keepdim=True).clamp(min=brightness / MOST_GAIN)
+        return (images * (brightness / means)).clamp(max=1)
 
 
 def resized(planes: Tensor, height: Tensor, width: Tensor) -> Tensor:

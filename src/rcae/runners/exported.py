@@ -14,7 +14,7 @@ from rcae.errors import CheckpointError, ImageError, UsageError
 from rcae.model_header import ModelHeader, incomplete
 from rcae.tiles import blended
 
-FORMAT = "rcae-export-1"
+FORMAT = "rcae-export-2"
 METADATA_KEY = "rcae"
 IMAGES, THRESHOLD = "images", "threshold"
 OUTPUTS = ("anomaly_map", "anomaly_score", "is_defective")
@@ -79,15 +79,15 @@ class ExportedRunner(ABC):
     def draw(self, image: Array) -> Array:
         """See `Runner.draw`; at the image's own size.
 
-        A large image is drawn tile by tile where the model works at the camera's own scale.
+        A large image is drawn tile by tile where the model works on images as they are.
 
         Raises:
             ImageError: elsewhere, above LARGEST_PIXELS.
         """
-        working_size = self.header.working_size
-        if working_size.keeps_size:
+        working_view = self.header.working_view
+        if working_view.keeps_image:
             return blended(image, lambda part: [self._draw(part)])[0]
-        height, width = working_size.of(*image.shape[:2])
+        height, width = working_view.size_of(*image.shape[:2])
         if height * width > LARGEST_PIXELS:
             raise ImageError(
                 f"an image of {image.shape[1]}x{image.shape[0]} px would be worked on at "

@@ -34,8 +34,8 @@ class TorchRunner:
 
     def draw(self, image: Array) -> Array:
         """See `Runner.draw`; at working size."""
-        return working_map(self.model.system, self.header.working_size.shrink(image))
+        return working_map(self.model.system, self.header.working_view.of(image))
 
     def explain(self, image: Array) -> Explanation:
         """See `Runner.explain`."""
-        return explain(self.model.system, self.header.working_size.shrink(image))
+        return explain(self.model.system, self.header.working_view.of(image))

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rcae.data.training_set import TrainingSet, draw_light, relit
+from rcae.data.training_set import TrainingSet
 from rcae.inference import as_tensor
 from rcae.model.system import RcaeSystem
 from rcae.progress import shown
@@ -23,23 +23,20 @@ def image_count(system: RcaeSystem, images: TrainingSet) -> int:
 
 
 @torch.inference_mode()
-def learn_good_features(
-    system: RcaeSystem, images: TrainingSet, seed: int, light_spread: float
-) -> None:
+def learn_good_features(system: RcaeSystem, images: TrainingSet, seed: int) -> None:
     """Fit the system's feature distance and its unit, if it has one, on training images drawn by the seed.
 
-    Each under light drawn from the same spread as in training. The tiles of a large image are images
-    of their own here: at their edges the networks see beyond them, as at those of an image.
+    The tiles of a large image are images of their own here: at their edges the networks see beyond
+    them, as at those of an image.
     """
     if system.distance is None or system.weighed is None:
         return
     random = np.random.default_rng([seed, 5])
     chosen = [int(index) for index in random.permutation(len(images))[:MOST_IMAGES]]
-    lights = {index: draw_light(light_spread, random) for index in chosen}
 
     def images_in_parts(purpose: str) -> Iterator[Iterator[torch.Tensor]]:
         for index in shown(chosen, purpose):
-            yield _parts(relit(images.image(index), lights[index]), system)
+            yield _parts(images.image(index), system)
 
     parts = chain.from_iterable(images_in_parts("learning how good images look to CRD"))
     system.distance.fit(map(system.features, parts))

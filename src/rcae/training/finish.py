@@ -29,11 +29,11 @@ def finishing_seconds(system: RcaeSystem, parts: GoodParts) -> float:
 
     Different images, since the first one of a new size takes longer.
     """
-    anomaly_map(system, parts.working_size, read_image(parts.calibration[0]))  # warms up
+    anomaly_map(system, parts.working_view, read_image(parts.calibration[0]))  # warms up
     measured = parts.calibration[1:5]
     started_at = time.perf_counter()
     for path in measured:
-        anomaly_map(system, parts.working_size, read_image(path))
+        anomaly_map(system, parts.working_view, read_image(path))
     image_s = (time.perf_counter() - started_at) / len(measured)
     count = len(parts.calibration) + 2 * SAMPLE_COUNT + image_count(system, parts.training)
     return 1.1 * image_s * count + 5.0
@@ -48,10 +48,10 @@ def finish(
 ) -> None:
     """Learn, calibrate, draw, record and save; the model file comes last: with it, the run is finished."""
     started_at = time.perf_counter()
-    learn_good_features(system, parts.training, settings.seed, settings.training.light_spread)
+    learn_good_features(system, parts.training, settings.seed)
     calibration = calibrate_on(
         parts.calibration,
-        partial(anomaly_map, system, parts.working_size),
+        partial(anomaly_map, system, parts.working_view),
         settings.calibration.false_alarm_rate,
     )
     provenance = {
@@ -60,7 +60,7 @@ def finish(
         "data_sha256": parts.sha256,
         "versions": versions(),
     }
-    header = ModelHeader(settings, parts.working_size, calibration, provenance)
+    header = ModelHeader(settings, parts.working_view, calibration, provenance)
     model = Model(system, header)
     write_pictures(folder, model, parts, state.losses)
     record: dict[str, Any] = folder.read_record()

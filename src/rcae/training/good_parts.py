@@ -1,5 +1,6 @@
 """The good images of a run, checked and ready: those to train on, those to calibrate with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,11 +8,14 @@ from rcae.data.good_images import GoodImage, hash_list, list_good_images
 from rcae.data.images import image_size, read_image
 from rcae.data.layouts import Category, open_category
 from rcae.data.training_set import TrainingSet
-from rcae.data.working_size import WorkingSize
+from rcae.data.working_view import WorkingView
 from rcae.errors import DataError
 from rcae.progress import shown
 from rcae.run_folder import RunFolder
-from rcae.settings import Settings
+from rcae.settings import ImageSettings, Settings
+
+EXPOSURES = 64
+"""Training images whose brightness is measured, at most: any common value would do."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class GoodParts:
 
     category: Category
     listed: tuple[GoodImage, ...]
-    working_size: WorkingSize
+    working_view: WorkingView
     training: TrainingSet
     calibration: tuple[Path, ...]
 
@@ -48,15 +52,21 @@ def open_good_parts(data: Path, settings: Settings) -> GoodParts:
     )
     training = _paths(category, listed, "train")
     calibration = _paths(category, listed, "calibration")
-    working_size = WorkingSize.fit(
-        map(image_size, training), settings.image.size_px, settings.image.resize
-    )
-    images = TrainingSet(training, working_size)
+    working_view = _view(training, settings.image)
+    images = TrainingSet(training, working_view)
     for index in shown(range(len(images)), "reading good images"):
         images.image(index)
     for path in shown(calibration, "reading calibration images"):
-        working_size.shrink(read_image(path))
-    return GoodParts(category, listed, working_size, images, calibration)
+        working_view.of(read_image(path))
+    return GoodParts(category, listed, working_view, images, calibration)
+
+
+def _view(paths: Sequence[Path], settings: ImageSettings) -> WorkingView:
+    view = WorkingView.fit(map(image_size, paths), settings.size_px, settings.resize)
+    if settings.exposure == "camera":
+        return view
+    some = paths[:: -(-len(paths) // EXPOSURES)]
+    return view.exposed_like(map(read_image, shown(some, "measuring brightness")))
 
 
 def require_same_data(parts: GoodParts, folder: RunFolder) -> None:

@@ -26,7 +26,7 @@ def write_pictures(
     write_bytes(folder.loss_chart, loss_chart(losses))
     random = np.random.default_rng([model.header.settings.seed, 4])
     for number, path in enumerate(parts.calibration[:SAMPLE_COUNT], start=1):
-        good = model.header.working_size.shrink(read_image(path))
+        good = model.header.working_view.of(read_image(path))
         painted, _ = paint_anomalies(good, good, random)
         _write_strip(folder, model, good, f"good-{number}")
         _write_strip(folder, model, painted, f"painted-{number}")

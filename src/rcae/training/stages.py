@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rcae.data.pseudo_anomalies import paint_anomalies
-from rcae.data.training_set import TrainingSet, draw_light, extended, relit
+from rcae.data.training_set import TrainingSet, extended
 from rcae.losses import PixelTerm, detection_loss, reconstruction_loss
 from rcae.model.system import RcaeSystem
 from rcae.settings import STAGES, Settings
@@ -84,11 +84,9 @@ def draw_batch(
     windows, masks = [], []
     for index in images.order(step * count, count, [settings.seed, stage]):
         window = images.window(index, side_px, settings.model.size_multiple, random)
-        light = draw_light(training.light_spread, random)
-        window = relit(window, light)
         mask = np.zeros(window.shape[:2], dtype=np.bool_)
         if paint and random.random() < training.anomalous_share:
-            donor = relit(images.image(int(random.integers(len(images)))), light)
+            donor = images.image(int(random.integers(len(images))))
             window, mask = paint_anomalies(window, donor, random)
         windows.append(extended(window, side_px))
         masks.append(extended(mask, side_px))
