@@ -118,7 +118,7 @@ class TrainingSettings(_Section):
     data_share: float = Field(default=1.0, gt=0, le=1)
     """Share of the good images left after calibration that are trained on, at least 8."""
     crop_px: int = Field(ge=32, le=4096)
-    """Side of the random square windows that training sees."""
+    """Side of the random square windows that training sees; less where all images are smaller."""
     batch_size: int = Field(ge=1, le=4096)
     learning_rate: float = Field(gt=0, le=1)
     schedule: Literal["constant", "cosine"]

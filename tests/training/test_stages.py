@@ -72,6 +72,14 @@ def test_every_depth_is_drawn_about_equally_often(images):
     assert counts[1:].min() > 70
 
 
+@pytest.mark.parametrize(("crop_px", "side_px"), [(32, 32), (128, 40)])
+def test_windows_are_no_larger_than_the_images(images, crop_px, side_px):
+    settings = load_settings("quick", values=[*TINY, f"training.crop_px={crop_px}"])
+    batch = draw_batch(images, settings, 2, 0, paint=True)
+    assert batch.image.shape == (2, 3, side_px, side_px)
+    assert batch.mask.shape == (2, side_px, side_px)
+
+
 def test_an_epoch_shows_every_image_once(images):
     for first in (0, 16, 160):
         assert sorted(images.order(first, 16, [0, 0])) == list(range(16))

@@ -1,6 +1,7 @@
 """The good images of a run: kept in memory at working size, and cut into random windows."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from rcae.data.images import read_image
+from rcae.data.images import image_size, read_image
 from rcae.data.working_view import WorkingView
 
 Array = NDArray[np.float32]
@@ -46,6 +47,12 @@ class TrainingSet:
             self._free_bytes -= image.nbytes
             self._kept[index] = image
         return image
+
+    @cached_property
+    def largest_side_px(self) -> int:
+        """The longest side that any of the images has at working size."""
+        sizes_px = (self._working_view.size_of(*image_size(path)) for path in self.paths)
+        return max(max(size_px) for size_px in sizes_px)
 
     def window(self, index: int, side_px: int, multiple_px: int, random: Generator) -> Array:
         """The part of an image within a random square window, [up to side_px, up to side_px, 3].

@@ -80,10 +80,12 @@ def draw_batch(
     """The batch of one step: windows of shuffled good images, painted or not."""
     training = settings.training
     random = np.random.default_rng([settings.seed, stage, step])
-    count, side_px = training.batch_size, training.crop_px
+    count, multiple_px = training.batch_size, settings.model.size_multiple
+    # No larger than the images as prediction extends them: the rest would be their repeated edge.
+    side_px = min(training.crop_px, -(-images.largest_side_px // multiple_px) * multiple_px)
     windows, masks = [], []
     for index in images.order(step * count, count, [settings.seed, stage]):
-        window = images.window(index, side_px, settings.model.size_multiple, random)
+        window = images.window(index, side_px, multiple_px, random)
         mask = np.zeros(window.shape[:2], dtype=np.bool_)
         if paint and random.random() < training.anomalous_share:
             donor = images.image(int(random.integers(len(images))))
