@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rcae.calibration import Calibration
 from rcae.data.images import as_image, read_image
-from rcae.detection import Detection, Explanation
+from rcae.detection import Array, Detection, Explanation
 from rcae.model_header import ModelHeader
 from rcae.pictures import HeatScale
 from rcae.runners.runner import Runner, open_runner
@@ -73,9 +73,20 @@ class Detector:
             ImageError: it cannot be decoded, or has a size or type outside the rules.
         """
         started_at = time.perf_counter()
-        pixels = _pixels(image)
-        drawn = self.runner.draw(pixels)
-        return Detection.of(drawn, pixels.shape[:2], self.calibration.threshold, started_at)
+        return self.inspect(_pixels(image), started_at)
+
+    def inspect(self, image: Array, started_at: float) -> Detection:
+        """As `predict`, for an image as `rcae.data.images.read_image` gives it.
+
+        Args:
+            image: float32 [height, width, 3], in 0..1; not checked.
+            started_at: of `time.perf_counter`, from when the image's duration counts.
+
+        Raises:
+            ImageError: it is larger than the model can work on.
+        """
+        drawn = self.runner.draw(image)
+        return Detection.of(drawn, image.shape[:2], self.calibration.threshold, started_at)
 
     def explain(self, image: str | Path | NDArray[np.generic]) -> Explanation:
         """What each part of the model made of an image; arguments and errors as in `predict`.
@@ -91,5 +102,5 @@ class Detector:
         return self.runner.can_explain
 
 
-def _pixels(image: str | Path | NDArray[np.generic]) -> NDArray[np.float32]:
+def _pixels(image: str | Path | NDArray[np.generic]) -> Array:
     return read_image(Path(image)) if isinstance(image, (str, Path)) else as_image(image)

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from rcae.data.images import read_image
-from rcae.detection import Detection
+from rcae.detection import Array, Detection
 from rcae.detector import Detector
 from rcae.errors import ImageError, StorageError, UsageError
 from rcae.names import printable
@@ -49,7 +51,8 @@ def predict_files(
 ) -> PredictionCounts:
     """Inspect images one after the other into `predictions.csv` and `predictions.jsonl`.
 
-    Memory does not grow with the number of images. An unreadable image gets a row with its error.
+    The next image is decoded while the model is busy with the one before. Memory does not grow with the
+    number of images. An unreadable image gets a row with its error.
     Rows are written as they are known, so an interruption keeps what was inspected.
 
     Args:
@@ -67,8 +70,9 @@ def predict_files(
     with _result_files(output) as (table, lines):
         writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        for number, path in enumerate(shown(paths, "inspecting", total=len(paths)), start=1):
-            row = _inspect(detector, path)
+        images = shown(_read_ahead(paths), "inspecting", total=len(paths))
+        for number, image in enumerate(images, start=1):
+            row = _inspect(detector, image)
             detection = row.pop("detection")
             decisions[row["decision"]] += 1
             lines.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -77,18 +81,62 @@ def predict_files(
             table.flush()
             lines.flush()
             if detection is not None:
-                name = f"{number:06d}-{path.stem}"
+                name = f"{number:06d}-{image.path.stem}"
                 if overlays:
-                    _write_overlay(output / "overlays" / f"{name}.png", detector, path, detection)
+                    _write_overlay(output / "overlays" / f"{name}.png", detector, image, detection)
                 if maps:
                     _write_map(output / "maps" / f"{name}.npy", detection)
     return PredictionCounts(**decisions)
 
 
-def _inspect(detector: Detector, path: Path) -> dict[str, Any]:
-    row: dict[str, Any] = {"path": printable(path), "threshold": detector.calibration.threshold}
+@dataclass(frozen=True)
+class _Image:
+    path: Path
+    content: Array | ImageError
+    """[height, width, 3], or why there is none."""
+    duration_s: float
+    """That decoding took."""
+
+    @property
+    def pixels(self) -> Array:
+        if isinstance(self.content, ImageError):
+            raise self.content
+        return self.content
+
+
+def _read_ahead(paths: Sequence[Path]) -> Iterator[_Image]:
+    """Every image in turn, the next being decoded by a thread of its own; at most two in memory."""
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        following = iter(paths)
+        waiting = _submitted(reader, following)
+        while waiting is not None:
+            image = waiting.result()
+            waiting = _submitted(reader, following)
+            yield image
+
+
+def _submitted(reader: ThreadPoolExecutor, following: Iterator[Path]) -> Future[_Image] | None:
+    path = next(following, None)
+    return None if path is None else reader.submit(_read, path)
+
+
+def _read(path: Path) -> _Image:
+    started_at = time.perf_counter()
     try:
-        detection = detector.predict(path)
+        content: Array | ImageError = read_image(path)
+    except ImageError as error:
+        content = error
+    return _Image(path, content, time.perf_counter() - started_at)
+
+
+def _inspect(detector: Detector, image: _Image) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "path": printable(image.path),
+        "threshold": detector.calibration.threshold,
+    }
+    try:
+        started_at = time.perf_counter() - image.duration_s
+        detection = detector.inspect(image.pixels, started_at)
     except ImageError as error:
         return row | {
             "anomaly_score": None,
@@ -129,8 +177,8 @@ def _result_files(output: Path) -> Iterator[tuple[TextIO, TextIO]]:
         ) from error
 
 
-def _write_overlay(target: Path, detector: Detector, path: Path, detection: Detection) -> None:
-    picture = overlay(read_image(path), detection.anomaly_map, detector.heat_scale)
+def _write_overlay(target: Path, detector: Detector, image: _Image, detection: Detection) -> None:
+    picture = overlay(image.pixels, detection.anomaly_map, detector.heat_scale)
     write_bytes(target, png_bytes(picture))
 
 

@@ -90,6 +90,11 @@ def test_every_working_view_is_in_the_graph(rule):
         np.testing.assert_allclose(anomaly_map[0], expected, atol=2e-5, rtol=1e-4)
 
 
+def test_nothing_is_resized_where_the_camera_scale_is_kept():
+    proto = onnx_model(untrained(working_view=WorkingView(1.0, None, 0.3)))
+    assert "MatMul" not in {node.op_type for node in proto.graph.node}
+
+
 def test_the_graph_takes_any_batch_and_any_threshold():
     model = untrained(working_view=WorkingView(0.7))
     images = random_images(3, 24, 40)

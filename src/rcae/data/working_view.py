@@ -54,9 +54,14 @@ class WorkingView:
         return replace(self, brightness=max(typical, LEAST_BRIGHTNESS))
 
     @property
+    def keeps_size(self) -> bool:
+        """Whether the networks see every image at its own size."""
+        return self.scale == 1.0 and self.squashed_px is None
+
+    @property
     def keeps_image(self) -> bool:
         """Whether the networks see every image as it is."""
-        return self.scale == 1.0 and self.squashed_px is None and self.brightness is None
+        return self.keeps_size and self.brightness is None
 
     def size_of(self, height: int, width: int) -> tuple[int, int]:
         """Height and width for the networks, of an image of this height and width."""

@@ -38,8 +38,8 @@ class PredictionGraph(nn.Module):
         """
         height, width = (torch.as_tensor(length) for length in images.shape[1:3])
         pixels = images.permute(0, 3, 1, 2).float() / 255
-        if self.working_view.keeps_image:
-            anomaly_map = self.system(pixels)
+        if self.working_view.keeps_size:
+            anomaly_map = self.system(self._exposed(pixels))
         else:
             working = self._exposed(resized(pixels, self._working(height), self._working(width)))
             anomaly_map = resized(self.system(working), height, width)

@@ -12,10 +12,14 @@ from rcae.runners.exported import METADATA_KEY, OUTPUTS, ExportedRunner, ExportR
 
 
 class OnnxRunner(ExportedRunner):
-    """On the CPU, with as many threads as it has cores."""
+    """On the CPU."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, threads: int | None = None) -> None:
         """Open a file written by 'rcae export --to onnx'.
+
+        Args:
+            path: of the file.
+            threads: as many as the CPU has cores, unless given.
 
         Raises:
             MissingExtraError: ONNX Runtime is not installed.
@@ -24,8 +28,12 @@ class OnnxRunner(ExportedRunner):
         require("onnxruntime", purpose=str(path))
         import onnxruntime
 
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
         try:
-            self._session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                path, options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:
             raise CheckpointError(
                 f"{path} is not a readable ONNX file ({error}); export the run again."

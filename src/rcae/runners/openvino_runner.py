@@ -14,8 +14,12 @@ from rcae.runners.exported import METADATA_KEY, OUTPUTS, ExportedRunner, ExportR
 class OpenvinoRunner(ExportedRunner):
     """On the CPU, in float32 whatever the machine could do: answers do not depend on it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, threads: int | None = None) -> None:
         """Open a file written by 'rcae export --to openvino', its `.bin` beside it; or by '--to onnx'.
+
+        Args:
+            path: of the file.
+            threads: as many as the CPU has cores, unless given.
 
         Raises:
             MissingExtraError: OpenVINO is not installed.
@@ -28,7 +32,12 @@ class OpenvinoRunner(ExportedRunner):
         try:
             network = core.read_model(path)
             self._compiled = core.compile_model(
-                network, "CPU", {"INFERENCE_PRECISION_HINT": openvino.Type.f32}
+                network,
+                "CPU",
+                {
+                    "INFERENCE_PRECISION_HINT": openvino.Type.f32,
+                    "INFERENCE_NUM_THREADS": threads or 0,
+                },
             )
         except RuntimeError as error:
             raise CheckpointError(

@@ -1,0 +1,62 @@
+"""The preset `quick` in torch, for `speed.py`; weights do not matter for speed and are untrained."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from speed_cost import cost
+from speed_worker import Contender, random_images
+
+from rcae.calibration import calibrate
+from rcae.checkpoint import Model
+from rcae.data.working_view import WorkingView
+from rcae.export.graph import PredictionGraph
+from rcae.export.onnx_export import export_onnx
+from rcae.export.openvino_export import export_openvino
+from rcae.model.system import RcaeSystem
+from rcae.model_header import ModelHeader
+from rcae.settings import load_settings
+
+CALIBRATION_IMAGES = 4
+"""That int8 takes its ranges from: noise, as speed does not depend on them."""
+
+
+def build(case: dict[str, Any]) -> Contender:
+    """The graph that is exported, executed by torch; or the export itself."""
+    torch.set_num_threads(case["threads"])
+    if case["model"] == "export":
+        return Contender(lambda: _export(Path(case["folder"])))
+    graph = PredictionGraph(untrained()).eval()
+    execute = torch.compile(graph) if case["model"] == "torch compiled" else graph
+    images = torch.from_numpy(random_images(case))
+    threshold = torch.tensor(0.5)
+
+    def run() -> object:
+        with torch.inference_mode():
+            return execute(images, threshold)
+
+    return Contender(run, lambda: cost(graph, images[:1], threshold))
+
+
+def untrained() -> Model:
+    """A model of the preset `quick` that works on images of any size as they are, at one exposure."""
+    torch.manual_seed(0)
+    settings = load_settings("quick")
+    system = RcaeSystem(settings.model).requires_grad_(False).eval()
+    system.distance.fit([torch.rand(1, system.distance.mean.shape[1], 64, 64)])
+    view = WorkingView(scale=1.0, brightness=0.5)
+    return Model(system, ModelHeader(settings, view, calibrate([0.4, 0.5, 0.6], 0.1, 0.25), {}))
+
+
+def _export(folder: Path) -> None:
+    """What `speed_exported` opens; files of before are kept."""
+    good = np.random.default_rng(0).random((CALIBRATION_IMAGES, 256, 256, 3), dtype=np.float32)
+    folder.mkdir(exist_ok=True)
+    for name, write, precision in (
+        ("onnxruntime.onnx", export_onnx, "fp32"),
+        ("openvino.xml", export_openvino, "fp32"),
+        ("openvino-int8.xml", export_openvino, "int8"),
+    ):
+        if not (folder / name).exists():
+            write(untrained(), precision, good, folder / name)
