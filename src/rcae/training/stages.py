@@ -79,12 +79,15 @@ def draw_batch(
 ) -> Batch:
     """The batch of one step: windows of shuffled good images, painted or not."""
     training = settings.training
-    random = np.random.default_rng([settings.seed, stage, step])
+    step_random = np.random.default_rng([settings.seed, stage, step])
     count, multiple_px = training.batch_size, settings.model.size_multiple
     # No larger than the images as prediction extends them: the rest would be their repeated edge.
     side_px = min(training.crop_px, -(-images.largest_side_px // multiple_px) * multiple_px)
+    indices = images.order(step * count, count, [settings.seed, stage])
+    # A generator for each window: any of them can be drawn without the others.
+    randoms = step_random.spawn(count)
     windows, masks = [], []
-    for index in images.order(step * count, count, [settings.seed, stage]):
+    for index, random in zip(indices, randoms, strict=True):
         window = images.window(index, side_px, multiple_px, random)
         mask = np.zeros(window.shape[:2], dtype=np.bool_)
         if paint and random.random() < training.anomalous_share:
@@ -97,5 +100,5 @@ def draw_batch(
         .permute(0, 3, 1, 2)
         .contiguous(memory_format=torch.channels_last),
         mask=torch.from_numpy(np.stack(masks)).float(),
-        depth=int(random.integers(1, settings.model.recursion_depth + 1)),
+        depth=int(step_random.integers(1, settings.model.recursion_depth + 1)),
     )
