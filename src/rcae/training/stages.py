@@ -13,6 +13,7 @@ from rcae.data.training_set import TrainingSet, extended
 from rcae.losses import PixelTerm, detection_loss, reconstruction_loss
 from rcae.model.system import RcaeSystem
 from rcae.settings import STAGES, Settings
+from rcae.training import processes
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,15 @@ def stage_2_loss(system: RcaeSystem, batch: Batch) -> Tensor:
 
 def stage_3_loss(system: RcaeSystem, batch: Batch, *, pixel_term: PixelTerm) -> Tensor:
     """||M_A - M_P||_2 + ||M_A' - M_P'||_2 on painted images, RcAE and DPN frozen."""
-    return detection_loss(system.detect(batch.image), batch.mask, pixel_term)
+    return detection_loss(
+        system.detect(batch.image), batch.mask, pixel_term, averaged=processes.average
+    )
 
 
 def draw_batch(
     images: TrainingSet, settings: Settings, stage: int, step: int, *, paint: bool
 ) -> Batch:
-    """The batch of one step: windows of shuffled good images, painted or not."""
+    """This process's share of the batch of one step: windows of shuffled good images, painted or not."""
     training = settings.training
     step_random = np.random.default_rng([settings.seed, stage, step])
     count, multiple_px = training.batch_size, settings.model.size_multiple
@@ -86,8 +89,9 @@ def draw_batch(
     indices = images.order(step * count, count, [settings.seed, stage])
     # A generator for each window: any of them can be drawn without the others.
     randoms = step_random.spawn(count)
+    own = processes.share()
     windows, masks = [], []
-    for index, random in zip(indices, randoms, strict=True):
+    for index, random in zip(indices[own], randoms[own], strict=True):
         window = images.window(index, side_px, multiple_px, random)
         mask = np.zeros(window.shape[:2], dtype=np.bool_)
         if paint and random.random() < training.anomalous_share:
