@@ -1,5 +1,6 @@
 """The losses of the three stages, one pure function per loss of the paper."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -34,7 +35,13 @@ def reconstruction_loss(reconstruction: Tensor, image: Tensor) -> Tensor:
     return pixel_term + gradient_term
 
 
-def detection_loss(anomaly_map: Tensor, mask: Tensor, pixel_term: PixelTerm) -> Tensor:
+def detection_loss(
+    anomaly_map: Tensor,
+    mask: Tensor,
+    pixel_term: PixelTerm,
+    *,
+    averaged: Callable[[Tensor], Tensor] = lambda total: total,
+) -> Tensor:
     """||M_A - M_P||_2 + ||M_A' - M_P'||_2: the loss of stage 3.
 
     The norms are taken as mean squares (our choice). With `cross_entropy`, the first term is replaced
@@ -45,6 +52,8 @@ def detection_loss(anomaly_map: Tensor, mask: Tensor, pixel_term: PixelTerm) -> 
         anomaly_map: M_A, [batch, height, width], 0..1.
         mask: M_P, the painted pseudo anomalies, same shape, 0 or 1.
         pixel_term: `squared_error`, as the paper has it, or `cross_entropy`.
+        averaged: averages the sum of the weights over the processes that share a batch; the mean of
+            their losses is then the loss of the whole batch.
 
     Returns:
         A scalar.
@@ -56,4 +65,4 @@ def detection_loss(anomaly_map: Tensor, mask: Tensor, pixel_term: PixelTerm) -> 
         errors = -given_to_truth.clamp(min=LEAST_PROBABILITY).log()
     weight = 1.0 + (ANOMALY_WEIGHT[pixel_term] - 1.0) * mask
     gradients = spatial_gradient(anomaly_map[:, None]) - spatial_gradient(mask[:, None])
-    return (weight * errors).sum() / weight.sum() + gradients.square().mean()
+    return (weight * errors).sum() / averaged(weight.sum()) + gradients.square().mean()

@@ -10,6 +10,7 @@ from torch import nn
 
 from rcae.errors import TrainingError
 from rcae.settings import Settings
+from rcae.training import processes
 from rcae.training.stages import Batch, Stage
 
 BATCHES_AHEAD = 4
@@ -33,7 +34,7 @@ def learning_rate(settings: Settings, step: int, steps: int) -> float:
 def train_step(
     stage: Stage, batch: Batch, optimizer: torch.optim.Adam, settings: Settings
 ) -> float:
-    """One update of the stage's network; returns the loss.
+    """One update of the stage's network; returns the loss of the whole batch.
 
     Raises:
         TrainingError: the loss is no longer a number.
@@ -41,10 +42,11 @@ def train_step(
     loss = stage.loss(batch)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
+    processes.average_gradients(stage.module)
     if settings.training.gradient_clip is not None:
         nn.utils.clip_grad_norm_(stage.module.parameters(), settings.training.gradient_clip)
     optimizer.step()
-    value = loss.item()
+    value = processes.average(loss).item()
     if not math.isfinite(value):
         raise TrainingError(
             f"the loss of stage '{stage.name}' became {value}; lower training.learning_rate or set "

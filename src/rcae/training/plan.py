@@ -7,6 +7,7 @@ from statistics import median
 
 from rcae.errors import UsageError
 from rcae.settings import Settings, StageSettings
+from rcae.training import processes
 from rcae.training.loop import make_optimizer, train_step
 from rcae.training.stages import Stage
 
@@ -27,7 +28,9 @@ def _measure(stage: Stage, settings: Settings, measuring_s: float) -> float:
     optimizer = make_optimizer(stage.module, settings)
     durations_s: list[float] = []
     started_at = time.perf_counter()
-    while len(durations_s) < 3 or time.perf_counter() - started_at < measuring_s:
+    while len(durations_s) < 3 or processes.any_says(
+        time.perf_counter() - started_at < measuring_s
+    ):
         step_at = time.perf_counter()
         train_step(stage, stage.draw(len(durations_s)).to(device), optimizer, settings)
         durations_s.append(time.perf_counter() - step_at)

@@ -9,6 +9,7 @@ import torch
 
 from rcae.run_folder import versions
 from rcae.settings import Settings
+from rcae.training import processes
 from rcae.training.good_parts import GoodParts
 from rcae.training.request import Request
 
@@ -31,6 +32,7 @@ def new_record(
         "machine": {
             "system": platform.platform(),
             "cores": os.cpu_count(),
+            "processes": processes.count(),
             "threads": torch.get_num_threads(),
             "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         },

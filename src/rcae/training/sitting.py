@@ -9,6 +9,7 @@ from rcae.errors import InterruptedTrainingError
 from rcae.model.system import RcaeSystem
 from rcae.progress import StageProgress
 from rcae.run_folder import RunFolder
+from rcae.training import processes
 from rcae.training.interruption import StopRequest
 from rcae.training.stages import Stage
 from rcae.training.state import TrainingState, save_state
@@ -62,9 +63,10 @@ class Sitting:
         self._losses.append(loss)
         self._state.steps_done = steps_done
         self._progress.step(loss)
-        if self._stop.requested:
+        if processes.any_says(self._stop.requested):
             self._save()
             self._progress.close()
+            processes.wait()  # once one process ends, torchrun ends the others
             raise InterruptedTrainingError(
                 f"stopped; all work is saved in {self._folder.path}. Run the same command with "
                 "--resume to go on."
@@ -80,6 +82,8 @@ class Sitting:
         self._state.steps_done = 0
 
     def _save(self) -> None:
+        if not processes.is_first():
+            return
         now = time.monotonic()
         self._state.elapsed_s += now - self._saved_at
         self._saved_at = now

@@ -13,6 +13,7 @@ from rcae.data.training_set import TrainingSet, extended
 from rcae.losses import PixelTerm, detection_loss, reconstruction_loss
 from rcae.model.system import RcaeSystem
 from rcae.settings import STAGES, Settings
+from rcae.training import processes
 
 
 @dataclass(frozen=True)
@@ -71,20 +72,26 @@ def stage_2_loss(system: RcaeSystem, batch: Batch) -> Tensor:
 
 def stage_3_loss(system: RcaeSystem, batch: Batch, *, pixel_term: PixelTerm) -> Tensor:
     """||M_A - M_P||_2 + ||M_A' - M_P'||_2 on painted images, RcAE and DPN frozen."""
-    return detection_loss(system.detect(batch.image), batch.mask, pixel_term)
+    return detection_loss(
+        system.detect(batch.image), batch.mask, pixel_term, averaged=processes.average
+    )
 
 
 def draw_batch(
     images: TrainingSet, settings: Settings, stage: int, step: int, *, paint: bool
 ) -> Batch:
-    """The batch of one step: windows of shuffled good images, painted or not."""
+    """This process's share of the batch of one step: windows of shuffled good images, painted or not."""
     training = settings.training
-    random = np.random.default_rng([settings.seed, stage, step])
+    step_random = np.random.default_rng([settings.seed, stage, step])
     count, multiple_px = training.batch_size, settings.model.size_multiple
     # No larger than the images as prediction extends them: the rest would be their repeated edge.
     side_px = min(training.crop_px, -(-images.largest_side_px // multiple_px) * multiple_px)
+    indices = images.order(step * count, count, [settings.seed, stage])
+    # A generator for each window: any of them can be drawn without the others.
+    randoms = step_random.spawn(count)
+    own = processes.share()
     windows, masks = [], []
-    for index in images.order(step * count, count, [settings.seed, stage]):
+    for index, random in zip(indices[own], randoms[own], strict=True):
         window = images.window(index, side_px, multiple_px, random)
         mask = np.zeros(window.shape[:2], dtype=np.bool_)
         if paint and random.random() < training.anomalous_share:
@@ -97,5 +104,5 @@ def draw_batch(
         .permute(0, 3, 1, 2)
         .contiguous(memory_format=torch.channels_last),
         mask=torch.from_numpy(np.stack(masks)).float(),
-        depth=int(random.integers(1, settings.model.recursion_depth + 1)),
+        depth=int(step_random.integers(1, settings.model.recursion_depth + 1)),
     )

@@ -11,7 +11,7 @@ from rcae.progress import say
 from rcae.run_folder import RunFolder
 from rcae.settings import Settings
 from rcae.storage import write_text
-from rcae.training import plan
+from rcae.training import plan, processes
 from rcae.training.finish import finish, finishing_seconds
 from rcae.training.good_parts import GoodParts, open_good_parts, require_same_data
 from rcae.training.interruption import stop_on_signal
@@ -21,10 +21,13 @@ from rcae.training.request import Request
 from rcae.training.sitting import Sitting
 from rcae.training.stages import Stage, build_stages
 from rcae.training.state import TrainingState, load_state, restore_optimizer
+from rcae.training.whole_batch import normalise_over_processes
 
 
 def train(data: Path, run: Path, request: Request, *, resume: bool = False) -> None:
     """Train on the good images of `data`; the folder `run` gets everything.
+
+    Under torchrun all its processes train one model, and see the same `data` and `run`.
 
     Args:
         data: one category, in any layout of `rcae.data.layouts`.
@@ -38,7 +41,13 @@ def train(data: Path, run: Path, request: Request, *, resume: bool = False) -> N
         StorageError: the disk refused; what was saved before is intact.
         InterruptedTrainingError: stopped on request; saved and resumable.
         TrainingError: the loss is no longer a number.
+        RcaeError: another process that trains the same model has ended.
     """
+    with processes.joined():
+        _train(data, run, request, resume=resume)
+
+
+def _train(data: Path, run: Path, request: Request, *, resume: bool) -> None:
     started_at = time.perf_counter()
     folder = RunFolder(run)
     if resume and folder.model.exists():
@@ -46,27 +55,35 @@ def train(data: Path, run: Path, request: Request, *, resume: bool = False) -> N
         return
     if resume:
         settings = request.settings_to_resume(folder)
-        parts = open_good_parts(data, settings)
-        require_same_data(parts, folder)
     else:
         folder.require_free()
         settings = request.settings()
-        parts = open_good_parts(data, settings)
-        settings = _start(folder, parts, settings, request, started_at)
+    processes.require_equal_shares(settings.training.batch_size)
+    parts = open_good_parts(data, settings)
+    if resume:
+        require_same_data(parts, folder)
+    else:
+        _start(folder, parts, settings, request, started_at)
+        processes.wait()
+        settings = folder.read_settings()  # which only the first process has written
     system, state = _run(folder, parts, settings)
-    finish(folder, parts, settings, system, state)
+    if processes.is_first():
+        finish(folder, parts, settings, system, state)
+    processes.wait()
 
 
 def _start(
     folder: RunFolder, parts: GoodParts, settings: Settings, request: Request, started_at: float
-) -> Settings:
-    """Fix the number of steps and write down what the run is; returns the complete settings."""
+) -> None:
+    """Fix the number of steps and write down what the run is."""
     system, stages = _new_system(settings, parts)  # thrown away after measuring
+    measuring_s = 0.0 if request.budget_s is None else plan.MEASURING_S
+    step_seconds = plan.seconds_per_step(stages, settings, measuring_s=measuring_s)
+    if not processes.is_first():  # measuring together, all have found the folder free
+        return
     if request.budget_s is None:
-        step_seconds = plan.seconds_per_step(stages, settings, measuring_s=0.0)
         steps = plan.steps_from_settings(settings, len(parts.training))
     else:
-        step_seconds = plan.seconds_per_step(stages, settings, measuring_s=plan.MEASURING_S)
         reserve_s = finishing_seconds(system, parts)
         available_s = request.budget_s - reserve_s - (time.perf_counter() - started_at)
         steps = plan.steps_from_budget(settings, step_seconds, available_s)
@@ -74,7 +91,6 @@ def _start(
     write_text(folder.data, to_csv(parts.listed))
     folder.write_record(new_record(request, settings, parts, step_seconds))
     folder.write_settings(settings)  # last: a run exists once its settings do
-    return settings
 
 
 def _run(
@@ -111,6 +127,8 @@ def _run(
 def _new_system(settings: Settings, parts: GoodParts) -> tuple[RcaeSystem, list[Stage]]:
     """Fresh networks from the seed, on the GPU if there is one."""
     torch.manual_seed(settings.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    system = RcaeSystem(settings.model).to(device).requires_grad_(False).eval()
+    system = RcaeSystem(settings.model)
+    if processes.count() > 1:
+        normalise_over_processes(system)
+    system.to(processes.device()).requires_grad_(False).eval()
     return system, build_stages(system, parts.training, settings)
