@@ -10,6 +10,8 @@ from pathlib import Path
 from speed_cases import CEILING, OURS, PEERS, Results, Row
 from speed_chart import draw_chart
 
+from rcae.benchmark.summary import markdown_table
+
 EXPORTED = ("onnxruntime", "openvino")
 COLUMNS = (
     *("model", "size_px", "batch", "threads", "median_ms", "p95_ms", "fastest_ms", "calls"),
@@ -101,12 +103,12 @@ def _machine(results: Results) -> str:
             versions.append(f"{name} {installed(name)}")
         except PackageNotFoundError:
             continue
-    lines = ["# Speed", "", f"{platform.machine()}, {_processor()}; {', '.join(versions)}.", ""]
-    lines += ["| threads | large matrix product GFLOP/s | large copy GB/s |", "|---|---|---|"]
+    rows = []
     for threads in sorted({row["threads"] for row in results.rows}):
         product, copy = _ceiling(results, threads)
-        lines.append(f"| {threads} | {_number(product, 0)} | {_number(copy, 1)} |")
-    return "\n".join(lines)
+        rows.append([str(threads), _number(product, 0), _number(copy, 1)])
+    ceiling = markdown_table(["threads", "large matrix product GFLOP/s", "large copy GB/s"], rows)
+    return f"# Speed\n\n{platform.machine()}, {_processor()}; {', '.join(versions)}.\n\n{ceiling}"
 
 
 def _processor() -> str:
@@ -140,29 +142,27 @@ def _table(rows: Sequence[Row]) -> str:
         *("time, onnxruntime = 1", "time, torch = 1", "M parameters", "GFLOP/image"),
         *("of the product's GFLOP/s", "peak MiB"),
     )
-    lines = ["## All cases", "", _line(head), _line(["---"] * len(head))]
+    cells: list[tuple[object, ...]] = []
     for row in rows:
         place = (row["model"], row["size_px"], row["batch"], row["threads"])
         if "failed" in row:
-            lines.append(_line((*place, row["failed"], *[""] * (len(head) - 5))))
+            cells.append((*place, row["failed"], *[""] * (len(head) - 5)))
             continue
         figures = (row["median_ms"], row["p95_ms"], row["images_per_s"])
         parameters = row.get("parameters")
-        lines.append(
-            _line(
-                (
-                    *place,
-                    *(_number(figure, 1) for figure in figures),
-                    _number(row.get("times_onnxruntime"), 2),
-                    _number(row.get("times_torch"), 2),
-                    _number(parameters and parameters / 1e6, 2),
-                    _number(row.get("gflop_per_image"), 1),
-                    _percent(row.get("share_of_ceiling")),
-                    row["peak_memory_mib"],
-                )
+        cells.append(
+            (
+                *place,
+                *(_number(figure, 1) for figure in figures),
+                _number(row.get("times_onnxruntime"), 2),
+                _number(row.get("times_torch"), 2),
+                _number(parameters and parameters / 1e6, 2),
+                _number(row.get("gflop_per_image"), 1),
+                _percent(row.get("share_of_ceiling")),
+                row["peak_memory_mib"],
             )
         )
-    return "\n".join(lines)
+    return _section("All cases", head, cells)
 
 
 def _parts_table(parts: Sequence[Row]) -> str:
@@ -170,13 +170,16 @@ def _parts_table(parts: Sequence[Row]) -> str:
         *("size px", "threads", "part", "ms", "of the time", "GFLOP"),
         *("of the product's GFLOP/s", "GB read and written", "of the copy's GB/s"),
     )
-    lines = ["## The parts, torch, batch 1", "", _line(head), _line(["---"] * len(head))]
-    for row in parts:
-        cells = (row["size_px"], row["threads"], row["part"], _number(row["median_ms"], 1))
-        cells += (_percent(row["share_of_time"]), _number(row["gflop"], 2))
-        cells += (_percent(row["share_of_product"]), _number(row["gb"], 2))
-        lines.append(_line((*cells, _percent(row["share_of_copy"]))))
-    return "\n".join(lines) if parts else ""
+    cells = [
+        (
+            *(row["size_px"], row["threads"], row["part"], _number(row["median_ms"], 1)),
+            *(_percent(row["share_of_time"]), _number(row["gflop"], 2)),
+            *(_percent(row["share_of_product"]), _number(row["gb"], 2)),
+            _percent(row["share_of_copy"]),
+        )
+        for row in parts
+    ]
+    return _section("The parts, torch, batch 1", head, cells)
 
 
 def _growth(rows: Sequence[Row]) -> str:
@@ -184,7 +187,7 @@ def _growth(rows: Sequence[Row]) -> str:
     ours = [row for row in rows if row["model"] in OURS and "failed" not in row]
     sizes = sorted({(row["batch"], row["size_px"]) for row in ours})
     head = ("model", "threads", *(f"{batch} x {size_px} px" for batch, size_px in sizes))
-    lines = ["## Milliseconds per megapixel", "", _line(head), _line(["---"] * len(head))]
+    cells: list[tuple[object, ...]] = []
     for threads in sorted({row["threads"] for row in ours}):
         for model in OURS:
             found = {
@@ -196,19 +199,19 @@ def _growth(rows: Sequence[Row]) -> str:
                 _number(found[size] * 1e6 / (size[0] * size[1] ** 2) if size in found else None, 0)
                 for size in sizes
             )
-            lines.append(_line((model, threads, *per_megapixel)))
-    return "\n".join(lines) if ours else ""
+            cells.append((model, threads, *per_megapixel))
+    return _section("Milliseconds per megapixel", head, cells)
 
 
 def _folders(results: Results) -> str:
     head = ("images in the folder", "size px", "threads", "ms per image", "peak MiB")
-    lines = ["## `rcae predict` on a folder, torch", "", _line(head), _line(["---"] * len(head))]
+    cells = []
     for row in sorted(results.rows, key=lambda row: row["batch"]):
         if row["model"] == "folder" and "failed" not in row:
             per_image = _number(row["median_ms"] / row["batch"], 1)
             place = (row["batch"], row["size_px"], row["threads"])
-            lines.append(_line((*place, per_image, row["peak_memory_mib"])))
-    return "\n".join(lines) if lines[4:] else ""
+            cells.append((*place, per_image, row["peak_memory_mib"]))
+    return _section("`rcae predict` on a folder, torch", head, cells)
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -218,8 +221,10 @@ def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:
         writer.writerows(rows)
 
 
-def _line(cells: Sequence[object]) -> str:
-    return "| " + " | ".join(map(str, cells)) + " |"
+def _section(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table under its title; nothing where there are no rows."""
+    table = markdown_table(head, [list(map(str, row)) for row in rows])
+    return f"## {title}\n\n{table}" if rows else ""
 
 
 def _number(value: float | None, digits: int) -> str:

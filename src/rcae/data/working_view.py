@@ -1,4 +1,4 @@
-"""How the networks see an image: at which size and exposure; and what of it is the camera's own."""
+"""How the networks see an image: at which size and at which exposure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

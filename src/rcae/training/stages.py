@@ -85,7 +85,8 @@ def draw_batch(
     step_random = np.random.default_rng([settings.seed, stage, step])
     count, multiple_px = training.batch_size, settings.model.size_multiple
     # No larger than the images as prediction extends them: the rest would be their repeated edge.
-    side_px = min(training.crop_px, -(-images.largest_side_px // multiple_px) * multiple_px)
+    largest_px = images.largest_side_px
+    side_px = min(training.crop_px, largest_px + -largest_px % multiple_px)
     indices = images.order(step * count, count, [settings.seed, stage])
     # A generator for each window: any of them can be drawn without the others.
     randoms = step_random.spawn(count)
