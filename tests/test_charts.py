@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
@@ -138,6 +138,7 @@ def test_a_histogram_of_few_or_equal_scores_counts_them_all(figure, good, defect
     st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=30),
     st.one_of(st.floats(-100, 100), st.none()),
 )
+@example([0.0], 5e-324)
 def test_no_bar_mixes_scores_below_the_threshold_with_scores_at_or_above_it(scores, threshold):
     scores = np.array(scores, np.float32)
     threshold = float(scores[0]) if threshold is None else threshold

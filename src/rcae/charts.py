@@ -26,6 +26,8 @@ _DEFECTIVE = "#d55e00"
 _INK = "#3d4450"
 _GRID = "#e3e6ea"
 _BIN_COUNT = 36
+_NARROWEST = float(np.finfo(np.float64).tiny)
+"""Width of a bar, where all scores and the threshold are as good as zero."""
 _DOTS_PER_INCH = 200
 
 
@@ -147,7 +149,7 @@ def _edges_around(threshold: float, scores: FloatArray) -> npt.NDArray[np.float6
     high = max(threshold, float(scores.max(initial=-np.inf)))
     size = max(abs(low), abs(high))
     span = high - low if high - low > 1e-6 * size else size or 1.0  # all scores the same
-    width = span / _BIN_COUNT
+    width = max(span / _BIN_COUNT, _NARROWEST)
     bars_below = int(np.floor((low - threshold) / width)) - 1
     bars_above = int(np.ceil((high - threshold) / width)) + 1
     return threshold + width * np.arange(bars_below, bars_above + 1, dtype=np.float64)
