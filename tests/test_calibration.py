@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import beta
 
-from rcae.calibration import calibrate, conformal_threshold, images_needed
+from rcae.calibration import Calibration, calibrate, conformal_threshold, images_needed
 from rcae.errors import UsageError
 
 
@@ -24,6 +25,15 @@ def test_too_few_images_for_a_rate_are_refused_with_the_number_needed():
         conformal_threshold([0.5] * 18, 0.05)
 
 
+def test_confidence_takes_the_known_numbers_of_images():
+    # Wilks' tables of one-sided tolerance limits: 95 % confidence that 95 % (99 %) lie below the highest.
+    assert images_needed(0.05, 0.95) == 59
+    assert images_needed(0.01, 0.95) == 299
+    assert images_needed(0.01, 0.99) == 459
+    with pytest.raises(UsageError, match=r"58 .*5\.00% with 95\.0% confidence; at least 59"):
+        conformal_threshold([0.5] * 58, 0.05, 0.95)
+
+
 @given(st.integers(1, 2000))
 def test_the_number_needed_is_the_smallest_that_is_accepted(count):
     rate = 1 / (count + 1)
@@ -32,6 +42,23 @@ def test_the_number_needed_is_the_smallest_that_is_accepted(count):
     if count > 1:
         with pytest.raises(UsageError):
             conformal_threshold([0.0] * (count - 1), rate)
+
+
+@settings(max_examples=200)
+@given(st.integers(1, 800), st.floats(0.005, 0.5), st.sampled_from([0.5, 0.8, 0.9, 0.95, 0.99]))
+def test_the_threshold_with_confidence_is_the_lowest_order_statistic_that_keeps_it(
+    count, rate, confidence
+):
+    # The share of good images below the k-th of n scores is Beta(k, n - k + 1): another way to the rank.
+    ranks = np.arange(1, count + 1)
+    kept = beta.sf(1 - rate, ranks, count - ranks + 1)
+    if count < images_needed(rate, confidence):
+        assert kept[-1] < confidence
+        return
+    scores = np.arange(1, count + 1, dtype=np.float32)
+    rank = int(conformal_threshold(scores, rate, confidence))
+    assert kept[rank - 1] >= confidence - 1e-9
+    assert rank == 1 or kept[rank - 2] < confidence + 1e-9
 
 
 def test_calibration_falls_back_to_the_rate_the_images_support_and_says_so():
@@ -55,10 +82,42 @@ def test_good_images_reach_the_threshold_no_more_often_than_promised(count, rate
         calibration = calibrate(scores[:-1].tolist(), 0.0, rate)
         promised = calibration.false_alarm_rate
         alarms.append(scores[-1] >= calibration.threshold)
+        assert alarms[-1] == (calibration.p_value(float(scores[-1])) <= promised + 1e-9)
     assert np.mean(alarms) <= promised + 0.006
     assert np.mean(alarms) >= promised - 1 / (count + 1) - 0.006  # and not needlessly seldom
+
+
+@pytest.mark.parametrize(("count", "rate"), [(59, 0.05), (120, 0.05), (300, 0.01), (150, 0.1)])
+def test_with_confidence_so_many_calibration_sets_keep_the_rate(count, rate):
+    # Scores uniform in 0..1: the true false-alarm rate of a threshold is 1 - threshold.
+    random = np.random.default_rng(2)
+    kept = [
+        1 - conformal_threshold(random.random(count, dtype=np.float32), rate, 0.95) <= rate
+        for _ in range(4000)
+    ]
+    assert np.mean(kept) >= 0.95 - 0.011  # three standard errors
+
+
+def test_a_p_value_is_the_rank_among_the_calibration_images_and_the_image_itself():
+    calibration = calibrate([1.0, 2.0, 2.0, 3.0], 0.0, 0.5)
+    assert [calibration.p_value(score) for score in (0.5, 1.0, 2.0, 2.5, 3.0, 9.0)] == [
+        1.0,
+        1.0,
+        0.8,
+        0.4,
+        0.4,
+        0.2,
+    ]
 
 
 def test_equal_scores_raise_no_alarm():
     calibration = calibrate([0.5] * 20, 0.0, 0.05)
     assert calibration.threshold > 0.5
+    assert calibration.p_value(0.5) == 1.0
+
+
+def test_a_promise_with_confidence_says_so():
+    calibration = Calibration(
+        scores=(1.0,), typical_value=0, false_alarm_rate=0.01, threshold=2, confidence=0.95
+    )
+    assert calibration.promise.startswith("With 95.0% confidence, at most 1.0% of good images")

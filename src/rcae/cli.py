@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from rcae.cli_benchmark import benchmark, reproduce, run_cell
+from rcae.cli_calibration import calibrate, restore
 from rcae.cli_export import export, verify
 from rcae.cli_types import PATH, Duration
 from rcae.errors import ImageError, RcaeError
@@ -20,6 +21,7 @@ Examples:
   rcae train parts/ -o runs/parts --budget 30m
   rcae evaluate runs/parts parts/             measure on the test images, write a report
   rcae predict runs/parts new/ -o results/    inspect a folder
+  rcae calibrate runs/parts good-of-tuesday/ --false-alarm-rate 0.01
   rcae export runs/parts --to onnx -o parts.onnx
   rcae benchmark parts/ screws/ --models quick,autoencoder --budget 10m -o bench/
   rcae reproduce depth parts/ -o depth/       a table of the paper, on your own categories
@@ -148,7 +150,7 @@ def demo(output: Path) -> None:
     click.echo(f"report: {report.resolve()}")
 
 
-for command in (benchmark, export, reproduce, run_cell, verify):
+for command in (benchmark, calibrate, export, reproduce, restore, run_cell, verify):
     cli.add_command(command)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from rcae.calibration import Calibration
 from rcae.data.images import resize
 from rcae.metrics.regions import connected_regions
 
@@ -35,6 +36,8 @@ class Detection:
 
     anomaly_score: float
     """The largest value of `anomaly_map`; higher is more anomalous."""
+    p_value: float
+    """How unusual that is among good images, 0..1, lower is more; see `Calibration.p_value`."""
     threshold: float
     anomaly_map: Array
     """[height, width] at the image's own size."""
@@ -50,7 +53,7 @@ class Detection:
         cls,
         working_map: Array,
         size_px: tuple[int, int],
-        threshold: float,
+        calibration: Calibration,
         started_at: float,
     ) -> Self:
         """What a map drawn at working size says of an image of this height and width.
@@ -59,12 +62,14 @@ class Detection:
         `started_at` is of `time.perf_counter`.
         """
         values = resize(working_map, *size_px)
+        anomaly_score = float(values.max())
         return cls(
-            anomaly_score=float(values.max()),
-            threshold=threshold,
+            anomaly_score=anomaly_score,
+            p_value=calibration.p_value(anomaly_score),
+            threshold=calibration.threshold,
             anomaly_map=values,
             working_map=working_map,
-            regions=_regions(values, threshold),
+            regions=_regions(values, calibration.threshold),
             duration_s=time.perf_counter() - started_at,
         )
 

@@ -86,7 +86,7 @@ class Detector:
             ImageError: it is larger than the model can work on.
         """
         drawn = self.runner.draw(image)
-        return Detection.of(drawn, image.shape[:2], self.calibration.threshold, started_at)
+        return Detection.of(drawn, image.shape[:2], self.calibration, started_at)
 
     def explain(self, image: str | Path | NDArray[np.generic]) -> Explanation:
         """What each part of the model made of an image; arguments and errors as in `predict`.

@@ -41,6 +41,8 @@ class Outcome:
 
     record: Record
     anomaly_score: float
+    p_value: float
+    """See `Calibration.p_value`."""
     is_rejected: bool
     working_map: NDArray[np.float32]
     """Kept at working size, so that memory stays small; enlarged again where needed."""
@@ -153,6 +155,7 @@ def _inspect(detector: Inspector, record: Record) -> Outcome:
     return Outcome(
         record=record,
         anomaly_score=detection.anomaly_score,
+        p_value=detection.p_value,
         is_rejected=detection.is_defective,
         working_map=detection.working_map,
         duration_s=detection.duration_s,

@@ -86,18 +86,18 @@ def _line(name: str, images: float | None, found: float | None, metrics: Metrics
 
 
 def scores_csv(evaluation: Evaluation) -> str:
-    """One row per test image: path, defect type, score, threshold, decision, milliseconds."""
+    """One row per test image."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["path", "defect_type", "anomaly_score", "threshold", "decision", "milliseconds"]
-    )
+    columns = ("path", "defect_type", "anomaly_score", "p_value", "threshold", "decision")
+    writer.writerow([*columns, "milliseconds"])
     for outcome in evaluation.outcomes:
         writer.writerow(
             [
                 image_name(evaluation, outcome),
                 outcome.record.defect_type,
                 repr(outcome.anomaly_score),
+                repr(outcome.p_value),
                 repr(evaluation.metrics["threshold"]),
                 "defective" if outcome.is_rejected else "good",
                 round(1000 * outcome.duration_s, 3),

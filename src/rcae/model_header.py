@@ -31,7 +31,7 @@ class ModelHeader:
                 "squashed_px": self.working_view.squashed_px,
                 "brightness": self.working_view.brightness,
             },
-            "calibration": self.calibration.model_dump(mode="json"),
+            "calibration": self.calibration.model_dump(mode="json", exclude_none=True),
             "provenance": self.provenance,
         }
 

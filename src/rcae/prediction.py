@@ -24,6 +24,7 @@ from rcae.storage import write_atomically, write_bytes
 COLUMNS = (
     "path",
     "anomaly_score",
+    "p_value",
     "threshold",
     "decision",
     "region_count",
@@ -140,6 +141,7 @@ def _inspect(detector: Detector, image: _Image) -> dict[str, Any]:
     except ImageError as error:
         return row | {
             "anomaly_score": None,
+            "p_value": None,
             "decision": "unreadable",
             "regions": [],
             "milliseconds": None,
@@ -148,6 +150,7 @@ def _inspect(detector: Detector, image: _Image) -> dict[str, Any]:
         }
     return row | {
         "anomaly_score": detection.anomaly_score,
+        "p_value": detection.p_value,
         "decision": "defective" if detection.is_defective else "good",
         "regions": [asdict(region) for region in detection.regions],
         "milliseconds": round(1000 * detection.duration_s, 3),

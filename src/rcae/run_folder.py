@@ -70,6 +70,29 @@ class RunFolder:
         """All that is needed to predict."""
         return self.path / "model.safetensors"
 
+    @property
+    def versions(self) -> Path:
+        """Earlier models of the run, kept when another took their place."""
+        return self.path / "versions"
+
+    @property
+    def calibration(self) -> Path:
+        """The images of the last `rcae calibrate`: hash and score."""
+        return self.path / "calibration.csv"
+
+    def require_finished(self) -> None:
+        """Refuse what is not the folder of a finished run.
+
+        Raises:
+            UsageError: names what is there instead.
+        """
+        if not self.path.is_dir():
+            raise UsageError(f"{self.path} is not a folder; give the run folder of 'rcae train'.")
+        if not self.model.is_file():
+            raise UsageError(
+                f"{self.path} holds no finished model; give the -o folder of a finished 'rcae train'."
+            )
+
     def require_free(self) -> None:
         """Refuse a folder that holds something; what a start that was killed left behind is nothing.
 

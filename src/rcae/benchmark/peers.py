@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from rcae.benchmark import lite0
 from rcae.benchmark.anomalib_import import anomalib_models
 from rcae.benchmark.cell import CellRequest
-from rcae.calibration import Calibration
+from rcae.calibration import Calibration, calibrate
 from rcae.data.images import read_image, resize
 from rcae.detection import Detection
 from rcae.errors import UsageError
+from rcae.good_scores import score_good_images
 from rcae.progress import shown
 from rcae.settings import load_settings
-from rcae.training.finish import calibrate_on
 from rcae.training.good_parts import GoodParts, open_good_parts
 
 Array = NDArray[np.float32]
@@ -114,14 +114,15 @@ class PeerInspector:
 
     def calibrate(self, paths: tuple[Path, ...], false_alarm_rate: float) -> None:
         """Set the threshold from held-out good images, by the same rule as ours."""
-        self.calibration = calibrate_on(paths, self._enlarged, false_alarm_rate)
+        good = score_good_images(paths, self._enlarged)
+        self.calibration = calibrate(good.scores, good.typical_value, false_alarm_rate)
 
     def predict(self, image: Path) -> Detection:
         """As `Detector.predict`, for a path."""
         started_at = time.perf_counter()
         pixels = read_image(image)
         drawn = self._map(pixels)
-        return Detection.of(drawn, pixels.shape[:2], self.calibration.threshold, started_at)
+        return Detection.of(drawn, pixels.shape[:2], self.calibration, started_at)
 
     def _enlarged(self, pixels: Array) -> Array:
         return resize(self._map(pixels), *pixels.shape[:2])

@@ -8,15 +8,17 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
 
-from rcae.errors import DataError, ImageError
+from rcae.errors import CheckpointError, DataError, ImageError
 from rcae.settings import CalibrationSettings
 
 Role = Literal["train", "calibration", "unused"]
 FEWEST_TRAINING_IMAGES = 8
+_COLUMNS = ["role", "path", "sha256"]
+_RESTORE = "restore the run folder from a copy."
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,28 @@ def to_csv(images: Iterable[GoodImage]) -> str:
     """The list as the text of a run folder's `data.csv`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["role", "path", "sha256"])
+    writer.writerow(_COLUMNS)
     writer.writerows([image.role, image.path, image.sha256] for image in images)
     return text.getvalue()
+
+
+def read_list(path: Path) -> tuple[GoodImage, ...]:
+    """The list in a run folder's `data.csv`: the inverse of `to_csv`.
+
+    Raises:
+        CheckpointError: the file is missing, or not such a list.
+    """
+    try:
+        rows = list(csv.reader(path.read_text("utf-8", "surrogateescape").splitlines()))
+    except (OSError, csv.Error) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}); {_RESTORE}") from error
+    if not rows or rows[0] != _COLUMNS or not all(map(_is_image, rows[1:])):
+        raise CheckpointError(f"{path} is not the list of images that training wrote; {_RESTORE}")
+    return tuple(GoodImage(cast(Role, role), name, digest) for role, name, digest in rows[1:])
+
+
+def _is_image(row: list[str]) -> bool:
+    return len(row) == len(_COLUMNS) and row[0] in get_args(Role)
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -10,7 +10,7 @@ from rcae.data.folders import expand_paths, list_images, scan
 from rcae.data.visa_table import read_visa_table
 from rcae.errors import DataError, UsageError
 
-__all__ = ["Category", "Record", "expand_paths", "list_images", "open_category"]
+__all__ = ["Category", "Record", "expand_paths", "is_category", "list_images", "open_category"]
 
 Layout = Literal["mvtec", "visa_raw", "visa_1cls", "plain"]
 Split = Literal["train", "test"]
@@ -89,6 +89,11 @@ def open_category(root: Path) -> Category:
     if not category.records:
         raise DataError(f"{root} has the folders of a category but no image in them.\n{_LAYOUTS}")
     return category
+
+
+def is_category(folder: Path) -> bool:
+    """Whether a folder holds the folders of a category, and not just images."""
+    return any((folder / marker).is_dir() for marker in _READERS)
 
 
 def _read_tree(root: Path) -> Category:
@@ -199,7 +204,7 @@ def _images_if_any(folder: Path) -> list[Path]:
 
 
 def _describe_misfit(root: Path, folders: list[Path]) -> str:
-    categories = [f.name for f in folders if any((f / marker).is_dir() for marker in _READERS)]
+    categories = [folder.name for folder in folders if is_category(folder)]
     if categories:
         return (
             f"{root} is not one category but holds {', '.join(categories)}; give one of them, like "

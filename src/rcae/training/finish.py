@@ -1,21 +1,17 @@
 """The end of a run: calibration on the held-out images, pictures, and the model file."""
 
 import time
-from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from rcae.calibration import Calibration, calibrate
+from rcae.calibration import calibrate
 from rcae.checkpoint import Model, save_model
 from rcae.data.images import read_image
-from rcae.detection import Array
+from rcae.good_scores import score_good_images
 from rcae.inference import anomaly_map
 from rcae.model.system import RcaeSystem
 from rcae.model_header import ModelHeader
-from rcae.progress import say, shown
+from rcae.progress import say
 from rcae.run_folder import RunFolder, peak_memory_mib, versions
 from rcae.settings import Settings
 from rcae.training.familiarity import image_count, learn_good_features
@@ -49,11 +45,9 @@ def finish(
     """Learn, calibrate, draw, record and save; the model file comes last: with it, the run is finished."""
     started_at = time.perf_counter()
     learn_good_features(system, parts.training, settings.seed)
-    calibration = calibrate_on(
-        parts.calibration,
-        partial(anomaly_map, system, parts.working_view),
-        settings.calibration.false_alarm_rate,
-    )
+    good = score_good_images(parts.calibration, partial(anomaly_map, system, parts.working_view))
+    rate = settings.calibration.false_alarm_rate
+    calibration = calibrate(good.scores, good.typical_value, rate)
     provenance = {
         "category": parts.category.name,
         "training_images": len(parts.training),
@@ -69,31 +63,12 @@ def finish(
         "finishing": round(time.perf_counter() - started_at, 1),
     }
     record["peak_memory_mib"] = peak_memory_mib()
-    record["calibration"] = {
-        "threshold": calibration.threshold,
-        "false_alarm_rate": calibration.false_alarm_rate,
-        "promise": calibration.promise,
-    }
+    record["calibration"] = calibration.summary()
     folder.write_record(record)
     save_model(folder.model, model)
     folder.state.unlink(missing_ok=True)
     say(f"threshold {calibration.threshold:.4f}. {calibration.promise}")
+    say(
+        "They were taken with the training images: before going live, 'rcae calibrate' on another day's."
+    )
     say(f"model: {folder.model}")
-
-
-def calibrate_on(
-    paths: Sequence[Path], draw: Callable[[Array], Array], false_alarm_rate: float
-) -> Calibration:
-    """Score held-out good images exactly as `predict` would.
-
-    Args:
-        paths: the images.
-        draw: from an image to its anomaly map at the image's own size.
-        false_alarm_rate: that the threshold promises.
-    """
-    scores, medians = [], []
-    for path in shown(paths, "calibrating on held-out good images"):
-        values = draw(read_image(path))
-        scores.append(float(values.max()))
-        medians.append(float(np.median(values)))
-    return calibrate(scores, float(np.median(medians)), false_alarm_rate)

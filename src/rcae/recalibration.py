@@ -1,0 +1,185 @@
+"""A new threshold for a finished run, from good images of another day."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scipy.stats import ks_2samp
+
+from rcae.calibration import Calibration, conformal_threshold, require_enough
+from rcae.checkpoint import Model, load_model
+from rcae.data.folders import expand_paths
+from rcae.data.good_images import hash_file, read_list
+from rcae.data.images import resize
+from rcae.data.layouts import is_category
+from rcae.detection import Array
+from rcae.errors import UsageError
+from rcae.good_scores import GoodScores, score_good_images
+from rcae.names import printable
+from rcae.progress import shown
+from rcae.run_folder import RunFolder
+from rcae.runners.torch_runner import TorchRunner
+from rcae.versions import replace_model
+
+ALIKE = 0.05
+"""p-value of the Kolmogorov-Smirnov test above which two sets of scores look alike (our choice)."""
+
+
+@dataclass(frozen=True)
+class Recalibration:
+    """A run's new calibration and what is to be known of it."""
+
+    calibration: Calibration
+    copy_count: int
+    """Images that were given more than once, and counted once."""
+    session_p_value: float
+    """Of the two-sample Kolmogorov-Smirnov test: scores of these images and of those that were held out
+    of the training session, as if both came from one distribution."""
+    old_threshold: float
+    kept_as: int
+    """The number of the version with the old calibration."""
+
+    @property
+    def looks_like_training_session(self) -> bool:
+        """Whether the images cannot be told from those of the training session."""
+        return self.session_p_value >= ALIKE
+
+
+def recalibrate(
+    run: Path,
+    paths: Sequence[str],
+    false_alarm_rate: float | None = None,
+    confidence: float | None = None,
+) -> Recalibration:
+    """Score good images and give the run the threshold that follows from them.
+
+    The model with the old calibration is kept as a version of the run.
+
+    Args:
+        run: the folder of a finished run.
+        paths: files, folders or patterns of good images that were not trained on.
+        false_alarm_rate: to promise; the one of the run's settings unless given.
+        confidence: with which to promise it; on average unless given.
+
+    Raises:
+        UsageError: no finished run, a rate or confidence outside 0 to 1, too few images for it, a
+            whole category instead of good images, or images that were trained on.
+        ImageError: an image cannot be read.
+        CheckpointError, StorageError: as reading and writing models raise.
+    """
+    _require_share("false-alarm rate", false_alarm_rate)
+    _require_share("confidence", confidence)
+    folder = RunFolder(run)
+    folder.require_finished()
+    model = load_model(folder.model)
+    rate = false_alarm_rate or model.header.settings.calibration.false_alarm_rate
+    files = good_files(paths)
+    images: dict[str, Path] = {}
+    for path in shown(files, "hashing good images"):
+        images.setdefault(hash_file(path), path)
+    require_not_trained_on(folder, images)
+    require_enough(len(images), rate, confidence)
+    good = score_good_images(tuple(images.values()), _drawing(model))
+    before = model.header.calibration
+    calibration = Calibration(
+        scores=tuple(sorted(good.scores)),
+        typical_value=good.typical_value,
+        false_alarm_rate=rate,
+        threshold=conformal_threshold(good.scores, rate, confidence),
+        confidence=confidence,
+        session_scores=before.scores_of_training_session,
+    )
+    new = Model(model.system, replace(model.header, calibration=calibration))
+    description = f"calibrated on {len(images)} good images"
+    kept_as = replace_model(folder, new, description, _to_csv(images, good))
+    return Recalibration(
+        calibration=calibration,
+        copy_count=len(files) - len(images),
+        session_p_value=float(ks_2samp(good.scores, before.scores_of_training_session).pvalue),
+        old_threshold=before.threshold,
+        kept_as=kept_as,
+    )
+
+
+def describe(found: Recalibration) -> str:
+    """What a person needs to know of a new calibration, in plain sentences."""
+    calibration = found.calibration
+    count, session = len(calibration.scores), len(calibration.scores_of_training_session)
+    test = (
+        f"Kolmogorov-Smirnov test of their scores, {count} against {session} images: "
+        f"p = {found.session_p_value:.2g}"
+    )
+    lines = [
+        f"threshold {calibration.threshold:.4f}, before {found.old_threshold:.4f}",
+        calibration.promise,
+    ]
+    if found.copy_count:
+        lines.append(f"{found.copy_count} images are copies of others here and were not counted.")
+    if found.looks_like_training_session:
+        lines.append(
+            f"warning: these images look like those of the training session ({test}). If they were "
+            "taken with them, the promise may not hold in production; calibrate on another day's."
+        )
+    else:
+        lines.append(f"These images look unlike those of the training session ({test}).")
+    lines.append(
+        f"The model with the old threshold is kept as version {found.kept_as} ('rcae restore'). "
+        "Files exported before still have it: export again."
+    )
+    return "\n".join(lines)
+
+
+def good_files(paths: Sequence[str]) -> list[Path]:
+    """The image files that paths of good images name, as `expand_paths` finds them.
+
+    Raises:
+        UsageError: a path is a whole category, with defective images in it, or gives no image.
+    """
+    for text in paths:
+        if is_category(Path(text)):
+            raise UsageError(
+                f"{text} is a whole category, its defective images and masks included; give a folder of "
+                "good images alone, that were not trained on."
+            )
+    return expand_paths(paths)
+
+
+def require_not_trained_on(folder: RunFolder, images: Mapping[str, Path]) -> None:
+    """Refuse images that the run was trained on: a model knows them, so they score too low.
+
+    Args:
+        folder: of the run.
+        images: by their SHA-256.
+
+    Raises:
+        UsageError: names one and says how many.
+        CheckpointError: the run's list of images is missing or damaged.
+    """
+    trained_on = {image.sha256 for image in read_list(folder.data) if image.role == "train"}
+    known = [path for digest, path in images.items() if digest in trained_on]
+    if known:
+        raise UsageError(
+            f"{known[0]} was trained on, and so were {len(known) - 1} of the {len(images)} other images; "
+            "a threshold from them would promise too much. Give good images that were not trained on."
+        )
+
+
+def _require_share(name: str, value: float | None) -> None:
+    if value is not None and not 0 < value < 1:
+        raise UsageError(f"a {name} of {value:g} is not a share between 0 and 1, like 0.05.")
+
+
+def _drawing(model: Model) -> Callable[[Array], Array]:
+    runner = TorchRunner(model)
+    return lambda image: resize(runner.draw(image), *image.shape[:2])
+
+
+def _to_csv(images: Mapping[str, Path], good: GoodScores) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", "sha256", "anomaly_score"])
+    for (digest, path), score in zip(images.items(), good.scores, strict=True):
+        writer.writerow([printable(path), digest, repr(score)])
+    return text.getvalue()
