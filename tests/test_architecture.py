@@ -12,7 +12,7 @@ LAYERS = [
     {"run_folder", "calibration"},
     {"model", "losses", "data", "metrics", "pictures"},
     {"charts", "model_header", "detection"},
-    {"good_scores"},
+    {"calibration_images"},
     {"checkpoint", "inference"},
     {"report", "runners"},
     {"detector"},

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import re
 import shutil
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 import rcae
+from rcae.calibration_images import read_calibration_images
 from rcae.cli import main
 from rcae.recalibration import recalibrate
 from rcae.run_folder import RunFolder
@@ -73,13 +75,13 @@ def test_predictions_carry_the_p_value_of_the_new_calibration(run, tuesday):
 
 def test_the_model_before_is_kept_and_comes_back_byte_for_byte(run, tuesday):
     folder = RunFolder(run)
-    before = folder.model.read_bytes()
+    before, images_before = folder.model.read_bytes(), folder.calibration.read_text()
     recalibrate(run, [str(tuesday)], 0.05)
     calibrated, images = folder.model.read_bytes(), folder.calibration.read_text()
     assert calibrated != before
     assert restore(folder, 1) == 2
     assert folder.model.read_bytes() == before
-    assert not folder.calibration.exists()
+    assert folder.calibration.read_text() == images_before
     assert restore(folder, 2) == 3
     assert folder.model.read_bytes() == calibrated
     assert folder.calibration.read_text() == images
@@ -95,6 +97,22 @@ def test_images_of_the_same_session_are_warned_of_and_others_are_not(run, tuesda
         run, [str(tuesday)]
     )  # whatever was calibrated on since, the session is compared with
     assert recalibrate(run, [str(session)]).looks_like_training_session
+
+
+def require_listed(run):
+    calibration = rcae.Detector.load(run).calibration
+    images = read_calibration_images(run / "calibration.csv")
+    assert tuple(sorted(image.anomaly_score for image in images)) == calibration.scores
+    assert np.median([image.map_median for image in images]) == calibration.typical_value
+    return images
+
+
+def test_the_calibration_images_are_listed_with_hash_and_score(run, tuesday):
+    require_listed(run)  # those that training held out
+    recalibrate(run, [str(tuesday)])
+    images = require_listed(run)
+    assert [image.path for image in images] == sorted(map(str, tuesday.iterdir()))
+    assert images[3].sha256 == hashlib.sha256((tuesday / "003.png").read_bytes()).hexdigest()
 
 
 def test_copies_count_once(run, tuesday, tmp_path):

@@ -1,7 +1,5 @@
 """A new threshold for a finished run, from good images of another day."""
 
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +7,13 @@ from pathlib import Path
 from scipy.stats import ks_2samp
 
 from rcae.calibration import Calibration, conformal_threshold, require_enough
+from rcae.calibration_images import (
+    CalibrationImage,
+    score_good_images,
+    scores_of,
+    to_csv,
+    typical_value_of,
+)
 from rcae.checkpoint import Model, load_model
 from rcae.data.folders import expand_paths
 from rcae.data.good_images import hash_file, read_list
@@ -16,8 +21,6 @@ from rcae.data.images import resize
 from rcae.data.layouts import is_category
 from rcae.detection import Array
 from rcae.errors import UsageError
-from rcae.good_scores import GoodScores, score_good_images
-from rcae.names import printable
 from rcae.progress import shown
 from rcae.run_folder import RunFolder
 from rcae.runners.torch_runner import TorchRunner
@@ -81,25 +84,35 @@ def recalibrate(
         images.setdefault(hash_file(path), path)
     require_not_trained_on(folder, images)
     require_enough(len(images), rate, confidence)
-    good = score_good_images(tuple(images.values()), _drawing(model))
+    good = score_good_images(images, drawing(model))
     before = model.header.calibration
-    calibration = Calibration(
-        scores=tuple(sorted(good.scores)),
-        typical_value=good.typical_value,
-        false_alarm_rate=rate,
-        threshold=conformal_threshold(good.scores, rate, confidence),
-        confidence=confidence,
-        session_scores=before.scores_of_training_session,
-    )
+    calibration = calibration_from(good, before, rate, confidence)
     new = Model(model.system, replace(model.header, calibration=calibration))
     description = f"calibrated on {len(images)} good images"
-    kept_as = replace_model(folder, new, description, _to_csv(images, good))
+    kept_as = replace_model(folder, new, description, to_csv(good))
     return Recalibration(
         calibration=calibration,
         copy_count=len(files) - len(images),
-        session_p_value=float(ks_2samp(good.scores, before.scores_of_training_session).pvalue),
+        session_p_value=float(
+            ks_2samp(calibration.scores, before.scores_of_training_session).pvalue
+        ),
         old_threshold=before.threshold,
         kept_as=kept_as,
+    )
+
+
+def calibration_from(
+    images: Sequence[CalibrationImage], before: Calibration, rate: float, confidence: float | None
+) -> Calibration:
+    """The calibration of a run, which had another before; errors as in `conformal_threshold`."""
+    scores = scores_of(images)
+    return Calibration(
+        scores=tuple(sorted(scores)),
+        typical_value=typical_value_of(images),
+        false_alarm_rate=rate,
+        threshold=conformal_threshold(scores, rate, confidence),
+        confidence=confidence,
+        session_scores=before.scores_of_training_session,
     )
 
 
@@ -171,15 +184,7 @@ def _require_share(name: str, value: float | None) -> None:
         raise UsageError(f"a {name} of {value:g} is not a share between 0 and 1, like 0.05.")
 
 
-def _drawing(model: Model) -> Callable[[Array], Array]:
+def drawing(model: Model) -> Callable[[Array], Array]:
+    """From an image to its anomaly map at the image's own size, by a model in memory."""
     runner = TorchRunner(model)
     return lambda image: resize(runner.draw(image), *image.shape[:2])
-
-
-def _to_csv(images: Mapping[str, Path], good: GoodScores) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "sha256", "anomaly_score"])
-    for (digest, path), score in zip(images.items(), good.scores, strict=True):
-        writer.writerow([printable(path), digest, repr(score)])
-    return text.getvalue()

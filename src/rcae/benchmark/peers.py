@@ -6,7 +6,7 @@ downloaded: where a recommended setting needs a download, the note says what sta
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from rcae.benchmark import lite0
 from rcae.benchmark.anomalib_import import anomalib_models
 from rcae.benchmark.cell import CellRequest
 from rcae.calibration import Calibration, calibrate
+from rcae.calibration_images import score_good_images, scores_of, typical_value_of
 from rcae.data.images import read_image, resize
 from rcae.detection import Detection
 from rcae.errors import UsageError
-from rcae.good_scores import score_good_images
 from rcae.progress import shown
 from rcae.settings import load_settings
 from rcae.training.good_parts import GoodParts, open_good_parts
@@ -112,10 +112,10 @@ class PeerInspector:
         self._model = model.eval()
         self.calibration: Calibration
 
-    def calibrate(self, paths: tuple[Path, ...], false_alarm_rate: float) -> None:
+    def calibrate(self, images: Mapping[str, Path], false_alarm_rate: float) -> None:
         """Set the threshold from held-out good images, by the same rule as ours."""
-        good = score_good_images(paths, self._enlarged)
-        self.calibration = calibrate(good.scores, good.typical_value, false_alarm_rate)
+        good = score_good_images(images, self._enlarged)
+        self.calibration = calibrate(scores_of(good), typical_value_of(good), false_alarm_rate)
 
     def predict(self, image: Path) -> Detection:
         """As `Detector.predict`, for a path."""
@@ -161,7 +161,7 @@ def train_peer(peer: Peer, cell: CellRequest, folder: Path) -> PeerInspector:
     engine = Engine(default_root_dir=folder, max_epochs=peer.epochs, **limit)
     engine.fit(model, train_dataloaders=_loader(parts, peer.batch_size))
     inspector = PeerInspector(model)
-    inspector.calibrate(parts.calibration, settings.calibration.false_alarm_rate)
+    inspector.calibrate(parts.calibration_by_hash, settings.calibration.false_alarm_rate)
     return inspector
 
 

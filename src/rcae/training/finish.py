@@ -5,15 +5,16 @@ from functools import partial
 from typing import Any
 
 from rcae.calibration import calibrate
+from rcae.calibration_images import score_good_images, scores_of, to_csv, typical_value_of
 from rcae.checkpoint import Model, save_model
 from rcae.data.images import read_image
-from rcae.good_scores import score_good_images
 from rcae.inference import anomaly_map
 from rcae.model.system import RcaeSystem
 from rcae.model_header import ModelHeader
 from rcae.progress import say
 from rcae.run_folder import RunFolder, peak_memory_mib, versions
 from rcae.settings import Settings
+from rcae.storage import write_text
 from rcae.training.familiarity import image_count, learn_good_features
 from rcae.training.good_parts import GoodParts
 from rcae.training.samples import SAMPLE_COUNT, write_pictures
@@ -45,9 +46,10 @@ def finish(
     """Learn, calibrate, draw, record and save; the model file comes last: with it, the run is finished."""
     started_at = time.perf_counter()
     learn_good_features(system, parts.training, settings.seed)
-    good = score_good_images(parts.calibration, partial(anomaly_map, system, parts.working_view))
+    draw = partial(anomaly_map, system, parts.working_view)
+    good = score_good_images(parts.calibration_by_hash, draw)
     rate = settings.calibration.false_alarm_rate
-    calibration = calibrate(good.scores, good.typical_value, rate)
+    calibration = calibrate(scores_of(good), typical_value_of(good), rate)
     provenance = {
         "category": parts.category.name,
         "training_images": len(parts.training),
@@ -65,6 +67,7 @@ def finish(
     record["peak_memory_mib"] = peak_memory_mib()
     record["calibration"] = calibration.summary()
     folder.write_record(record)
+    write_text(folder.calibration, to_csv(good))
     save_model(folder.model, model)
     folder.state.unlink(missing_ok=True)
     say(f"threshold {calibration.threshold:.4f}. {calibration.promise}")

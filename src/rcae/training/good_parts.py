@@ -29,6 +29,12 @@ class GoodParts:
     calibration: tuple[Path, ...]
 
     @property
+    def calibration_by_hash(self) -> dict[str, Path]:
+        """The calibration images by the SHA-256 of their content; none of them has a copy."""
+        held_out = (image for image in self.listed if image.role == "calibration")
+        return {image.sha256: self.category.root / image.path for image in held_out}
+
+    @property
     def sha256(self) -> str:
         """Of the list of images and their hashes."""
         return hash_list(self.listed)
