@@ -68,3 +68,15 @@ def finished_run(parts, tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "parts"
     rcae.train(parts, run, values=TINY)
     return run
+
+
+def call(monkeypatch, capsys, *words):
+    """Run `rcae WORDS...` as a user would: exit code, standard output, standard error."""
+    from rcae.cli import main
+
+    monkeypatch.setattr("sys.argv", ["rcae", *map(str, words)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err
+    return stop.value.code, printed.out, printed.err

@@ -18,9 +18,10 @@ LAYERS = [
     {"detector"},
     {"training", "evaluation", "prediction"},
     {"evaluation_output", "export", "versions"},
-    {"recalibration"},
+    {"recalibration", "feedback"},
+    {"feedback_application"},
     {"api", "demo", "benchmark"},
-    {"cli_benchmark", "cli_calibration", "cli_export"},
+    {"cli_benchmark", "cli_calibration", "cli_export", "cli_feedback"},
     {"cli"},
     {"__init__", "__main__"},
 ]

@@ -9,12 +9,11 @@ from PIL import Image
 
 import rcae
 from rcae.calibration_images import read_calibration_images
-from rcae.cli import main
 from rcae.recalibration import recalibrate
 from rcae.run_folder import RunFolder
 from rcae.versions import list_versions, restore
 
-from .conftest import draw_part
+from .conftest import call, draw_part
 
 
 @pytest.fixture
@@ -36,15 +35,6 @@ def draw_parts(folder, count, *, seed, brightness=0):
 def tuesday(tmp_path_factory):
     """Forty good images that were not trained on."""
     return draw_parts(tmp_path_factory.mktemp("days") / "tuesday", 40, seed=11)
-
-
-def call(monkeypatch, capsys, *words):
-    monkeypatch.setattr("sys.argv", ["rcae", *map(str, words)])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    printed = capsys.readouterr()
-    assert "Traceback" not in printed.err
-    return stop.value.code, printed.out, printed.err
 
 
 def test_the_new_threshold_lies_just_above_the_scores_that_predict_gives(run, tuesday):

@@ -120,8 +120,11 @@ def require_enough(count: int, false_alarm_rate: float, confidence: float | None
     """Refuse a rate that so many calibration images cannot support.
 
     Raises:
-        UsageError: names how many are needed.
+        UsageError: names how many are needed; or rate or confidence are not between 0 and 1.
     """
+    for name, share in (("false-alarm rate", false_alarm_rate), ("confidence", confidence)):
+        if share is not None and not 0 < share < 1:
+            raise UsageError(f"a {name} of {share:g} is not a share between 0 and 1, like 0.05.")
     needed = images_needed(false_alarm_rate, confidence)
     if count < needed:
         sure = "" if confidence is None else f" with {confidence:.1%} confidence"

@@ -10,6 +10,7 @@ import click
 from rcae.cli_benchmark import benchmark, reproduce, run_cell
 from rcae.cli_calibration import calibrate, restore
 from rcae.cli_export import export, verify
+from rcae.cli_feedback import feedback
 from rcae.cli_types import PATH, Duration
 from rcae.errors import ImageError, RcaeError
 
@@ -150,7 +151,7 @@ def demo(output: Path) -> None:
     click.echo(f"report: {report.resolve()}")
 
 
-for command in (benchmark, calibrate, export, reproduce, restore, run_cell, verify):
+for command in (benchmark, calibrate, export, feedback, reproduce, restore, run_cell, verify):
     cli.add_command(command)
 
 

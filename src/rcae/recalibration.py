@@ -29,6 +29,9 @@ from rcae.versions import replace_model
 ALIKE = 0.05
 """p-value of the Kolmogorov-Smirnov test above which two sets of scores look alike (our choice)."""
 
+FINE_TUNED_ON = "fine_tuned_on"
+"""In a model's provenance: SHA-256 of the images that it was fine-tuned with."""
+
 
 @dataclass(frozen=True)
 class Recalibration:
@@ -72,17 +75,16 @@ def recalibrate(
         ImageError: an image cannot be read.
         CheckpointError, StorageError: as reading and writing models raise.
     """
-    _require_share("false-alarm rate", false_alarm_rate)
-    _require_share("confidence", confidence)
     folder = RunFolder(run)
     folder.require_finished()
     model = load_model(folder.model)
-    rate = false_alarm_rate or model.header.settings.calibration.false_alarm_rate
+    asked = model.header.settings.calibration.false_alarm_rate
+    rate = asked if false_alarm_rate is None else false_alarm_rate
     files = good_files(paths)
     images: dict[str, Path] = {}
     for path in shown(files, "hashing good images"):
         images.setdefault(hash_file(path), path)
-    require_not_trained_on(folder, images)
+    require_not_trained_on(folder, model, images)
     require_enough(len(images), rate, confidence)
     good = score_good_images(images, drawing(model))
     before = model.header.calibration
@@ -159,19 +161,20 @@ def good_files(paths: Sequence[str]) -> list[Path]:
     return expand_paths(paths)
 
 
-def require_not_trained_on(folder: RunFolder, images: Mapping[str, Path]) -> None:
+def require_not_trained_on(folder: RunFolder, model: Model, images: Mapping[str, Path]) -> None:
     """Refuse images that the run was trained on: a model knows them, so they score too low.
 
     Args:
         folder: of the run.
+        model: of the run.
         images: by their SHA-256.
 
     Raises:
         UsageError: names one and says how many.
         CheckpointError: the run's list of images is missing or damaged.
     """
-    trained_on = {image.sha256 for image in read_list(folder.data) if image.role == "train"}
-    known = [path for digest, path in images.items() if digest in trained_on]
+    learnt = trained_on(folder, model)
+    known = [path for digest, path in images.items() if digest in learnt]
     if known:
         raise UsageError(
             f"{known[0]} was trained on, and so were {len(known) - 1} of the {len(images)} other images; "
@@ -179,9 +182,14 @@ def require_not_trained_on(folder: RunFolder, images: Mapping[str, Path]) -> Non
         )
 
 
-def _require_share(name: str, value: float | None) -> None:
-    if value is not None and not 0 < value < 1:
-        raise UsageError(f"a {name} of {value:g} is not a share between 0 and 1, like 0.05.")
+def trained_on(folder: RunFolder, model: Model) -> set[str]:
+    """SHA-256 of every image that a model has learnt, those of a later fine-tuning included.
+
+    Raises:
+        CheckpointError: the run's list of images is missing or damaged.
+    """
+    listed = {image.sha256 for image in read_list(folder.data) if image.role == "train"}
+    return listed.union(model.header.provenance.get(FINE_TUNED_ON, ()))
 
 
 def drawing(model: Model) -> Callable[[Array], Array]:

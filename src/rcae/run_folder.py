@@ -77,8 +77,18 @@ class RunFolder:
 
     @property
     def calibration(self) -> Path:
-        """The images of the last `rcae calibrate`: hash and score."""
+        """The images behind the threshold: hash and score."""
         return self.path / "calibration.csv"
+
+    @property
+    def feedback(self) -> Path:
+        """What people said of inspected images, one line each, append-only."""
+        return self.path / "feedback.jsonl"
+
+    @property
+    def feedback_files(self) -> Path:
+        """Copies of those images and of masks, named by their hashes."""
+        return self.path / "feedback"
 
     def require_finished(self) -> None:
         """Refuse what is not the folder of a finished run.

@@ -1,0 +1,103 @@
+"""The commands `rcae feedback add | list | apply`, added to the others by `rcae.cli`."""
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from rcae.cli_types import PATH
+
+
+@click.group()
+def feedback() -> None:
+    """Say what inspected images really are, and let the model of a run follow.
+
+    \b
+      rcae feedback add runs/parts new/0007.png --good --note "water drop"
+      rcae feedback add runs/parts new/0011.png --defect --mask 0011-mask.png
+      rcae feedback list runs/parts
+      rcae feedback apply runs/parts
+    """
+
+
+@feedback.command()
+@click.argument("run", type=PATH)
+@click.argument("image", type=PATH)
+@click.option("--good/--defect", "is_good", default=None, help="What the image really shows.")
+@click.option("--mask", type=PATH, help="Of the defect: white where it is; only to evaluate with.")
+@click.option("--note", default="", help="In your own words.")
+@click.option("--author", help="Who says so; the user of this computer unless given.")
+def add(
+    run: Path, image: Path, is_good: bool | None, mask: Path | None, note: str, author: str | None
+) -> None:
+    """Write down what IMAGE really shows; a copy of it is kept in RUN.
+
+    The journal RUN/feedback.jsonl only grows: the last word on an image counts, the earlier ones stay.
+    """
+    from rcae.detector import Detector
+    from rcae.feedback import add_feedback
+    from rcae.run_folder import RunFolder
+
+    if is_good is None:
+        raise click.UsageError("say --good or --defect", click.get_current_context())
+    folder = RunFolder(run)
+    folder.require_finished()
+    detection = Detector.load(run).predict(image)
+    verdict: Literal["good", "defect"] = "good" if is_good else "defect"
+    add_feedback(folder, image, verdict, detection, mask=mask, note=note, author=author)
+    said = "defective" if detection.is_defective else "good"
+    click.echo(
+        f"{image}: {verdict}, says the person; the model says {said}, score "
+        f"{detection.anomaly_score:.4g}, threshold {detection.threshold:.4g}"
+    )
+
+
+@feedback.command("list")
+@click.argument("run", type=PATH)
+def list_feedback(run: Path) -> None:
+    """Print everything that was said, in order."""
+    from rcae.feedback import read_feedback, table
+    from rcae.run_folder import RunFolder
+
+    folder = RunFolder(run)
+    folder.require_finished()
+    click.echo(table(read_feedback(folder)))
+
+
+@feedback.command()
+@click.argument("run", type=PATH)
+@click.option(
+    "--false-alarm-rate", type=float, help="As in 'rcae calibrate'; as it is unless given."
+)
+@click.option("--confidence", type=float, help="As in 'rcae calibrate'.")
+@click.option(
+    "--fine-tune", "data", type=PATH, help="Train CRD on as well; the folder RUN was trained on."
+)
+@click.option("--steps", type=click.IntRange(min=1), help="Of fine-tuning; a tenth of stage 3.")
+@click.option("--yes", is_flag=True, help="Replace the model without asking.")
+def apply(
+    run: Path,
+    false_alarm_rate: float | None,
+    confidence: float | None,
+    data: Path | None,
+    steps: int | None,
+    yes: bool,
+) -> None:
+    """Calibrate with the confirmed good images too, compare both models, then ask.
+
+    The old model is kept: 'rcae restore' brings it back. Defective images are never trained on.
+    """
+    from rcae.feedback_application import FineTuning, accept, describe, propose
+    from rcae.run_folder import RunFolder
+
+    if steps is not None and data is None:
+        raise click.UsageError("--steps needs --fine-tune DATA", click.get_current_context())
+    folder = RunFolder(run)
+    wish = None if data is None else FineTuning(data, steps)
+    proposal = propose(folder, false_alarm_rate, confidence, wish)
+    click.echo(describe(proposal))
+    if not yes and not (sys.stdin.isatty() and click.confirm("Replace the model in use?")):
+        click.echo("nothing was replaced; add --yes to replace the model in use")
+        return
+    click.echo(f"replaced; the old model is kept as version {accept(folder, proposal)}")

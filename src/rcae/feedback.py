@@ -1,0 +1,232 @@
+"""What people said of inspected images: an append-only journal in the run folder, images included."""
+
+import errno
+import getpass
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rcae.data.good_images import hash_file
+from rcae.data.image_files import IMAGE_SUFFIXES
+from rcae.data.images import read_image, read_mask
+from rcae.detection import Detection
+from rcae.errors import CheckpointError, DataError, StorageError, UsageError
+from rcae.names import printable
+from rcae.run_folder import RunFolder
+from rcae.storage import write_atomically
+
+Verdict = Literal["good", "defect"]
+_SHA256 = r"^[0-9a-f]{64}$"
+_FILE_NAME = r"^[0-9a-f]{64}(\.[a-z]{1,4})?$"
+_START = "0" * 64
+"""What the first entry has in place of the hash of the one before."""
+
+
+class Feedback(BaseModel):
+    """One line of the journal: what a person said of one image, and what the model had said."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    time: str
+    """UTC."""
+    author: str
+    verdict: Verdict
+    note: str
+    image: str
+    """Its path when it was given."""
+    image_file: str = Field(pattern=_FILE_NAME)
+    """The copy in the run folder: named by the SHA-256 of its content."""
+    mask_file: str | None = Field(default=None, pattern=_FILE_NAME)
+    """The same for the mask that shows the defect, if one was given."""
+    anomaly_score: float
+    """What the model said when the person spoke."""
+    threshold: float
+    previous: str = Field(pattern=_SHA256)
+    """SHA-256 of the line before: no line but the last can be changed or removed unseen."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the image file."""
+        return self.image_file.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """An image with the last thing that was said of it."""
+
+    feedback: Feedback
+    image: Path
+    """The copy in the run folder."""
+    mask: Path | None
+
+
+def add_feedback(
+    folder: RunFolder,
+    image: Path,
+    verdict: Verdict,
+    detection: Detection,
+    *,
+    mask: Path | None = None,
+    note: str = "",
+    author: str | None = None,
+) -> Feedback:
+    """Write down what a person says of an image, and keep a copy of it.
+
+    Args:
+        folder: of a finished run.
+        image: the file that was inspected.
+        verdict: what the person says.
+        detection: what the model says of it now.
+        mask: of a defect, as masks of test images are; optional.
+        note: in the person's words.
+        author: the name of the user who runs this unless given.
+
+    Raises:
+        UsageError: a mask for a good image.
+        ImageError, DataError: the image or mask is unreadable, or the mask does not fit.
+        CheckpointError: the journal is damaged; nothing is added.
+        StorageError: the disk refused; the journal is as before.
+    """
+    _require_mask_fits(image, verdict, mask)
+    image_file = _keep(folder, image)
+    mask_file = None if mask is None else _keep(folder, mask)
+    try:
+        with FileLock(folder.feedback.with_suffix(".lock")):
+            entry = Feedback(
+                time=datetime.now(UTC).isoformat(timespec="seconds"),
+                author=printable(author or getpass.getuser()),
+                verdict=verdict,
+                note=printable(note),
+                image=printable(image.absolute()),
+                image_file=image_file,
+                mask_file=mask_file,
+                anomaly_score=detection.anomaly_score,
+                threshold=detection.threshold,
+                previous=_read(folder)[1],
+            )
+            _append(folder.feedback, entry.model_dump_json().encode() + b"\n")
+    except OSError as error:
+        raise StorageError(
+            f"{folder.feedback} could not be written ({error.strerror or error}); what was said before "
+            "is kept. Free space, then say it again."
+        ) from error
+    return entry
+
+
+def read_feedback(folder: RunFolder) -> tuple[Feedback, ...]:
+    """All that was ever said, in order.
+
+    Raises:
+        CheckpointError: a line is damaged, changed or missing; named with its number.
+    """
+    return _read(folder)[0]
+
+
+def reviewed_images(folder: RunFolder) -> tuple[Reviewed, ...]:
+    """Every image that something was said of, with the last word on it, in the order of first mention.
+
+    Raises:
+        CheckpointError: the journal is damaged, or the copy of an image is missing or changed.
+    """
+    last = {entry.sha256: entry for entry in read_feedback(folder)}
+    return tuple(
+        Reviewed(
+            entry,
+            _kept(folder, entry.image_file),
+            None if entry.mask_file is None else _kept(folder, entry.mask_file),
+        )
+        for entry in last.values()
+    )
+
+
+def table(entries: Iterable[Feedback]) -> str:
+    """For a terminal, in order."""
+    rows = [
+        f"{entry.time:25}  {entry.verdict:6}  {entry.anomaly_score:>9.4g}  {entry.threshold:>9.4g}  "
+        f"{entry.author:12}  {entry.image}" + (f"  ({entry.note})" if entry.note else "")
+        for entry in entries
+    ]
+    header = f"{'time':25}  said    {'score':>9}  {'threshold':>9}  {'author':12}  image"
+    return "\n".join([header, *rows]) if rows else "nothing was said yet"
+
+
+def _require_mask_fits(image: Path, verdict: Verdict, mask: Path | None) -> None:
+    height, width = read_image(image).shape[:2]
+    if mask is None:
+        return
+    if verdict == "good":
+        raise UsageError(f"{mask} is a mask, but {image} is said to be good; leave the mask out.")
+    marked = read_mask(mask)
+    if marked.shape != (height, width) or not np.any(marked):
+        raise DataError(
+            f"{mask} marks {int(marked.sum())} of {marked.shape[1]}x{marked.shape[0]} px, its image is "
+            f"{width}x{height} px; a mask has the size of its image and marks the defect in white."
+        )
+
+
+def _keep(folder: RunFolder, file: Path) -> str:
+    """Copy a file into the run folder under the hash of its content; the name of the copy."""
+    suffix = file.suffix.lower()
+    name = hash_file(file) + (suffix if suffix in IMAGE_SUFFIXES else "")
+    target = folder.feedback_files / name
+    if not target.exists():
+        write_atomically(target, lambda temporary: shutil.copyfile(file, temporary))
+    return name
+
+
+def _kept(folder: RunFolder, name: str) -> Path:
+    path = folder.feedback_files / name
+    if not path.is_file() or hash_file(path) != name.partition(".")[0]:
+        raise CheckpointError(
+            f"{path}, the copy of an image that something was said of, is missing or was changed; "
+            "restore it from a backup."
+        )
+    return path
+
+
+def _read(folder: RunFolder) -> tuple[tuple[Feedback, ...], str]:
+    """All entries, and the hash that the next one must name."""
+    if not folder.feedback.exists():
+        return (), _START
+    entries, previous = [], _START
+    for number, line in enumerate(folder.feedback.read_bytes().splitlines(True), start=1):
+        try:
+            entry = Feedback.model_validate_json(line)
+        except ValidationError as error:
+            raise _damaged(folder, number, "is not an entry") from error
+        if not line.endswith(b"\n"):
+            raise _damaged(folder, number, "is cut off")
+        if entry.previous != previous:
+            raise _damaged(folder, number, "does not follow the line before it, one was changed")
+        entries.append(entry)
+        previous = hashlib.sha256(line).hexdigest()
+    return tuple(entries), previous
+
+
+def _damaged(folder: RunFolder, number: int, how: str) -> CheckpointError:
+    return CheckpointError(
+        f"line {number} of {folder.feedback} {how}; restore the file from a backup. If only its last "
+        "line is broken, after a power cut, remove that line."
+    )
+
+
+def _append(path: Path, line: bytes) -> None:
+    """All of it or nothing, and on the disk before this returns."""
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        length = os.fstat(handle).st_size
+        if os.write(handle, line) != len(line):
+            os.ftruncate(handle, length)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(handle)
+    finally:
+        os.close(handle)

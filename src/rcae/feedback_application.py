@@ -1,0 +1,216 @@
+"""What follows from feedback: a new model, compared with the one in use before it may replace it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rcae.calibration_images import (
+    CalibrationImage,
+    read_calibration_images,
+    score_good_images,
+    scores_of,
+    to_csv,
+)
+from rcae.checkpoint import Model, load_model
+from rcae.data.good_images import hash_file
+from rcae.detector import Detector
+from rcae.errors import CheckpointError, UsageError
+from rcae.feedback import Reviewed, reviewed_images
+from rcae.progress import shown
+from rcae.recalibration import FINE_TUNED_ON, calibration_from, drawing, trained_on
+from rcae.run_folder import RunFolder
+from rcae.runners.torch_runner import TorchRunner
+from rcae.training.fine_tuning import fine_tune
+from rcae.training.good_parts import open_good_parts, require_same_data
+from rcae.versions import replace_model
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """The wish to train stage 3 on."""
+
+    data: Path
+    """The category that the run was trained on."""
+    steps: int | None = None
+    """A tenth of those of stage 3 unless given."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One reviewed image under the model in use and under the new one."""
+
+    reviewed: Reviewed
+    rejected_before: bool
+    rejected_after: bool
+    was_learnt: bool
+    """The new model was trained on it, so that what it says of it proves nothing."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A model that could replace the one in use."""
+
+    model: Model
+    calibration_images: tuple[CalibrationImage, ...]
+    judged: tuple[Judged, ...]
+    description: str
+
+
+def propose(
+    folder: RunFolder,
+    false_alarm_rate: float | None = None,
+    confidence: float | None = None,
+    fine_tuning: FineTuning | None = None,
+) -> Proposal:
+    """Calibrate with confirmed good images as well, after fine-tuning on half of them if asked for.
+
+    Images that were said to be defective leave the calibration; they are never trained on. Nothing is
+    written.
+
+    Args:
+        folder: of a finished run.
+        false_alarm_rate: to promise; that of the present calibration unless given.
+        confidence: with which to promise it; that of the present calibration unless a rate is given.
+        fine_tuning: to train stage 3 on; not unless given.
+
+    Raises:
+        UsageError: no finished run, nothing new to go by, too few images for the rate, or an image
+            that is needed again is gone.
+        CheckpointError: the model, the journal, or one of the lists is damaged.
+        DataError, ImageError, TrainingError: as training raises.
+    """
+    folder.require_finished()
+    model, reviewed = load_model(folder.model), reviewed_images(folder)
+    present = model.header.calibration
+    if false_alarm_rate is None:
+        false_alarm_rate, confidence = present.false_alarm_rate, confidence or present.confidence
+    images = _present_images(folder, model)
+    kept = tuple(image for image in images if image.sha256 not in _said(reviewed, "defect"))
+    known = {image.sha256 for image in images} | trained_on(folder, model)
+    confirmed = {d: path for d, path in _said(reviewed, "good").items() if d not in known}
+    if not confirmed and len(kept) == len(images):
+        raise UsageError(
+            f"{folder.feedback} holds nothing that would change the calibration: no confirmed good image "
+            "that is new to it, and no defective one that is in it. See 'rcae feedback list'."
+        )
+    description = f"calibrated with {len(confirmed)} confirmed good images"
+    learnt: list[str] = []
+    if fine_tuning is None:
+        calibrated_on = (*kept, *score_good_images(confirmed, drawing(model)))
+    else:
+        learnt = sorted(confirmed)[::2]
+        model = _fine_tuned(folder, model, fine_tuning, {d: confirmed[d] for d in learnt})
+        description = f"fine-tuned on {len(learnt)} confirmed good images, {description}"
+        held_out = {d: path for d, path in confirmed.items() if d not in learnt}
+        calibrated_on = score_good_images(_files(kept) | held_out, drawing(model))
+    calibration = calibration_from(calibrated_on, present, false_alarm_rate, confidence)
+    new = Model(model.system, replace(model.header, calibration=calibration))
+    judged = _judged(reviewed, load_model(folder.model), new, learnt)
+    return Proposal(new, calibrated_on, judged, description)
+
+
+def accept(folder: RunFolder, proposal: Proposal) -> int:
+    """Put the new model in place; returns the number under which the old one is kept.
+
+    Raises:
+        StorageError: the disk refused; the old model is still in place.
+    """
+    text = to_csv(proposal.calibration_images)
+    return replace_model(folder, proposal.model, proposal.description, text)
+
+
+def _present_images(folder: RunFolder, model: Model) -> tuple[CalibrationImage, ...]:
+    images = read_calibration_images(folder.calibration)
+    if tuple(sorted(scores_of(images))) != model.header.calibration.scores:
+        raise CheckpointError(
+            f"{folder.calibration} does not belong to the model beside it; run 'rcae calibrate' again."
+        )
+    return images
+
+
+def _said(reviewed: Sequence[Reviewed], verdict: str) -> dict[str, Path]:
+    """Images of one verdict, by their hash."""
+    chosen = (image for image in reviewed if image.feedback.verdict == verdict)
+    return {image.feedback.sha256: image.image for image in chosen}
+
+
+def _files(images: Sequence[CalibrationImage]) -> dict[str, Path]:
+    """Where the images are, by their hash, if they still are what they were."""
+    for image in images:
+        path = Path(image.path)
+        if not path.is_file() or hash_file(path) != image.sha256:
+            raise UsageError(
+                f"{path}, an image of the present calibration, is gone or was changed, but a fine-tuned "
+                "model must be calibrated anew; restore it, or run 'rcae calibrate' on other images first."
+            )
+    return {image.sha256: Path(image.path) for image in images}
+
+
+def _fine_tuned(
+    folder: RunFolder, model: Model, wish: FineTuning, confirmed: dict[str, Path]
+) -> Model:
+    if not confirmed:
+        raise UsageError("there is no new confirmed good image to fine-tune with.")
+    parts = open_good_parts(wish.data, model.header.settings)
+    require_same_data(parts, folder)
+    before = model.header.provenance.get(FINE_TUNED_ON, [])
+    provenance = {**model.header.provenance, FINE_TUNED_ON: [*before, *confirmed]}
+    system = fine_tune(model, parts.training.paths, [*confirmed.values()], wish.steps)
+    return Model(system, replace(model.header, provenance=provenance))
+
+
+def _judged(
+    reviewed: Sequence[Reviewed], before: Model, after: Model, learnt: Sequence[str]
+) -> tuple[Judged, ...]:
+    old, new = (Detector(TorchRunner(model)) for model in (before, after))
+    return tuple(
+        Judged(
+            image,
+            rejected_before=old.predict(image.image).is_defective,
+            rejected_after=new.predict(image.image).is_defective,
+            was_learnt=image.feedback.sha256 in learnt,
+        )
+        for image in shown(reviewed, "comparing the models", total=len(reviewed))
+    )
+
+
+def describe(proposal: Proposal) -> str:
+    """What the new model would change, for a person who decides."""
+    calibration = proposal.model.header.calibration
+    good, defective, learnt = _groups(proposal.judged)
+    lines = [
+        f"{'':42}{'in use':>8}{'new':>8}",
+        _line("false alarms, of good images", good),
+        _line("found, of defective images", defective),
+    ]
+    if learnt:
+        lines.append(_line("false alarms, of good images trained on", learnt))
+    changed = [image for image in proposal.judged if image.rejected_before != image.rejected_after]
+    lines += [
+        f"  {'accepted now' if image.rejected_before else 'rejected now'}, said to be "
+        f"{image.reviewed.feedback.verdict}: {image.reviewed.feedback.image}"
+        for image in changed
+    ]
+    lines.append(f"threshold {calibration.threshold:.4f}. {calibration.promise}")
+    if good:
+        lines.append(
+            "The good images above took part in setting the new threshold. Images on which something was "
+            "said were chosen by people, often for being unusual: the promise is stricter for others."
+        )
+    return "\n".join(lines)
+
+
+def _groups(judged: Sequence[Judged]) -> tuple[list[Judged], list[Judged], list[Judged]]:
+    """Good, defective, and trained on."""
+    good = [image for image in judged if image.reviewed.feedback.verdict == "good"]
+    return (
+        [image for image in good if not image.was_learnt],
+        [image for image in judged if image.reviewed.feedback.verdict == "defect"],
+        [image for image in good if image.was_learnt],
+    )
+
+
+def _line(title: str, images: Sequence[Judged]) -> str:
+    before = sum(image.rejected_before for image in images)
+    after = sum(image.rejected_after for image in images)
+    return f"{f'{title} ({len(images)})':42}{before:>8}{after:>8}"

@@ -1,0 +1,80 @@
+"""CRD, trained on for a while with good images that it took for defective."""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+
+from rcae.checkpoint import Model
+from rcae.data.training_set import TrainingSet
+from rcae.errors import UsageError
+from rcae.model.system import RcaeSystem
+from rcae.progress import StageProgress
+from rcae.settings import Settings
+from rcae.training import plan, processes
+from rcae.training.familiarity import learn_good_features
+from rcae.training.loop import make_optimizer, run_stage
+from rcae.training.stages import build_stages
+
+STEPS_SHARE = 0.1
+"""Steps, as a share of those that stage 3 had, unless given (our choice)."""
+LEARNING_RATE_SHARE = 0.1
+"""Of the learning rate of stage 3: what was learnt is refined, not replaced (our choice)."""
+CONFIRMED_SHARE = 0.25
+"""Of the images drawn, about how many are the confirmed ones, however few they are (our choice)."""
+
+
+def fine_tune(
+    model: Model, training: Sequence[Path], confirmed: Sequence[Path], steps: int | None
+) -> RcaeSystem:
+    """Go on with stage 3; RcAE and DPN stay as they are, and so does `model`.
+
+    Args:
+        model: the finished model.
+        training: the images it was trained on.
+        confirmed: good images to learn as well, at least one.
+        steps: a tenth of those of stage 3 unless given.
+
+    Returns:
+        A new system on the CPU, whose feature distance is fitted anew, ready to predict.
+
+    Raises:
+        UsageError: the model has no CRD.
+        ImageError, TrainingError: as training raises.
+    """
+    system = copy.deepcopy(model.system).to(processes.device())
+    if system.detection is None:
+        raise UsageError("this model has no CRD (model.detection_network = false) to fine-tune.")
+    if steps is None:
+        trained_steps = model.header.settings.training.detection.steps or 1
+        steps = max(1, round(STEPS_SHARE * trained_steps))
+    settings = _settings(model.header.settings, steps)
+    images = TrainingSet(_mixed(training, confirmed), model.header.working_view)
+    stage = build_stages(system, images, settings)[-1]
+    batch_size = settings.training.batch_size
+    progress = StageProgress(
+        "fine-tuning CRD", first_step=0, steps=steps, batch_size=batch_size, later_s=0
+    )
+    run_stage(
+        stage,
+        make_optimizer(stage.module, settings),
+        settings,
+        first_step=0,
+        steps=steps,
+        after_step=lambda _, loss: progress.step(loss),
+    )
+    progress.close()
+    learn_good_features(system, images, settings.seed)
+    return system.requires_grad_(False).eval().cpu()
+
+
+def _settings(settings: Settings, steps: int) -> Settings:
+    """For the extra steps: a lower rate, and a seed that draws other windows than before."""
+    longer = plan.with_steps(settings, {"detection": steps})
+    rate = LEARNING_RATE_SHARE * settings.training.learning_rate
+    training = longer.training.model_copy(update={"learning_rate": rate})
+    return longer.model_copy(update={"training": training, "seed": settings.seed + 1})
+
+
+def _mixed(training: Sequence[Path], confirmed: Sequence[Path]) -> list[Path]:
+    wanted = CONFIRMED_SHARE / (1 - CONFIRMED_SHARE) * len(training)
+    return [*training, *list(confirmed) * max(1, round(wanted / len(confirmed)))]
