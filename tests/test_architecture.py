@@ -19,7 +19,7 @@ LAYERS = [
     {"training", "evaluation", "prediction"},
     {"evaluation_output", "export", "versions"},
     {"recalibration", "feedback"},
-    {"feedback_application"},
+    {"feedback_proposal", "feedback_application"},
     {"api", "demo", "benchmark"},
     {"cli_benchmark", "cli_calibration", "cli_export", "cli_feedback"},
     {"cli"},

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.metrics import average_precision_score
 
 import rcae
 import rcae.feedback
@@ -16,6 +17,7 @@ from rcae.checkpoint import load_model, weights_sha256
 from rcae.errors import CheckpointError
 from rcae.feedback import add_feedback, read_feedback, reviewed_images
 from rcae.feedback_application import FineTuning, accept, propose
+from rcae.feedback_proposal import describe
 from rcae.run_folder import RunFolder
 
 from .conftest import call, draw_part
@@ -167,6 +169,21 @@ def test_images_that_were_trained_on_never_calibrate(run, parts):
     say(run, parts / learnt, "good")
     with pytest.raises(rcae.RcaeError, match="holds nothing"):
         propose(RunFolder(run))
+
+
+def test_confirmed_masks_say_how_well_both_models_show_the_defects(run, parts, odd_parts):
+    image, mask = parts / "test/scratch/001.png", parts / "ground_truth/scratch/001_mask.png"
+    say(run, odd_parts / "0.png", "good")
+    say(run, image, "defect", mask=mask)
+    proposal = propose(RunFolder(run))
+    shown = rcae.Detector.load(run).predict(image).anomaly_map
+    marked = np.asarray(Image.open(mask))
+    expected = average_precision_score(marked.ravel(), shown.ravel())
+    assert proposal.pixel_ap == (
+        pytest.approx(expected),
+        pytest.approx(expected),
+    )  # the same weights
+    assert re.search(r"with masks \(1\) +0\.\d+ +0\.\d+", describe(proposal))
 
 
 def test_nothing_is_replaced_before_someone_agrees(run, odd_parts, monkeypatch, capsys):

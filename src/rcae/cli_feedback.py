@@ -88,7 +88,8 @@ def apply(
 
     The old model is kept: 'rcae restore' brings it back. Defective images are never trained on.
     """
-    from rcae.feedback_application import FineTuning, accept, describe, propose
+    from rcae.feedback_application import FineTuning, accept, propose
+    from rcae.feedback_proposal import describe
     from rcae.run_folder import RunFolder
 
     if steps is not None and data is None:

@@ -1,8 +1,11 @@
 """What follows from feedback: a new model, compared with the one in use before it may replace it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rcae.calibration_images import (
     CalibrationImage,
@@ -13,9 +16,13 @@ from rcae.calibration_images import (
 )
 from rcae.checkpoint import Model, load_model
 from rcae.data.good_images import hash_file
+from rcae.data.images import read_mask
+from rcae.detection import Array
 from rcae.detector import Detector
 from rcae.errors import CheckpointError, UsageError
 from rcae.feedback import Reviewed, reviewed_images
+from rcae.feedback_proposal import Judged, Proposal
+from rcae.metrics.regions import pixel_metrics
 from rcae.progress import shown
 from rcae.recalibration import FINE_TUNED_ON, calibration_from, drawing, trained_on
 from rcae.run_folder import RunFolder
@@ -33,27 +40,6 @@ class FineTuning:
     """The category that the run was trained on."""
     steps: int | None = None
     """A tenth of those of stage 3 unless given."""
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One reviewed image under the model in use and under the new one."""
-
-    reviewed: Reviewed
-    rejected_before: bool
-    rejected_after: bool
-    was_learnt: bool
-    """The new model was trained on it, so that what it says of it proves nothing."""
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A model that could replace the one in use."""
-
-    model: Model
-    calibration_images: tuple[CalibrationImage, ...]
-    judged: tuple[Judged, ...]
-    description: str
 
 
 def propose(
@@ -105,8 +91,16 @@ def propose(
         calibrated_on = score_good_images(_files(kept) | held_out, drawing(model))
     calibration = calibration_from(calibrated_on, present, false_alarm_rate, confidence)
     new = Model(model.system, replace(model.header, calibration=calibration))
-    judged = _judged(reviewed, load_model(folder.model), new, learnt)
-    return Proposal(new, calibrated_on, judged, description)
+    in_use, candidate = (Detector(TorchRunner(each)) for each in (load_model(folder.model), new))
+    masked = [image for image in reviewed if image.mask is not None]
+    return Proposal(
+        model=new,
+        calibration_images=calibrated_on,
+        judged=_judged(reviewed, in_use, candidate, learnt),
+        mask_count=len(masked),
+        pixel_ap=(_pixel_ap(masked, in_use), _pixel_ap(masked, candidate)) if masked else None,
+        description=description,
+    )
 
 
 def accept(folder: RunFolder, proposal: Proposal) -> int:
@@ -160,9 +154,8 @@ def _fine_tuned(
 
 
 def _judged(
-    reviewed: Sequence[Reviewed], before: Model, after: Model, learnt: Sequence[str]
+    reviewed: Sequence[Reviewed], old: Detector, new: Detector, learnt: Sequence[str]
 ) -> tuple[Judged, ...]:
-    old, new = (Detector(TorchRunner(model)) for model in (before, after))
     return tuple(
         Judged(
             image,
@@ -174,43 +167,10 @@ def _judged(
     )
 
 
-def describe(proposal: Proposal) -> str:
-    """What the new model would change, for a person who decides."""
-    calibration = proposal.model.header.calibration
-    good, defective, learnt = _groups(proposal.judged)
-    lines = [
-        f"{'':42}{'in use':>8}{'new':>8}",
-        _line("false alarms, of good images", good),
-        _line("found, of defective images", defective),
-    ]
-    if learnt:
-        lines.append(_line("false alarms, of good images trained on", learnt))
-    changed = [image for image in proposal.judged if image.rejected_before != image.rejected_after]
-    lines += [
-        f"  {'accepted now' if image.rejected_before else 'rejected now'}, said to be "
-        f"{image.reviewed.feedback.verdict}: {image.reviewed.feedback.image}"
-        for image in changed
-    ]
-    lines.append(f"threshold {calibration.threshold:.4f}. {calibration.promise}")
-    if good:
-        lines.append(
-            "The good images above took part in setting the new threshold. Images on which something was "
-            "said were chosen by people, often for being unusual: the promise is stricter for others."
-        )
-    return "\n".join(lines)
+def _pixel_ap(masked: Sequence[Reviewed], detector: Detector) -> float:
+    def maps_and_masks() -> Iterator[tuple[Array, NDArray[np.bool_]]]:
+        for image in masked:
+            assert image.mask is not None
+            yield detector.predict(image.image).anomaly_map, read_mask(image.mask)
 
-
-def _groups(judged: Sequence[Judged]) -> tuple[list[Judged], list[Judged], list[Judged]]:
-    """Good, defective, and trained on."""
-    good = [image for image in judged if image.reviewed.feedback.verdict == "good"]
-    return (
-        [image for image in good if not image.was_learnt],
-        [image for image in judged if image.reviewed.feedback.verdict == "defect"],
-        [image for image in good if image.was_learnt],
-    )
-
-
-def _line(title: str, images: Sequence[Judged]) -> str:
-    before = sum(image.rejected_before for image in images)
-    after = sum(image.rejected_after for image in images)
-    return f"{f'{title} ({len(images)})':42}{before:>8}{after:>8}"
+    return pixel_metrics(maps_and_masks)["pixel_ap"] or 0.0

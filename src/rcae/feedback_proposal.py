@@ -1,0 +1,79 @@
+"""A model that feedback led to, and how it differs from the one in use, for a person who decides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rcae.calibration_images import CalibrationImage
+from rcae.checkpoint import Model
+from rcae.feedback import Reviewed
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One reviewed image under the model in use and under the new one."""
+
+    reviewed: Reviewed
+    rejected_before: bool
+    rejected_after: bool
+    was_learnt: bool
+    """The new model was trained on it, so that what it says of it proves nothing."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A model that could replace the one in use."""
+
+    model: Model
+    calibration_images: tuple[CalibrationImage, ...]
+    judged: tuple[Judged, ...]
+    mask_count: int
+    """Of the images said to be defective, how many have a mask."""
+    pixel_ap: tuple[float, float] | None
+    """On those with a mask, of the model in use and of the new one; None without any."""
+    description: str
+
+
+def describe(proposal: Proposal) -> str:
+    """What the new model would change, for a person who decides."""
+    calibration = proposal.model.header.calibration
+    good, defective, learnt = _groups(proposal.judged)
+    lines = [
+        f"{'':50}{'in use':>8}{'new':>8}",
+        _line("false alarms, of good images", good),
+        _line("found, of defective images", defective),
+    ]
+    if learnt:
+        lines.append(_line("false alarms, of good images trained on", learnt))
+    if proposal.pixel_ap is not None:
+        before, after = proposal.pixel_ap
+        title = f"pixel AP, of defective images with masks ({proposal.mask_count})"
+        lines.append(f"{title:50}{before:>8.3f}{after:>8.3f}")
+    changed = [image for image in proposal.judged if image.rejected_before != image.rejected_after]
+    lines += [
+        f"  {'accepted now' if image.rejected_before else 'rejected now'}, said to be "
+        f"{image.reviewed.feedback.verdict}: {image.reviewed.feedback.image}"
+        for image in changed
+    ]
+    lines.append(f"threshold {calibration.threshold:.4f}. {calibration.promise}")
+    if good:
+        lines.append(
+            "The good images above took part in setting the new threshold. Images on which something was "
+            "said were chosen by people, often for being unusual: the promise is stricter for others."
+        )
+    return "\n".join(lines)
+
+
+def _groups(judged: Sequence[Judged]) -> tuple[list[Judged], list[Judged], list[Judged]]:
+    """Good, defective, and trained on."""
+    good = [image for image in judged if image.reviewed.feedback.verdict == "good"]
+    return (
+        [image for image in good if not image.was_learnt],
+        [image for image in judged if image.reviewed.feedback.verdict == "defect"],
+        [image for image in good if image.was_learnt],
+    )
+
+
+def _line(title: str, images: Sequence[Judged]) -> str:
+    before = sum(image.rejected_before for image in images)
+    after = sum(image.rejected_after for image in images)
+    return f"{f'{title} ({len(images)})':50}{before:>8}{after:>8}"
