@@ -70,6 +70,26 @@ class RunFolder:
         """All that is needed to predict."""
         return self.path / "model.safetensors"
 
+    @property
+    def card(self) -> Path:
+        """The model card in Markdown."""
+        return self.path / "card.md"
+
+    @property
+    def card_page(self) -> Path:
+        """The model card as a page."""
+        return self.path / "card.html"
+
+    @property
+    def manifest(self) -> Path:
+        """The hashes of what is signed."""
+        return self.path / "manifest.json"
+
+    @property
+    def signature(self) -> Path:
+        """Over the exact bytes of the manifest."""
+        return self.path / "manifest.json.sig"
+
     def require_free(self) -> None:
         """Refuse a folder that holds something; what a start that was killed left behind is nothing.
 
