@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from rcae.cli_benchmark import benchmark, reproduce, run_cell
+from rcae.cli_card import card, keygen, require_signature
 from rcae.cli_export import export, verify
 from rcae.cli_types import PATH, Duration
 from rcae.errors import ImageError, RcaeError
@@ -98,13 +99,16 @@ def train(
 @click.argument("data", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 @click.option("-o", "--output", type=PATH, help="Where to write; RUN/evaluation unless given.")
-def evaluate(run: Path, data: Path, as_json: bool, output: Path | None) -> None:
+@require_signature
+def evaluate(
+    run: Path, data: Path, as_json: bool, output: Path | None, public_key: Path | None
+) -> None:
     """Score the test images of DATA with RUN; write report.html, metrics.json and scores.csv."""
     from rcae.detector import Detector
     from rcae.evaluation import evaluate_detector
     from rcae.evaluation_output import table, write_evaluation
 
-    detector = Detector.load(run)
+    detector = Detector.load(run, require_signature=public_key)
     evaluation = evaluate_detector(detector, data)
     folder = output or (run if run.is_dir() else run.parent) / "evaluation"
     report = write_evaluation(folder, evaluation, detector)
@@ -118,7 +122,15 @@ def evaluate(run: Path, data: Path, as_json: bool, output: Path | None) -> None:
 @click.option("-o", "--output", type=PATH, required=True, help="A folder for the results.")
 @click.option("--overlays", is_flag=True, help="Also write each image under its heatmap.")
 @click.option("--maps", is_flag=True, help="Also write each anomaly map as float32 .npy.")
-def predict(run: Path, paths: tuple[str, ...], output: Path, overlays: bool, maps: bool) -> None:
+@require_signature
+def predict(
+    run: Path,
+    paths: tuple[str, ...],
+    output: Path,
+    overlays: bool,
+    maps: bool,
+    public_key: Path | None,
+) -> None:
     """Inspect images: files, folders or globs in, predictions.csv and predictions.jsonl out.
 
     An unreadable image gets a row with its error and does not stop the others; the exit code is
@@ -129,7 +141,8 @@ def predict(run: Path, paths: tuple[str, ...], output: Path, overlays: bool, map
     from rcae.prediction import predict_files
 
     files = expand_paths(paths)
-    counts = predict_files(Detector.load(run), files, output, overlays=overlays, maps=maps)
+    detector = Detector.load(run, require_signature=public_key)
+    counts = predict_files(detector, files, output, overlays=overlays, maps=maps)
     click.echo(f"{counts.good} good, {counts.defective} defective: {output / 'predictions.csv'}")
     if counts.unreadable:
         raise ImageError(
@@ -148,7 +161,7 @@ def demo(output: Path) -> None:
     click.echo(f"report: {report.resolve()}")
 
 
-for command in (benchmark, export, reproduce, run_cell, verify):
+for command in (benchmark, card, export, keygen, reproduce, run_cell, verify):
     cli.add_command(command)
 
 
