@@ -40,6 +40,7 @@ def command_without_torch(*arguments):
         ["train", "{parts}", "-o", "{out}"],
         ["predict", "{run}", "{parts}", "-o", "{out}"],
         ["evaluate", "{run}", "{parts}", "-o", "{out}"],
+        ["card", "{run}"],
         ["demo", "-o", "{out}"],
         ["benchmark", "{parts}", "-o", "{out}"],
         ["reproduce", "depth", "{parts}", "-o", "{out}"],
@@ -61,6 +62,28 @@ def test_images_are_examined_without_torch(parts):
 def test_training_from_python_says_how_to_get_torch(tmp_path):
     done = without(["torch"], f"import rcae\nrcae.train('x', {str(tmp_path)!r})")
     assert "MissingExtraError: training needs PyTorch" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "purpose"),
+    [
+        (["keygen", "-o", "{out}/key"], "a signing key"),
+        (["card", "{run}", "--sign", "{out}/key"], "signing"),
+        (
+            ["predict", "{run}", "{parts}", "-o", "{out}", "--require-signature", "{out}/key.pub"],
+            "verifying a signature",
+        ),
+    ],
+)
+def test_signing_says_how_to_get_cryptography(arguments, purpose, parts, finished_run, tmp_path):
+    places = {"parts": parts, "run": finished_run, "out": tmp_path / "out"}
+    words = ["rcae", *(argument.format(**places) for argument in arguments)]
+    code = f"sys.argv = {words}\nfrom rcae.cli import main\nmain()"
+    done = without(["cryptography"], code)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert f"{purpose} needs cryptography; run: pip install 'rcae[sign]'" in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_is_installed_is_not_refused():

@@ -2,8 +2,8 @@ import errno
 
 import pytest
 
-from rcae.errors import StorageError
-from rcae.storage import write_atomically, write_bytes, write_text
+from rcae.errors import StorageError, UsageError
+from rcae.storage import write_atomically, write_bytes, write_new, write_text
 
 
 def test_what_was_written_is_read_back(tmp_path):
@@ -43,3 +43,22 @@ def test_a_folder_that_is_a_file_is_named(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(StorageError, match="taken"):
         write_text(tmp_path / "taken" / "file.txt", "")
+
+
+def test_a_new_file_has_its_permissions_and_is_never_written_over_another(tmp_path):
+    write_new(tmp_path / "new" / "file", b"secret", 0o600)
+    assert (tmp_path / "new" / "file").read_bytes() == b"secret"
+    assert (tmp_path / "new" / "file").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(UsageError, match="file already exists"):
+        write_new(tmp_path / "new" / "file", b"other", 0o600)
+    assert (tmp_path / "new" / "file").read_bytes() == b"secret"
+
+
+def test_a_new_file_that_cannot_be_finished_is_not_there(tmp_path, monkeypatch):
+    def fill_up(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("rcae.storage._flush_to_disk", fill_up)
+    with pytest.raises(StorageError, match=r"file.*No space left"):
+        write_new(tmp_path / "file", b"half", 0o600)
+    assert not list(tmp_path.iterdir())

@@ -9,6 +9,7 @@ import click
 
 from rcae.cli_benchmark import benchmark, reproduce, run_cell
 from rcae.cli_calibration import calibrate, restore
+from rcae.cli_card import card, keygen, require_signature
 from rcae.cli_export import export, verify
 from rcae.cli_feedback import feedback
 from rcae.cli_types import PATH, Duration
@@ -101,13 +102,16 @@ def train(
 @click.argument("data", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 @click.option("-o", "--output", type=PATH, help="Where to write; RUN/evaluation unless given.")
-def evaluate(run: Path, data: Path, as_json: bool, output: Path | None) -> None:
+@require_signature
+def evaluate(
+    run: Path, data: Path, as_json: bool, output: Path | None, public_key: Path | None
+) -> None:
     """Score the test images of DATA with RUN; write report.html, metrics.json and scores.csv."""
     from rcae.detector import Detector
     from rcae.evaluation import evaluate_detector
     from rcae.evaluation_output import table, write_evaluation
 
-    detector = Detector.load(run)
+    detector = Detector.load(run, require_signature=public_key)
     evaluation = evaluate_detector(detector, data)
     folder = output or (run if run.is_dir() else run.parent) / "evaluation"
     report = write_evaluation(folder, evaluation, detector)
@@ -121,7 +125,15 @@ def evaluate(run: Path, data: Path, as_json: bool, output: Path | None) -> None:
 @click.option("-o", "--output", type=PATH, required=True, help="A folder for the results.")
 @click.option("--overlays", is_flag=True, help="Also write each image under its heatmap.")
 @click.option("--maps", is_flag=True, help="Also write each anomaly map as float32 .npy.")
-def predict(run: Path, paths: tuple[str, ...], output: Path, overlays: bool, maps: bool) -> None:
+@require_signature
+def predict(
+    run: Path,
+    paths: tuple[str, ...],
+    output: Path,
+    overlays: bool,
+    maps: bool,
+    public_key: Path | None,
+) -> None:
     """Inspect images: files, folders or globs in, predictions.csv and predictions.jsonl out.
 
     An unreadable image gets a row with its error and does not stop the others; the exit code is
@@ -132,7 +144,8 @@ def predict(run: Path, paths: tuple[str, ...], output: Path, overlays: bool, map
     from rcae.prediction import predict_files
 
     files = expand_paths(paths)
-    counts = predict_files(Detector.load(run), files, output, overlays=overlays, maps=maps)
+    detector = Detector.load(run, require_signature=public_key)
+    counts = predict_files(detector, files, output, overlays=overlays, maps=maps)
     click.echo(f"{counts.good} good, {counts.defective} defective: {output / 'predictions.csv'}")
     if counts.unreadable:
         raise ImageError(
@@ -151,7 +164,18 @@ def demo(output: Path) -> None:
     click.echo(f"report: {report.resolve()}")
 
 
-for command in (benchmark, calibrate, export, feedback, reproduce, restore, run_cell, verify):
+for command in (
+    benchmark,
+    calibrate,
+    card,
+    export,
+    feedback,
+    keygen,
+    reproduce,
+    restore,
+    run_cell,
+    verify,
+):
     cli.add_command(command)
 
 

@@ -14,6 +14,7 @@ from rcae.model_header import ModelHeader
 from rcae.pictures import HeatScale
 from rcae.runners.runner import Runner, open_runner
 from rcae.settings import Settings
+from rcae.signature import verify
 
 
 class Detector:
@@ -28,19 +29,34 @@ class Detector:
         self.runner = runner
 
     @classmethod
-    def load(cls, path: str | Path, *, device: str | None = None) -> Self:
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        device: str | None = None,
+        require_signature: str | Path | None = None,
+    ) -> Self:
         """Load a run folder, its `model.safetensors`, or a file that `rcae export` wrote.
+
+        A signature is verified right before the file is opened again to load it. Whoever can write
+        to the folder in between could swap the file: keep signed files where only you can write.
 
         Args:
             path: what to load; `.onnx` is executed by ONNX Runtime, `.xml` by OpenVINO.
             device: of a run, like "cpu" or "cuda:1"; the GPU if there is one, unless given.
+            require_signature: a public key (PEM) that must have signed what is loaded; see
+                `rcae.signature.verify`.
 
         Raises:
             UsageError: there is no model at `path`, or `device` does not apply.
             MissingExtraError: what executes the file is not installed.
             CheckpointError: the file is damaged, was changed, or is not one of ours.
+            SignatureError: it is not what the key signed, or the key cannot be used.
         """
-        return cls(open_runner(Path(path), device))
+        path = Path(path)
+        if require_signature is not None:
+            verify(path, Path(require_signature))
+        return cls(open_runner(path, device))
 
     @property
     def header(self) -> ModelHeader:

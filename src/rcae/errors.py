@@ -7,6 +7,7 @@
     ├── DataError             3   a folder of images cannot be used as it is
     │   └── ImageError        3   one file is not a usable image or mask
     ├── CheckpointError       4   a model or training state file is damaged or foreign
+    │   └── SignatureError    4   what was to be loaded is not what the given key signed
     ├── StorageError          5   the disk refused to take or give a file
     ├── TrainingError         6   the loss is no longer a number
     ├── VerificationError     7   an exported file does not say what its run says
@@ -51,6 +52,10 @@ class CheckpointError(RcaeError):
     """A model or training state file is damaged, tampered with, or not one of ours."""
 
     exit_code = 4
+
+
+class SignatureError(CheckpointError):
+    """What is to be loaded is not what the given key signed, or a key file cannot be used."""
 
 
 class StorageError(RcaeError):

@@ -225,7 +225,6 @@ def _caption(evaluation: Evaluation, outcome: Outcome) -> str:
 
 def _facts(evaluation: Evaluation, detector: Detector) -> tuple[FactGroup, ...]:
     header, metrics = detector.header, evaluation.metrics
-    image, training = header.settings.image, header.settings.training
     return (
         FactGroup(
             "Model",
@@ -233,13 +232,7 @@ def _facts(evaluation: Evaluation, detector: Detector) -> tuple[FactGroup, ...]:
                 "Trained on": f"{header.provenance['training_images']} good images of "
                 f"{header.provenance['category']}",
                 "Calibrated on": f"{len(detector.calibration.scores)} other good images",
-                "Seed": str(header.settings.seed),
-                "Recursion depth N": str(header.settings.model.recursion_depth),
-                "Working image": f"about {image.size_px} x {image.size_px} px, {image.resize}",
-                "Steps": " / ".join(
-                    str(stage.steps)
-                    for stage in (training.reconstruction, training.detail, training.detection)
-                ),
+                **header.training_facts,
                 "Data list (SHA-256)": header.provenance["data_sha256"],
             },
         ),

@@ -11,6 +11,7 @@ EXTRAS = {
     "openvino": ("openvino", "OpenVINO"),
     "onnx": ("export", "onnx"),
     "nncf": ("export", "NNCF"),
+    "cryptography": ("sign", "cryptography"),
 }
 
 

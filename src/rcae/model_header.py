@@ -35,6 +35,18 @@ class ModelHeader:
             "provenance": self.provenance,
         }
 
+    @property
+    def training_facts(self) -> dict[str, str]:
+        """What was trained, and for how long, by the names that reports give it."""
+        image, training = self.settings.image, self.settings.training
+        stages = (training.reconstruction, training.detail, training.detection)
+        return {
+            "Seed": str(self.settings.seed),
+            "Recursion depth N": str(self.settings.model.recursion_depth),
+            "Working image": f"about {image.size_px} x {image.size_px} px, {image.resize}",
+            "Steps": " / ".join(str(stage.steps) for stage in stages),
+        }
+
     @classmethod
     def from_plain(cls, plain: dict[str, Any], path: Path) -> Self:
         """The inverse of `to_plain`.

@@ -90,6 +90,26 @@ class RunFolder:
         """Copies of those images and of masks, named by their hashes."""
         return self.path / "feedback"
 
+    @property
+    def card(self) -> Path:
+        """The model card in Markdown."""
+        return self.path / "card.md"
+
+    @property
+    def card_page(self) -> Path:
+        """The model card as a page."""
+        return self.path / "card.html"
+
+    @property
+    def manifest(self) -> Path:
+        """The hashes of what is signed."""
+        return self.path / "manifest.json"
+
+    @property
+    def signature(self) -> Path:
+        """Over the exact bytes of the manifest."""
+        return self.path / "manifest.json.sig"
+
     def require_finished(self) -> None:
         """Refuse what is not the folder of a finished run.
 

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from rcae.errors import StorageError
+from rcae.errors import StorageError, UsageError
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -27,10 +27,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise StorageError(
-            f"{path} could not be written ({error.strerror or error}); what was there before is "
-            "unchanged. Free space or choose another folder, then run the same command again."
-        ) from error
+        raise _refused(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -48,6 +45,38 @@ def write_text(path: Path, text: str) -> None:
     they are.
     """
     write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+def write_new(path: Path, data: bytes, mode: int) -> None:
+    """Make the file `path`, with these permissions from its first byte on; never over another.
+
+    Raises:
+        UsageError: there is something at `path`.
+        StorageError: the disk refused; there is nothing at `path` then.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError as error:
+        raise UsageError(
+            f"{error.filename} already exists and is never overwritten; choose another -o file."
+        ) from error
+    except OSError as error:
+        raise _refused(path, error) from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        _flush_to_disk(path)
+    except OSError as error:
+        path.unlink()
+        raise _refused(path, error) from error
+
+
+def _refused(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{path} could not be written ({error.strerror or error}); what was there before is "
+        "unchanged. Free space or choose another folder, then run the same command again."
+    )
 
 
 def _flush_to_disk(path: Path) -> None:
