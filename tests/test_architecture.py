@@ -16,9 +16,10 @@ LAYERS = [
     {"report", "runners"},
     {"detector"},
     {"training", "evaluation", "prediction"},
-    {"evaluation_output", "export"},
+    {"evaluation_output", "export", "comparison"},
+    {"comparison_output"},
     {"api", "demo", "benchmark"},
-    {"cli_benchmark", "cli_export"},
+    {"cli_benchmark", "cli_compare", "cli_export"},
     {"cli"},
     {"__init__", "__main__"},
 ]

@@ -224,25 +224,9 @@ def _caption(evaluation: Evaluation, outcome: Outcome) -> str:
 
 
 def _facts(evaluation: Evaluation, detector: Detector) -> tuple[FactGroup, ...]:
-    header, metrics = detector.header, evaluation.metrics
-    image, training = header.settings.image, header.settings.training
+    metrics = evaluation.metrics
     return (
-        FactGroup(
-            "Model",
-            {
-                "Trained on": f"{header.provenance['training_images']} good images of "
-                f"{header.provenance['category']}",
-                "Calibrated on": f"{len(detector.calibration.scores)} other good images",
-                "Seed": str(header.settings.seed),
-                "Recursion depth N": str(header.settings.model.recursion_depth),
-                "Working image": f"about {image.size_px} x {image.size_px} px, {image.resize}",
-                "Steps": " / ".join(
-                    str(stage.steps)
-                    for stage in (training.reconstruction, training.detail, training.detection)
-                ),
-                "Data list (SHA-256)": header.provenance["data_sha256"],
-            },
-        ),
+        FactGroup("Model", model_facts(detector)),
         FactGroup(
             "This evaluation",
             {
@@ -261,6 +245,25 @@ def _facts(evaluation: Evaluation, detector: Detector) -> tuple[FactGroup, ...]:
         ),
         FactGroup("Versions", versions()),
     )
+
+
+def model_facts(detector: Detector) -> dict[str, str]:
+    """What a reader should know of a model, by name."""
+    header = detector.header
+    image, training = header.settings.image, header.settings.training
+    return {
+        "Trained on": f"{header.provenance['training_images']} good images of "
+        f"{header.provenance['category']}",
+        "Calibrated on": f"{len(detector.calibration.scores)} other good images",
+        "Seed": str(header.settings.seed),
+        "Recursion depth N": str(header.settings.model.recursion_depth),
+        "Working image": f"about {image.size_px} x {image.size_px} px, {image.resize}",
+        "Steps": " / ".join(
+            str(stage.steps)
+            for stage in (training.reconstruction, training.detail, training.detection)
+        ),
+        "Data list (SHA-256)": header.provenance["data_sha256"],
+    }
 
 
 def _share(value: float | None) -> str:

@@ -158,8 +158,8 @@ def page(template: str, **content: Any) -> bytes:
     )
     environment.tests["strip"] = _is_strip
     environment.filters |= {
-        "number": _number,
-        "percent": _percent,
+        "number": number,
+        "percent": percent,
         "picture_uri": _picture_uri,
         "png_uri": _png_uri,
     }
@@ -177,8 +177,8 @@ def _charts(report: EvaluationReport) -> list[tuple[bytes, str]]:
         drawn.append(
             (
                 charts.roc_chart(*curve, operating_point=rates),
-                f"ROC curve with area {_number(report.roc.auroc)} under it. At the threshold "
-                f"{_percent(rates[1])} of the defective and {_percent(rates[0])} of the good test "
+                f"ROC curve with area {number(report.roc.auroc)} under it. At the threshold "
+                f"{percent(rates[1])} of the defective and {percent(rates[0])} of the good test "
                 "images raise an alarm.",
             )
         )
@@ -207,7 +207,7 @@ def _weakest(defects: tuple[DefectRow, ...]) -> DefectRow | None:
     return min(ranked, key=lambda pair: pair[0])[1] if differ else None
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Three decimals up to 1, four digits beyond; what is not quite 0 or 1 never rounds to it."""
     if 0 < value < 0.001:
         return f"{value:.2g}"
@@ -216,7 +216,7 @@ def _number(value: float) -> str:
     return f"{value:.3f}" if abs(value) <= 1 else f"{value:.4g}"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """One decimal; what is not quite nothing or everything is never rounded to it."""
     if 0 < share < 0.001:
         return f"{100 * share:.2g}{_NBSP}%"
