@@ -215,14 +215,25 @@ def test_the_page_shows_input_and_both_overlays_of_each_changed_image(compare, c
     write_comparison(tmp_path / "out", compare(category))
     found = pictures(tmp_path / "out")
     assert len(found) == 5
-    caption = "test/crack/only_a.png: A score 180.000, threshold 100.000; B score 300.000, threshold 1000.000"
-    picture = np.asarray(found[caption]).astype(int)
-    height, width, _ = picture.shape
-    middle, panels = height // 2, [width // 6, width // 2, 5 * width // 6]
-    image, hot, cool = picture[middle, panels]
+    caption = (
+        "test/crack/only_a.png: A score 180.000, threshold 100.000; B score 300.000, threshold "
+        "1000.000"
+    )
+    image, by_a, by_b = panel_colours(found[caption])
     assert np.abs(image - (180, 30, 0)).max() < 12
-    assert np.abs(hot - image).max() > 40  # above A's threshold: under heat
-    assert np.abs(cool - image).max() < 12  # as on good images to B: left as it is
+    assert np.abs(by_a - image).max() > 40  # above A's threshold: under heat
+    assert np.abs(by_b - image).max() < 12  # as on good images to B: left as it is
+    (of_b,) = (picture for caption, picture in found.items() if "only_b_surely" in caption)
+    image, by_a, by_b = panel_colours(of_b)
+    assert np.abs(by_a - image).max() < 12
+    assert np.abs(by_b - image).max() > 40
+
+
+def panel_colours(picture):
+    """The colours in the middle of input, A's overlay and B's overlay."""
+    pixels = np.asarray(picture).astype(int)
+    height, width, _ = pixels.shape
+    return pixels[height // 2, [width // 6, width // 2, 5 * width // 6]]
 
 
 def test_the_mask_is_outlined_in_the_input_alone(compare, category, tmp_path):
@@ -321,7 +332,7 @@ def test_an_exported_file_stands_for_its_run(finished_run, second_run, parts, tm
     export_run(second_run, "onnx", "fp32", None, exported)
     of_file = compare_models(finished_run, exported, parts)
     assert of_file.image_auroc == compare_models(finished_run, second_run, parts).image_auroc
-    with pytest.raises(UsageError, match="are the same model.*'rcae verify' tells"):
+    with pytest.raises(UsageError, match=r"are the same model.*'rcae verify' tells"):
         compare_models(second_run, exported, parts)
 
 
