@@ -189,14 +189,12 @@ def _side_json(side: Side) -> dict[str, Any]:
 
 def _picture_group(comparison: Comparison, kind: str) -> PictureGroup:
     changes = comparison.changes_of(kind)
-    shown = changes[:PICTURES_PER_KIND]
-    left_out = len(changes) - len(shown)
+    left_out = len(changes) - PICTURES_PER_KIND
+    explanation = f"{left_out} smaller changes are left out here; changes.csv lists them."
     return PictureGroup(
         title=f"{kind[0].upper()}{kind[1:]}: {len(changes)}",
-        explanation=f"{left_out} smaller changes are left out here; changes.csv lists them."
-        if left_out
-        else "",
-        pictures=tuple(_picture(comparison, change) for change in shown),
+        explanation=explanation if left_out > 0 else "",
+        pictures=tuple(_picture(comparison, change) for change in changes[:PICTURES_PER_KIND]),
     )
 
 
