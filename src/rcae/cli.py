@@ -10,6 +10,7 @@ import click
 from rcae.cli_benchmark import benchmark, reproduce, run_cell
 from rcae.cli_calibration import calibrate, restore
 from rcae.cli_card import card, keygen, require_signature
+from rcae.cli_compare import compare
 from rcae.cli_export import export, verify
 from rcae.cli_feedback import feedback
 from rcae.cli_types import PATH, Duration
@@ -168,6 +169,7 @@ for command in (
     benchmark,
     calibrate,
     card,
+    compare,
     export,
     feedback,
     keygen,

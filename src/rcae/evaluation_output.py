@@ -224,18 +224,9 @@ def _caption(evaluation: Evaluation, outcome: Outcome) -> str:
 
 
 def _facts(evaluation: Evaluation, detector: Detector) -> tuple[FactGroup, ...]:
-    header, metrics = detector.header, evaluation.metrics
+    metrics = evaluation.metrics
     return (
-        FactGroup(
-            "Model",
-            {
-                "Trained on": f"{header.provenance['training_images']} good images of "
-                f"{header.provenance['category']}",
-                "Calibrated on": f"{len(detector.calibration.scores)} other good images",
-                **header.training_facts,
-                "Data list (SHA-256)": header.provenance["data_sha256"],
-            },
-        ),
+        FactGroup("Model", model_facts(detector)),
         FactGroup(
             "This evaluation",
             {
@@ -254,6 +245,18 @@ def _facts(evaluation: Evaluation, detector: Detector) -> tuple[FactGroup, ...]:
         ),
         FactGroup("Versions", versions()),
     )
+
+
+def model_facts(detector: Detector) -> dict[str, str]:
+    """What a reader should know of a model, by name."""
+    header = detector.header
+    return {
+        "Trained on": f"{header.provenance['training_images']} good images of "
+        f"{header.provenance['category']}",
+        "Calibrated on": f"{len(detector.calibration.scores)} other good images",
+        **header.training_facts,
+        "Data list (SHA-256)": header.provenance["data_sha256"],
+    }
 
 
 def _share(value: float | None) -> str:

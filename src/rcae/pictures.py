@@ -33,6 +33,7 @@ HEAT_COLOURS: tuple[Colour, ...] = (
     (252, 255, 164),
 )
 REGION_COLOUR: Colour = (0, 229, 255)  # our choice: no colour of the heat ramp is near it
+MASK_COLOUR: Colour = (60, 255, 60)  # our choice: neither heat nor region; never on a heatmap
 _MOST_OPAQUE = 0.8  # our choice: the part stays visible under the strongest heat
 
 _PANEL_HEIGHT_PX = 400
@@ -63,6 +64,10 @@ class HeatScale:
                 f"heat scale from low {self.low} to threshold {self.threshold}: both must be "
                 "finite, low below threshold. Calibrate again on good images whose scores differ."
             )
+
+    def strength(self, score: float) -> float:
+        """A score as what it means to its model: 0 typical of good images, 1 at the threshold."""
+        return (score - self.low) / (self.threshold - self.low)
 
     def heat(self, anomaly_map: FloatArray) -> npt.NDArray[np.float64]:
         """Heat [height, width] in 0..1 of an anomaly map; what lies beyond is clipped.

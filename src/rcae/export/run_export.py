@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rcae.checkpoint import weights_sha256
 from rcae.data.folders import expand_paths
 from rcae.data.images import read_image
 from rcae.data.layouts import open_category
@@ -76,7 +75,7 @@ def verify_export(
     original = TorchRunner.open(run, "cpu")
     runners = _runtimes(file)
     record = next(iter(runners.values())).record
-    if record.weights_sha256 != weights_sha256(original.model.system.state_dict()):
+    if record.weights_sha256 != original.weights_sha256:
         raise UsageError(f"{file} was made from another model than that of {run}; export it again.")
     images, labels = _images(paths)
     others = {name: Detector(runner) for name, runner in runners.items()}

@@ -76,6 +76,11 @@ class ExportedRunner(ABC):
         """See `Runner.header`."""
         return self.record.header
 
+    @property
+    def weights_sha256(self) -> str:
+        """See `Runner.weights_sha256`."""
+        return self.record.weights_sha256
+
     def draw(self, image: Array) -> Array:
         """See `Runner.draw`; at the image's own size.
 

@@ -22,6 +22,10 @@ class Runner(Protocol):
     def header(self) -> ModelHeader:
         """What the model's file says beside the weights."""
 
+    @property
+    def weights_sha256(self) -> str:
+        """Of the model's weights; an exported file has that of its run."""
+
     def draw(self, image: Array) -> Array:
         """The anomaly map of an image [height, width, 3], RGB in 0..1; higher is more anomalous.
 

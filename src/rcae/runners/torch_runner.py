@@ -5,7 +5,7 @@ from typing import Self
 
 import torch
 
-from rcae.checkpoint import Model, load_model
+from rcae.checkpoint import Model, load_model, weights_sha256
 from rcae.detection import Array, Explanation
 from rcae.inference import explain, working_map
 from rcae.model_header import ModelHeader
@@ -31,6 +31,11 @@ class TorchRunner:
     def header(self) -> ModelHeader:
         """See `Runner.header`."""
         return self.model.header
+
+    @property
+    def weights_sha256(self) -> str:
+        """See `Runner.weights_sha256`."""
+        return weights_sha256(self.model.system.state_dict())
 
     def draw(self, image: Array) -> Array:
         """See `Runner.draw`; at working size."""

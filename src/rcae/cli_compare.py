@@ -1,0 +1,33 @@
+"""The command `rcae compare`, added to the others by `rcae.cli`."""
+
+from pathlib import Path
+
+import click
+
+from rcae.cli_types import PATH
+
+
+@click.command()
+@click.argument("run_a", type=PATH)
+@click.argument("run_b", type=PATH)
+@click.argument("data", type=PATH)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+@click.option(
+    "-o", "--output", type=PATH, help="A folder for the page; nothing is written without."
+)
+def compare(run_a: Path, run_b: Path, data: Path, as_json: bool, output: Path | None) -> None:
+    """Say whether RUN_B is better than RUN_A on the test images of DATA, or whether it is chance.
+
+    With -o also write comparison.html, with pictures of the images whose decision changes,
+    comparison.json and changes.csv.
+
+    \b
+      rcae compare runs/old runs/new parts/ -o comparison/
+    """
+    from rcae.comparison import compare_models
+    from rcae.comparison_output import table, to_json, write_comparison
+
+    comparison = compare_models(run_a, run_b, data)
+    click.echo(to_json(comparison) if as_json else table(comparison))
+    if output:
+        click.echo(f"page: {write_comparison(output, comparison)}", err=True)
