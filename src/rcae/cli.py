@@ -25,13 +25,16 @@ Examples:
   rcae evaluate runs/parts parts/             measure on the test images, write a report
   rcae predict runs/parts new/ -o results/    inspect a folder
   rcae calibrate runs/parts good-of-tuesday/ --false-alarm-rate 0.01
+  rcae feedback add runs/parts new/7.png --good
+  rcae compare runs/parts runs/other parts/   is one better, or is it chance?
+  rcae card runs/parts --sign line-3.key
   rcae export runs/parts --to onnx -o parts.onnx
   rcae benchmark parts/ screws/ --models quick,autoencoder --budget 10m -o bench/
   rcae reproduce depth parts/ -o depth/       a table of the paper, on your own categories
 
 \b
 Exit codes:
-  0 done   2 wrong option, path or setting   3 unusable images   4 damaged model file
+  0 done   2 wrong option, path or setting   3 unusable images   4 damaged or unsigned model file
   5 disk full or not writable   6 training diverged   7 exported file differs from its run
   130 interrupted, resumable
 """
