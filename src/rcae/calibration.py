@@ -63,7 +63,17 @@ def conformal_threshold(scores: Sequence[float], false_alarm_rate: float) -> flo
     Raises:
         UsageError: there are too few scores for the rate.
     """
-    count = len(scores)
+    rank = threshold_rank(len(scores), false_alarm_rate)
+    highest_good = np.sort(np.asarray(scores, dtype=np.float32))[rank - 1]
+    return float(np.nextafter(highest_good, np.float32(np.inf)))
+
+
+def threshold_rank(count: int, false_alarm_rate: float) -> int:
+    """Which of `count` calibration scores, counted from the lowest, the threshold lies just above.
+
+    Raises:
+        UsageError: there are too few scores for the rate.
+    """
     # The rounding keeps (n + 1) * (1 - 1 / (n + 1)) at n despite floating point.
     rank = math.ceil(round((count + 1) * (1 - false_alarm_rate), 9))
     if rank > count:
@@ -71,8 +81,7 @@ def conformal_threshold(scores: Sequence[float], false_alarm_rate: float) -> flo
             f"{count} calibration images cannot support a false-alarm rate of {false_alarm_rate:.2%}; "
             f"at least {images_needed(false_alarm_rate)} are needed."
         )
-    highest_good = np.sort(np.asarray(scores, dtype=np.float32))[max(rank, 1) - 1]
-    return float(np.nextafter(highest_good, np.float32(np.inf)))
+    return max(rank, 1)
 
 
 def images_needed(false_alarm_rate: float) -> int:

@@ -9,6 +9,7 @@ import click
 
 from rcae.cli_benchmark import benchmark, reproduce, run_cell
 from rcae.cli_export import export, verify
+from rcae.cli_monitor import monitor
 from rcae.cli_types import PATH, Duration
 from rcae.errors import ImageError, RcaeError
 
@@ -148,7 +149,7 @@ def demo(output: Path) -> None:
     click.echo(f"report: {report.resolve()}")
 
 
-for command in (benchmark, export, reproduce, run_cell, verify):
+for command in (benchmark, export, monitor, reproduce, run_cell, verify):
     cli.add_command(command)
 
 
