@@ -4,10 +4,13 @@ import os
 # process wait for one another.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from rcae import cli
 from rcae.settings import Settings, load_settings
 
 TINY = (
@@ -67,4 +70,19 @@ def finished_run(parts, tmp_path_factory):
 
     run = tmp_path_factory.mktemp("runs") / "parts"
     rcae.train(parts, run, values=TINY)
+    return run
+
+
+@pytest.fixture
+def rcae(capsys, monkeypatch):
+    """Run the command line as a user would; returns exit code, standard output and error."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["rcae", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.out + printed.err
+        return exit_.value.code, printed.out, printed.err
+
     return run

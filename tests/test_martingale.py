@@ -123,7 +123,9 @@ def test_capital_lost_on_a_long_quiet_time_does_not_hinder_a_late_start():
         evidence.observe(number, np.array([-0.1]))
     for number in range(10_001, 10_021):
         evidence.observe(number, np.array([1.0]))
-    assert evidence.log10 > (20 - math.log(10_000) - 2 * math.log(1 + math.log(10_000))) / math.log(10)
+    assert evidence.log10 > (20 - math.log(10_000) - 2 * math.log(1 + math.log(10_000))) / math.log(
+        10
+    )
 
 
 def test_the_change_is_dated_to_where_the_winning_streak_began():

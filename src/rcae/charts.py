@@ -170,9 +170,7 @@ def drift_chart(
         ("rejected", is_rejected, _DEFECTIVE),
     ):
         label = f"{name} ({np.count_nonzero(chosen)})"
-        above.plot(
-            numbers[chosen], values[chosen], "o", color=colour, markersize=size, label=label
-        )
+        above.plot(numbers[chosen], values[chosen], "o", color=colour, markersize=size, label=label)
     above.axhline(
         threshold, color=_INK, linewidth=1.4, linestyle="--", label=f"threshold {threshold:.4g}"
     )

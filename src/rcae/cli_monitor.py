@@ -34,8 +34,12 @@ def monitor(
     from rcae.detector import Detector
     from rcae.drift import Verdict
     from rcae.drift_output import report, verdict, watch, write_watched
+    from rcae.predictions_file import read_predictions
+    from rcae.progress import shown
 
-    watched = watch(Detector.load(run).calibration, predictions, false_alarm_rate)
+    calibration = Detector.load(run).calibration
+    rows = shown(read_predictions(predictions), "comparing")
+    watched = watch(calibration, rows, false_alarm_rate)
     click.echo(report(watched))
     if output is not None:
         write_watched(output, watched)

@@ -1,7 +1,7 @@
-"""What a monitor says of whole files of predictions, as text, JSON and a chart."""
+"""What a monitor says of many predictions, as text, JSON and a chart."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,7 @@ from rcae.charts import drift_chart
 from rcae.drift import DriftState, Monitor, Verdict
 from rcae.errors import DataError
 from rcae.names import printable
-from rcae.predictions_file import Prediction, read_predictions
-from rcae.progress import shown
+from rcae.predictions_file import Prediction
 from rcae.storage import write_bytes, write_text
 
 MEANING = {
@@ -29,7 +28,7 @@ MEANING = {
 
 @dataclass(frozen=True)
 class Watched:
-    """All images of some files, in order, and what the monitor said after each."""
+    """Images in order, and what the monitor said after each."""
 
     calibration: Calibration
     false_alarm_rate: float
@@ -57,18 +56,17 @@ class Watched:
         return f"image {number} ({printable(self.images[number - 1].path)})"
 
 
-def watch(calibration: Calibration, files: Sequence[Path], false_alarm_rate: float) -> Watched:
-    """Let a new monitor see every score of the files.
+def watch(calibration: Calibration, rows: Iterable[Prediction], false_alarm_rate: float) -> Watched:
+    """Let a new monitor see every score, in order.
 
     Raises:
-        UsageError: a file does not exist, or the rate is not between 0 and 1.
-        DataError: a file or row breaks a rule, see `read_predictions`, or no row has a score.
+        UsageError: the rate is not between 0 and 1.
+        DataError: no row has a score; or as the rows are read, see `read_predictions`.
     """
     monitor = Monitor(calibration, false_alarm_rate)
     images, scores, states = [], [], []
     unreadable_count = decided_otherwise = 0
-    rows = (row for file in files for row in read_predictions(file))
-    for row in shown(rows, "watching"):
+    for row in rows:
         decided_otherwise += row.threshold != calibration.threshold
         if row.anomaly_score is None:
             unreadable_count += 1
@@ -78,8 +76,8 @@ def watch(calibration: Calibration, files: Sequence[Path], false_alarm_rate: flo
         states.append(monitor.observe(row.anomaly_score))
     if not states:
         raise DataError(
-            f"{', '.join(map(str, files))}: all {unreadable_count} images were unreadable; give "
-            "predictions with at least one score."
+            f"None of the predictions has a score ({unreadable_count} images were unreadable); give "
+            "predictions of images that could be inspected."
         )
     return Watched(
         calibration=calibration,

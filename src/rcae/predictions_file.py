@@ -1,6 +1,6 @@
-"""A `predictions.jsonl`, as `rcae predict` writes it, read again."""
+"""Files `predictions.jsonl`, as `rcae predict` writes them, read again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,18 @@ class Prediction(BaseModel):
     """In force when the image was inspected."""
 
 
-def read_predictions(file: Path) -> Iterator[Prediction]:
-    """The rows in order, one at a time.
+def read_predictions(files: Sequence[Path]) -> Iterator[Prediction]:
+    """The rows of all files in order, one at a time.
 
     Raises:
         UsageError: there is no such file.
-        DataError: it cannot be read, holds no row, or a row breaks a rule; names file and line.
+        DataError: one cannot be read, holds no row, or a row breaks a rule; names file and line.
     """
+    for file in files:
+        yield from _rows(file)
+
+
+def _rows(file: Path) -> Iterator[Prediction]:
     number = 0
     try:
         with file.open("rb") as lines:
