@@ -65,7 +65,10 @@ CHANGES: dict[str, tuple[Change, tuple[float, ...]]] = {
     "place, px to the right": (moved, (2, 8, 32)),
 }
 ONE_DEFECT_IN = (5, 2)
-HEAD = ("change", "by", *(verdict.value for verdict in Verdict), "seen after", "dated", "rejected")
+HEAD = (
+    *("change", "by", *(verdict.value for verdict in Verdict)),
+    *("seen too soon", "seen at image", "dated to image", "rejected"),
+)
 
 
 def main() -> None:
@@ -126,7 +129,11 @@ class Draws:
     def row(
         self, name: str, by: float | str, changed: Scores, defects: Scores | None = None
     ) -> list[str]:
-        """Of the table: all verdicts, medians over the draws with drift, share rejected after it."""
+        """Of the table.
+
+        In how many draws which verdict, and in how many already before the change; medians over those
+        with drift after it, counted from the first changed image; share rejected from there on.
+        """
         random = np.random.default_rng(0)
         watched = [self._watch(random, by, changed, defects) for _ in range(self.options.draws)]
         file_name = f"{name} {by}".replace(",", "").strip().replace(" ", "-")
@@ -134,11 +141,15 @@ class Draws:
         before = self.options.unchanged
         ends = [each.end for each in watched]
         counts = Counter(end.verdict for end in ends)
-        seen = [end.seen - before for end in ends if end.seen is not None]
-        dated = [end.since - before for end in ends if end.since is not None]
+        soon = sum(end.seen is not None and end.seen <= before for end in ends)
+        rightly = [end for end in ends if end.seen is not None and end.seen > before]
+        medians = ["-", "-"]
+        if rightly:
+            places = [(end.seen - before, end.since - before) for end in rightly]
+            medians = [f"{median:.0f}" for median in np.median(places, axis=0)]
         rejected = np.mean([np.mean(each.rejected[before:]) for each in watched])
-        medians = [f"{np.median(numbers):.0f}" if numbers else "-" for numbers in (seen, dated)]
-        return [name, str(by), *(str(counts[v]) for v in Verdict), *medians, f"{rejected:.0%}"]
+        verdicts = [str(counts[verdict]) for verdict in Verdict]
+        return [name, str(by), *verdicts, str(soon), *medians, f"{rejected:.0%}"]
 
     def _watch(
         self,
