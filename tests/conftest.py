@@ -4,10 +4,13 @@ import os
 # process wait for one another.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+from functools import partial
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from rcae import cli
 from rcae.settings import Settings, load_settings
 
 TINY = (
@@ -72,11 +75,15 @@ def finished_run(parts, tmp_path_factory):
 
 def call(monkeypatch, capsys, *words):
     """Run `rcae WORDS...` as a user would: exit code, standard output, standard error."""
-    from rcae.cli import main
-
     monkeypatch.setattr("sys.argv", ["rcae", *map(str, words)])
     with pytest.raises(SystemExit) as stop:
-        main()
+        cli.main()
     printed = capsys.readouterr()
-    assert "Traceback" not in printed.err
+    assert "Traceback" not in printed.out + printed.err
     return stop.value.code, printed.out, printed.err
+
+
+@pytest.fixture
+def rcae(monkeypatch, capsys):
+    """`call`, for a test that runs several commands."""
+    return partial(call, monkeypatch, capsys)

@@ -14,6 +14,15 @@ from PIL import Image
 from rcae import charts
 
 ROC = (np.array([0, 0.1, 1]), np.array([0, 0.8, 1]), 0.8512)
+DRIFT = {
+    "scores": [0.1, 0.9, 0.3],
+    "rejected": [False, True, False],
+    "calibration_scores": [0.0, 0.1, 0.2, 0.3, 0.4],
+    "threshold": 0.5,
+    "evidence": {"shift": [0.0, 0.1, 0.2], "more rejections": [0.0, 2.5, 2.4]},
+    "alarm_evidence": 2.3,
+    "since": 2,
+}
 
 
 @pytest.fixture
@@ -160,3 +169,30 @@ def test_an_ablation_chart_holds_the_papers_numbers_and_ours(figure):
     np.testing.assert_array_equal(image.lines[1].get_xdata(), [80, 85])
     np.testing.assert_array_equal(pixel.lines[1].get_xdata(), [np.nan, 97])
     assert [label.get_text() for label in image.get_yticklabels()] == ["a", "b"]
+
+
+def test_the_drift_chart_is_the_same_light_png_file_every_time():
+    first, second = charts.drift_chart(**DRIFT), charts.drift_chart(**DRIFT)
+    assert first == second
+    assert Image.open(io.BytesIO(first)).convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_the_drift_chart_holds_every_score_both_kinds_of_evidence_and_the_date(figure):
+    scores, evidence = figure(lambda: charts.drift_chart(**DRIFT)).axes
+    lines = {line.get_label(): line.get_data() for line in scores.lines}
+    np.testing.assert_array_equal(lines["accepted (2)"], [[1, 3], [0.1, 0.3]])
+    np.testing.assert_array_equal(lines["rejected (1)"], [[2], [0.9]])
+    assert set(lines["threshold 0.5"][1]) == {0.5}
+    assert set(lines["since image 2"][0]) == {2}
+    bands = [(patch.get_y(), patch.get_y() + patch.get_height()) for patch in scores.patches]
+    np.testing.assert_allclose(bands, [(0, 0.4), (0.1, 0.3)])
+    curves = {line.get_label(): line.get_data() for line in evidence.lines}
+    np.testing.assert_array_equal(curves["shift"], [[1, 2, 3], [0, 0.1, 0.2]])
+    np.testing.assert_array_equal(curves["more rejections"], [[1, 2, 3], [0, 2.5, 2.4]])
+    assert set(curves["drift"][1]) == {2.3}
+
+
+def test_the_drift_chart_of_one_image_without_drift_has_no_date(figure):
+    one = {"scores": [0.1], "rejected": [False], "evidence": {"a": [0.0], "b": [0.0]}}
+    for axes in figure(lambda: charts.drift_chart(**(DRIFT | one | {"since": None}))).axes:
+        assert not any("since" in line.get_label() for line in axes.lines)

@@ -10,22 +10,6 @@ from PIL import Image
 from rcae import cli
 from tests.conftest import TINY
 
-
-@pytest.fixture
-def rcae(capsys, monkeypatch):
-    """Run the command line as a user would; returns exit code, standard output and error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["rcae", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        printed = capsys.readouterr()
-        assert "Traceback" not in printed.out + printed.err
-        return exit_.value.code, printed.out, printed.err
-
-    return run
-
-
 TINY_OPTIONS = [word for value in TINY for word in ("--set", value)]
 
 

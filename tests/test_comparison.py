@@ -4,7 +4,6 @@ import io
 import json
 import re
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 import rcae as package
-from rcae import cli
 from rcae.calibration import Calibration
 from rcae.comparison import Side, compare_models, compare_sides
 from rcae.comparison_output import PICTURES_PER_KIND, changes_csv, table, to_json, write_comparison
@@ -30,21 +28,6 @@ def second_run(parts, tmp_path_factory):
     """As `finished_run`, with another seed."""
     run = tmp_path_factory.mktemp("runs") / "second"
     package.train(parts, run, seed=1, values=TINY)
-    return run
-
-
-@pytest.fixture
-def rcae(capsys, monkeypatch):
-    """Run the command line as a user would; returns exit code, standard output and error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["rcae", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        printed = capsys.readouterr()
-        assert "Traceback" not in printed.out + printed.err
-        return exit_.value.code, printed.out, printed.err
-
     return run
 
 

@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from rcae.api import evaluate, train
     from rcae.detection import Detection, Region
     from rcae.detector import Detector
+    from rcae.drift import Monitor
     from rcae.errors import RcaeError
 
-__all__ = ["Detection", "Detector", "RcaeError", "Region", "evaluate", "train"]
+__all__ = ["Detection", "Detector", "Monitor", "RcaeError", "Region", "evaluate", "train"]
 
 _HOME = {
     "Detection": "rcae.detection",
     "Detector": "rcae.detector",
+    "Monitor": "rcae.drift",
     "RcaeError": "rcae.errors",
     "Region": "rcae.detection",
     "evaluate": "rcae.api",

@@ -110,10 +110,23 @@ def conformal_threshold(
     Raises:
         UsageError: there are too few scores.
     """
-    require_enough(len(scores), false_alarm_rate, confidence)
-    rank = _rank(len(scores), false_alarm_rate, confidence)
+    rank = threshold_rank(len(scores), false_alarm_rate, confidence)
     highest_good = np.sort(np.asarray(scores, dtype=np.float32))[rank - 1]
     return float(np.nextafter(highest_good, np.float32(np.inf)))
+
+
+def threshold_rank(count: int, false_alarm_rate: float, confidence: float | None = None) -> int:
+    """k of `conformal_threshold`: which of `count` scores, from 1, the threshold lies just above.
+
+    Raises:
+        UsageError: there are too few scores.
+    """
+    require_enough(count, false_alarm_rate, confidence)
+    if confidence is None:
+        # The rounding keeps (n + 1) * (1 - 1 / (n + 1)) at n despite floating point.
+        return max(1, math.ceil(round((count + 1) * (1 - false_alarm_rate), 9)))
+    probabilities = bdtr(np.arange(count), count, 1 - false_alarm_rate)
+    return 1 + min(int(np.searchsorted(probabilities, confidence - 1e-12)), count - 1)
 
 
 def require_enough(count: int, false_alarm_rate: float, confidence: float | None = None) -> None:
@@ -143,12 +156,3 @@ def images_needed(false_alarm_rate: float, confidence: float | None = None) -> i
     if confidence is None:
         return math.ceil(round(1 / false_alarm_rate - 1, 9))
     return math.ceil(round(math.log1p(-confidence) / math.log1p(-false_alarm_rate), 9))
-
-
-def _rank(count: int, false_alarm_rate: float, confidence: float | None) -> int:
-    """k of `conformal_threshold`, from 1."""
-    if confidence is None:
-        # The rounding keeps (n + 1) * (1 - 1 / (n + 1)) at n despite floating point.
-        return max(1, math.ceil(round((count + 1) * (1 - false_alarm_rate), 9)))
-    probabilities = bdtr(np.arange(count), count, 1 - false_alarm_rate)
-    return 1 + min(int(np.searchsorted(probabilities, confidence - 1e-12)), count - 1)

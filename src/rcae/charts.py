@@ -1,4 +1,4 @@
-"""Charts of training and evaluation as PNG files, drawn without any state shared between calls."""
+"""Charts of training, evaluation and drift as PNG files, drawn without any state shared between calls."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -23,6 +23,7 @@ Points = Sequence[float | None]
 # Okabe and Ito's colours, told apart under every common colour blindness.
 _GOOD = "#0072b2"
 _DEFECTIVE = "#d55e00"
+_SHIFT = "#009e73"
 _INK = "#3d4450"
 _GRID = "#e3e6ea"
 _BIN_COUNT = 36
@@ -136,6 +137,58 @@ def ablation_chart(
         axes.set_ylim(-0.6, len(labels) - 0.4)
         if position == 1:
             axes.legend(frameon=False, fontsize=9, labelcolor=_INK)
+    return _png(figure)
+
+
+def drift_chart(
+    *,
+    scores: Sequence[float],
+    rejected: Sequence[bool],
+    calibration_scores: Sequence[float],
+    threshold: float,
+    evidence: Mapping[str, Sequence[float]],
+    alarm_evidence: float,
+    since: int | None,
+) -> bytes:
+    """Scores over the number of the image, and below them each kind of evidence as a power of ten.
+
+    The first two kinds of evidence are drawn, in the colours of shift and of defects. `since` is the
+    number of the image that drift is dated to.
+    """
+    figure = Figure(figsize=(9, 5.6), layout="constrained")
+    above, below = figure.subplots(2, sharex=True, height_ratios=[3, 2])
+    numbers, values = np.arange(1, len(scores) + 1), np.asarray(scores)
+    is_rejected = np.asarray(rejected, dtype=np.bool_)
+    _label(above, title="Scores", x="", y="anomaly score")
+    low, first, third, high = np.quantile(calibration_scores, [0, 0.25, 0.75, 1])
+    count = len(calibration_scores)
+    above.axhspan(low, high, color=_INK, alpha=0.08, linewidth=0, label=f"calibration ({count})")
+    above.axhspan(first, third, color=_INK, alpha=0.12, linewidth=0, label="its middle half")
+    size = 5 if len(scores) < 500 else 2.5
+    for name, chosen, colour in (
+        ("accepted", ~is_rejected, _GOOD),
+        ("rejected", is_rejected, _DEFECTIVE),
+    ):
+        label = f"{name} ({np.count_nonzero(chosen)})"
+        above.plot(numbers[chosen], values[chosen], "o", color=colour, markersize=size, label=label)
+    above.axhline(
+        threshold, color=_INK, linewidth=1.4, linestyle="--", label=f"threshold {threshold:.4g}"
+    )
+    _label(below, title="Evidence of drift", x="image", y="power of ten")
+    for (name, curve), colour in zip(evidence.items(), (_SHIFT, _DEFECTIVE), strict=True):
+        below.plot(numbers, curve, color=colour, linewidth=1.8, label=name)
+    below.axhline(alarm_evidence, color=_INK, linewidth=1.4, linestyle="--", label="drift")
+    below.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+    for axes in (above, below):
+        if since is not None:
+            axes.axvline(since, color=_INK, linewidth=1.2, label=f"since image {since}")
+        axes.legend(
+            frameon=False,
+            fontsize=9,
+            labelcolor=_INK,
+            loc="upper left",
+            bbox_to_anchor=(1, 1),
+        )
     return _png(figure)
 
 

@@ -13,6 +13,7 @@ from rcae.cli_card import card, keygen, require_signature
 from rcae.cli_compare import compare
 from rcae.cli_export import export, verify
 from rcae.cli_feedback import feedback
+from rcae.cli_monitor import monitor
 from rcae.cli_types import PATH, Duration
 from rcae.errors import ImageError, RcaeError
 
@@ -26,6 +27,7 @@ Examples:
   rcae predict runs/parts new/ -o results/    inspect a folder
   rcae calibrate runs/parts good-of-tuesday/ --false-alarm-rate 0.01
   rcae feedback add runs/parts new/7.png --good
+  rcae monitor runs/parts results/predictions.jsonl
   rcae compare runs/parts runs/other parts/   is one better, or is it chance?
   rcae card runs/parts --sign line-3.key
   rcae export runs/parts --to onnx -o parts.onnx
@@ -35,7 +37,7 @@ Examples:
 \b
 Exit codes:
   0 done   2 wrong option, path or setting   3 unusable images   4 damaged or unsigned model file
-  5 disk full or not writable   6 training diverged   7 exported file differs from its run
+  5 disk full or not writable   6 training diverged   7 exported file differs from its run   8 scores drifted
   130 interrupted, resumable
 """
 
@@ -176,6 +178,7 @@ for command in (
     export,
     feedback,
     keygen,
+    monitor,
     reproduce,
     restore,
     run_cell,

@@ -11,6 +11,7 @@
     ├── StorageError          5   the disk refused to take or give a file
     ├── TrainingError         6   the loss is no longer a number
     ├── VerificationError     7   an exported file does not say what its run says
+    ├── DriftError            8   recent scores do not look like the calibration scores
     ├── InterruptedTrainingError  130   stopped on request, resumable
     └── CellFailedError             one cell of a benchmark failed; its own exit code
 
@@ -74,6 +75,12 @@ class VerificationError(RcaeError):
     """An exported file does not say what its run says."""
 
     exit_code = 7
+
+
+class DriftError(RcaeError):
+    """Recent scores do not look like the calibration scores any more."""
+
+    exit_code = 8
 
 
 class InterruptedTrainingError(RcaeError):

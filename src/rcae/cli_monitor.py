@@ -1,0 +1,48 @@
+"""The command `rcae monitor`, added to the others by `rcae.cli`."""
+
+from pathlib import Path
+
+import click
+
+from rcae.cli_types import PATH
+from rcae.errors import DriftError
+
+
+@click.command()
+@click.argument("run", type=PATH)
+@click.argument("predictions", type=PATH, nargs=-1, required=True, metavar="PREDICTIONS...")
+@click.option(
+    "--false-alarm-rate",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.01,
+    show_default=True,
+    help="Chance of ever reporting drift while nothing changes.",
+)
+@click.option("-o", "--output", type=PATH, help="A folder for drift.json and drift.png.")
+def monitor(
+    run: Path, predictions: tuple[Path, ...], false_alarm_rate: float, output: Path | None
+) -> None:
+    """Say whether recent scores still look like the calibration scores of RUN.
+
+    PREDICTIONS are files predictions.jsonl that 'rcae predict' wrote, oldest first. Exit code 8 if the
+    scores drifted: since which image, and whether there are more defects or everything shifted.
+
+    \b
+      rcae predict runs/parts monday/ -o monday-results
+      rcae monitor runs/parts monday-results/predictions.jsonl -o drift/
+    """
+    from rcae.detector import Detector
+    from rcae.drift import Verdict
+    from rcae.drift_output import report, verdict, watch, write_watched
+    from rcae.predictions_file import read_predictions
+    from rcae.progress import shown
+
+    calibration = Detector.load(run).calibration
+    rows = shown(read_predictions(predictions), "comparing")
+    watched = watch(calibration, rows, false_alarm_rate)
+    click.echo(report(watched))
+    if output is not None:
+        write_watched(output, watched)
+        click.echo(f"chart: {output / 'drift.png'}", err=True)
+    if watched.end.verdict is not Verdict.NONE:
+        raise DriftError(f"{verdict(watched)}.")
