@@ -57,4 +57,6 @@ def card(run: Path, licence: str | None, key: Path | None) -> None:
         sign(folder, private_key)
         click.echo(f"signed: {folder.manifest}", err=True)
     elif folder.manifest.exists():
-        click.echo(f"{folder.manifest} was signed before this card was written: add --sign KEY.", err=True)
+        click.echo(
+            f"{folder.manifest} was signed before this card was written: add --sign KEY.", err=True
+        )
