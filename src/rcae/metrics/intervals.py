@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 from rcae.metrics.ranking import Floats, require_rankable
 
@@ -101,5 +101,5 @@ class Placements:
         """Normal interval of `auroc`, cut to `lowest`..1; None without a variance."""
         if self.variance is None:
             return None
-        low, high = stats.norm.interval(CONFIDENCE, self.auroc, np.sqrt(self.variance))
-        return Interval(max(lowest, float(low)), min(1.0, float(high)))
+        reach = float(special.ndtri((1 + CONFIDENCE) / 2) * np.sqrt(self.variance))
+        return Interval(max(lowest, self.auroc - reach), min(1.0, self.auroc + reach))
