@@ -68,7 +68,6 @@ def test_training_from_python_says_how_to_get_torch(tmp_path):
     ("arguments", "purpose"),
     [
         (["keygen", "-o", "{out}/key"], "a signing key"),
-        (["card", "{run}", "--sign", "{out}/key"], "signing"),
         (
             ["predict", "{run}", "{parts}", "-o", "{out}", "--require-signature", "{out}/key.pub"],
             "verifying a signature",

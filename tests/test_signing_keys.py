@@ -1,6 +1,7 @@
 import shutil
 import stat
 import subprocess
+import sys
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from rcae import storage
-from rcae.errors import SignatureError, StorageError, UsageError
+from rcae.errors import MissingExtraError, SignatureError, StorageError, UsageError
 from rcae.signing_keys import read_private_key, read_public_key, write_key_pair
 
 
@@ -127,3 +128,10 @@ def test_a_key_that_is_not_there_is_named(tmp_path):
     for read in (read_private_key, read_public_key):
         with pytest.raises(SignatureError, match=r"key cannot be read \(No such file"):
             read(tmp_path / "key")
+
+
+def test_signing_without_cryptography_says_how_to_get_it(tmp_path, monkeypatch):
+    write_key_pair(tmp_path / "key")
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(MissingExtraError, match=r"signing needs cryptography; .*'rcae\[sign\]'"):
+        read_private_key(tmp_path / "key")
