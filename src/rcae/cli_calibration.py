@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from rcae.cli_types import PATH
+from rcae.extras import require
 
 
 @click.command()
@@ -33,6 +34,7 @@ def calibrate(
       rcae calibrate runs/parts good-of-tuesday/ --false-alarm-rate 0.01
       rcae calibrate runs/parts good-of-tuesday/ --false-alarm-rate 0.01 --confidence 0.95
     """
+    require("torch", "safetensors", purpose="calibrating a run")
     from rcae.recalibration import describe, recalibrate
 
     click.echo(describe(recalibrate(run, paths, false_alarm_rate, confidence)))
@@ -51,6 +53,7 @@ def restore(run: Path, version: int | None) -> None:
       rcae restore runs/parts        what there is
       rcae restore runs/parts 1      the model before the first change
     """
+    require("torch", "safetensors", purpose="restoring a model")
     from rcae import versions
     from rcae.run_folder import RunFolder
 

@@ -7,6 +7,7 @@ from typing import Literal
 import click
 
 from rcae.cli_types import PATH
+from rcae.extras import require
 
 
 @click.group()
@@ -35,6 +36,7 @@ def add(
 
     The journal RUN/feedback.jsonl only grows: the last word on an image counts, the earlier ones stay.
     """
+    _require_installed()
     from rcae.detector import Detector
     from rcae.feedback import add_feedback
     from rcae.run_folder import RunFolder
@@ -57,6 +59,7 @@ def add(
 @click.argument("run", type=PATH)
 def list_feedback(run: Path) -> None:
     """Print everything that was said, in order."""
+    _require_installed()
     from rcae.feedback import read_feedback, table
     from rcae.run_folder import RunFolder
 
@@ -88,6 +91,7 @@ def apply(
 
     The old model is kept: 'rcae restore' brings it back. Defective images are never trained on.
     """
+    _require_installed()
     from rcae.feedback_application import FineTuning, accept, propose
     from rcae.feedback_proposal import describe
     from rcae.run_folder import RunFolder
@@ -102,3 +106,7 @@ def apply(
         click.echo("nothing was replaced; add --yes to replace the model in use")
         return
     click.echo(f"replaced; the old model is kept as version {accept(folder, proposal)}")
+
+
+def _require_installed() -> None:
+    require("torch", "safetensors", "filelock", purpose="feedback")

@@ -7,6 +7,7 @@ from rcae.errors import MissingExtraError
 EXTRAS = {
     "torch": ("train", "PyTorch"),
     "safetensors": ("train", "safetensors"),
+    "filelock": ("train", "filelock"),
     "onnxruntime": ("onnx", "ONNX Runtime"),
     "openvino": ("openvino", "OpenVINO"),
     "onnx": ("export", "onnx"),
