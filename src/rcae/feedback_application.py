@@ -81,17 +81,18 @@ def propose(
         )
     description = f"calibrated with {len(confirmed)} confirmed good images"
     learnt: list[str] = []
+    changed = model
     if fine_tuning is None:
         calibrated_on = (*kept, *score_good_images(confirmed, drawing(model)))
     else:
         learnt = sorted(confirmed)[::2]
-        model = _fine_tuned(folder, model, fine_tuning, {d: confirmed[d] for d in learnt})
+        changed = _fine_tuned(folder, model, fine_tuning, {d: confirmed[d] for d in learnt})
         description = f"fine-tuned on {len(learnt)} confirmed good images, {description}"
         held_out = {d: path for d, path in confirmed.items() if d not in learnt}
-        calibrated_on = score_good_images(_files(kept) | held_out, drawing(model))
+        calibrated_on = score_good_images(_files(kept) | held_out, drawing(changed))
     calibration = calibration_from(calibrated_on, present, false_alarm_rate, confidence)
-    new = Model(model.system, replace(model.header, calibration=calibration))
-    in_use, candidate = (Detector(TorchRunner(each)) for each in (load_model(folder.model), new))
+    new = Model(changed.system, replace(changed.header, calibration=calibration))
+    in_use, candidate = (Detector(TorchRunner(each)) for each in (model, new))
     masked = [image for image in reviewed if image.mask is not None]
     return Proposal(
         model=new,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from scipy.stats import ks_2samp
@@ -17,10 +18,10 @@ from rcae.calibration_images import (
 from rcae.checkpoint import Model, load_model
 from rcae.data.folders import expand_paths
 from rcae.data.good_images import hash_file, read_list
-from rcae.data.images import resize
 from rcae.data.layouts import is_category
 from rcae.detection import Array
 from rcae.errors import UsageError
+from rcae.inference import anomaly_map
 from rcae.progress import shown
 from rcae.run_folder import RunFolder
 from rcae.runners.torch_runner import TorchRunner
@@ -195,4 +196,4 @@ def trained_on(folder: RunFolder, model: Model) -> set[str]:
 def drawing(model: Model) -> Callable[[Array], Array]:
     """From an image to its anomaly map at the image's own size, by a model in memory."""
     runner = TorchRunner(model)
-    return lambda image: resize(runner.draw(image), *image.shape[:2])
+    return partial(anomaly_map, runner.model.system, runner.header.working_view)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rcae.calibration import images_needed
 from rcae.card.measured import NOT_MEASURED, limits_measured, measured_section
 from rcae.card.past_evaluation import PastEvaluation
 from rcae.card.section import Section
@@ -9,7 +10,7 @@ from rcae.card.sources import Sources
 from rcae.names import printable
 from rcae.report import percent
 
-SURE_COUNT = 59
+SURE_COUNT = images_needed(0.05, confidence=0.95)
 """Calibration images of which the highest score exceeds those of 95 % of good images with a confidence
 of 95 %: the smallest n with 0.95^n < 0.05 (Wilks, 1941)."""
 
