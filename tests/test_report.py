@@ -104,6 +104,19 @@ class Page(HTMLParser):
         return re.sub(r"\s+", " ", self.all("body")[0].text)
 
 
+def require_self_contained(page, path):
+    """Nothing in the page at `path` is fetched, and no script runs."""
+    assert not page.all("script", "link", "iframe", "object", "base", "form")
+    for element in page.elements:
+        for name in ("src", "href", "srcset", "action", "poster"):
+            target = element.attributes.get(name) or "#"
+            assert target.startswith(("#", "data:image/")), target[:60]
+    source = path.read_text(encoding="utf-8")
+    assert not re.search(r"url\(|@import|https?://", source)
+    (policy,) = (e for e in page.all("meta") if "http-equiv" in e.attributes)
+    assert policy.attributes["content"].startswith("default-src 'none'; img-src data:;")
+
+
 @pytest.fixture
 def render(tmp_path, monkeypatch):
     """Writes a report, with stand-ins for the charts (they take most of the time), and reads it."""
@@ -286,15 +299,7 @@ def test_a_file_name_that_is_no_text_is_shown_escaped(render):
 
 def test_nothing_is_fetched_from_outside_and_no_script_runs(render, tmp_path):
     page = render(REPORT)
-    assert not page.all("script", "link", "iframe", "object", "base", "form")
-    for element in page.elements:
-        for name in ("src", "href", "srcset", "action", "poster"):
-            target = element.attributes.get(name) or "#"
-            assert target.startswith(("#", "data:image/")), target[:60]
-    source = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert not re.search(r"url\(|@import|https?://", source)
-    (policy,) = (e for e in page.all("meta") if "http-equiv" in e.attributes)
-    assert policy.attributes["content"].startswith("default-src 'none'; img-src data:;")
+    require_self_contained(page, tmp_path / "report.html")
 
 
 def test_links_and_labels_lead_to_places_that_exist_once(render):
