@@ -48,6 +48,19 @@ def test_a_grey_image_stays_grey():
         assert np.ptp(paint(seed, grey, grey[::-1])[0], axis=2).max() < 1e-6
 
 
+def test_anomalies_are_as_dense_and_as_large_in_windows_of_every_size():
+    shares, largest_px = [], []
+    for side_px, seeds in ((128, 120), (384, 30)):
+        image = good_image(side_px=side_px)
+        masks = [paint(seed, image)[1] for seed in range(seeds)]
+        shares.append(np.mean(masks))
+        spots = [box for mask in masks for box in ndimage.find_objects(ndimage.label(mask)[0])]
+        extents_px = [rows.stop - rows.start for rows, _ in spots]
+        largest_px.append(np.quantile(extents_px, 0.9))
+    assert shares[1] == pytest.approx(shares[0], rel=0.25)
+    assert largest_px[1] == pytest.approx(largest_px[0], rel=0.35)  # neighbours grow together
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_a_painted_image_stays_an_image_and_the_good_one_is_untouched(seed):
     image = good_image()

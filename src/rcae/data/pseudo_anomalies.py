@@ -23,8 +23,12 @@ COVERED = 0.2
 LINE_SHARE = 0.4
 """Share of the anomalies that are lines."""
 
+SQUARE_PX = 128
+"""Number and size of the anomalies are drawn for squares of this side, so that they are as dense and
+as large in windows of every size; half of it is the largest extent (our choice)."""
+
 MOST_ANOMALIES = 4
-"""Painted into one window."""
+"""Painted into one square."""
 
 STRUCTURE_SHARE = 0.5
 """Share of the anomalies that are placed where the image has structure: on a small part in front of
@@ -34,7 +38,7 @@ a plain ground, few would hit the part otherwise (our choice)."""
 def paint_anomalies(
     image: Array, donor: Array, random: Generator
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """Paint one to four pseudo anomalies into a good image.
+    """Paint one to four pseudo anomalies into a good image, or as many for each 128 px square of it.
 
     Args:
         image: [height, width, 3], 0..1.
@@ -46,8 +50,9 @@ def paint_anomalies(
     """
     painted, covered = image.copy(), np.zeros(image.shape[:2], dtype=np.bool_)
     structure = _structure(image)
-    for _ in range(random.integers(1, MOST_ANOMALIES + 1)):
-        extent_px = draw_extent_px(min(image.shape[:2]) / 2, random)
+    squares = max(1, round(image.shape[0] * image.shape[1] / SQUARE_PX**2))
+    for _ in range(random.integers(1, MOST_ANOMALIES + 1, size=squares).sum()):
+        extent_px = draw_extent_px(min(*image.shape[:2], SQUARE_PX) / 2, random)
         is_line = random.random() < LINE_SHARE
         shape = line(extent_px, random) if is_line else area(extent_px, random)
         inside, box = _place(shape, _centre_px(structure, random), image.shape[:2])
