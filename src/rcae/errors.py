@@ -6,12 +6,15 @@
     │   └── MissingExtraError 2   an optional dependency is not installed
     ├── DataError             3   a folder of images cannot be used as it is
     │   └── ImageError        3   one file is not a usable image or mask
+    │       └── ImageFormatError 3   it is no image of a format that is read
     ├── CheckpointError       4   a model or training state file is damaged or foreign
     │   └── SignatureError    4   what was to be loaded is not what the given key signed
     ├── StorageError          5   the disk refused to take or give a file
     ├── TrainingError         6   the loss is no longer a number
     ├── VerificationError     7   an exported file does not say what its run says
     ├── DriftError            8   recent scores do not look like the calibration scores
+    ├── DeliveryError             an output could not be sent to; it is tried again
+    │   └── RefusedError          the receiver wants none of this one, however often it is sent
     ├── InterruptedTrainingError  130   stopped on request, resumable
     └── CellFailedError             one cell of a benchmark failed; its own exit code
 
@@ -49,6 +52,10 @@ class ImageError(DataError):
     """One file is not a usable image or mask."""
 
 
+class ImageFormatError(ImageError):
+    """The file is not a PNG, JPEG, BMP or TIFF image, whatever its name."""
+
+
 class CheckpointError(RcaeError):
     """A model or training state file is damaged, tampered with, or not one of ours."""
 
@@ -81,6 +88,19 @@ class DriftError(RcaeError):
     """Recent scores do not look like the calibration scores any more."""
 
     exit_code = 8
+
+
+class DeliveryError(RcaeError):
+    """An output could not be sent to: it is away, busy, or refuses the sender; worth another try."""
+
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        """How long the receiver asked to be left alone."""
+
+
+class RefusedError(DeliveryError):
+    """The receiver refused one inspection for good; sending it again would change nothing."""
 
 
 class InterruptedTrainingError(RcaeError):

@@ -13,6 +13,16 @@ EXTRAS = {
     "onnx": ("export", "onnx"),
     "nncf": ("export", "NNCF"),
     "cryptography": ("sign", "cryptography"),
+    "sqlalchemy": ("record", "SQLAlchemy"),
+    "alembic": ("record", "Alembic"),
+    "psycopg": ("postgres", "psycopg"),
+    "pyarrow": ("parquet", "PyArrow"),
+    "fastapi": ("serve", "FastAPI"),
+    "uvicorn": ("serve", "Uvicorn"),
+    "prometheus_client": ("serve", "prometheus-client"),
+    "cv2": ("camera", "OpenCV"),
+    "paho": ("mqtt", "paho-mqtt"),
+    "httpx": ("webhook", "HTTPX"),
 }
 
 
