@@ -2,11 +2,13 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.dates import DateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import (
     LogLocator,
@@ -81,7 +83,13 @@ def roc_chart(
 
 
 def score_histogram(
-    good_scores: FloatArray, defective_scores: FloatArray, threshold: float
+    good_scores: FloatArray,
+    defective_scores: FloatArray,
+    threshold: float,
+    *,
+    title: str = "Scores on the test images",
+    names: tuple[str, str] = ("good", "defective"),
+    earlier_thresholds: Sequence[float] = (),
 ) -> bytes:
     """How many good and defective images have which anomaly score; the threshold as a line.
 
@@ -89,11 +97,10 @@ def score_histogram(
     """
     figure = Figure(figsize=(5.2, 4), layout="constrained")
     axes = figure.add_subplot()
-    _label(axes, title="Scores on the test images", x="anomaly score", y="images")
+    _label(axes, title=title, x="anomaly score", y="images")
     edges = _edges_around(threshold, np.concatenate([good_scores, defective_scores]))
-    for scores, name, colour in (
-        (good_scores, "good", _GOOD),
-        (defective_scores, "defective", _DEFECTIVE),
+    for scores, name, colour in zip(
+        (good_scores, defective_scores), names, (_GOOD, _DEFECTIVE), strict=True
     ):
         counts, _ = np.histogram(scores.astype(np.float64), bins=edges)
         axes.stairs(counts, edges, fill=True, color=colour, alpha=0.35)
@@ -101,9 +108,39 @@ def score_histogram(
     axes.axvline(
         threshold, color=_INK, linewidth=1.4, linestyle="--", label=f"threshold {threshold:.4g}"
     )
+    for earlier in earlier_thresholds:
+        label = f"before: {earlier:.4g}"
+        axes.axvline(earlier, color=_INK, linewidth=1.0, linestyle=":", label=label)
     axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=10, labelcolor=_INK)
+    return _png(figure)
+
+
+def days_chart(
+    days: Sequence[date],
+    images: Sequence[int],
+    rejected: Sequence[float],
+    intervals: Sequence[tuple[float, float]],
+) -> bytes:
+    """Images a day, and below them the share that was rejected, with its interval."""
+    figure = Figure(figsize=(5.2, 4), layout="constrained")
+    above, below = figure.subplots(2, sharex=True, height_ratios=[2, 3])
+    _label(above, title="Images a day", x="", y="images")
+    above.bar(days, images, color=_GOOD, alpha=0.6)
+    above.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    _label(below, title="Share rejected, with its 95 % interval", x="", y="")
+    shares, ends = np.array(rejected), np.array(intervals).T
+    reach = np.abs(ends - shares)  # rounding may put an end a hair beyond the share
+    below.errorbar(
+        days, shares, yerr=reach, fmt="o", color=_DEFECTIVE, markersize=5, capsize=2, linewidth=1.2
+    )
+    below.set_ylim(bottom=0)
+    below.yaxis.set_major_formatter(PercentFormatter(xmax=1, symbol=" %"))
+    below.set_xlim(days[0] - timedelta(days=1), days[-1] + timedelta(days=1))
+    below.tick_params(axis="x", pad=8)
+    below.xaxis.set_major_locator(MaxNLocator(8, integer=True))  # whole days
+    below.xaxis.set_major_formatter(DateFormatter("%m-%d"))  # type: ignore[no-untyped-call]
     return _png(figure)
 
 

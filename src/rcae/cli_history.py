@@ -1,0 +1,136 @@
+"""The command `rcae history`, added to the others by `rcae.cli`."""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rcae.cli_line import kept_images, open_existing_record, store_option
+from rcae.cli_types import PATH, Moment, Month
+from rcae.errors import UsageError
+
+if TYPE_CHECKING:
+    from rcae.record.inspection import Inspection, Query
+    from rcae.record.record import Record
+
+LINES = 50
+"""On a terminal, unless --limit says otherwise."""
+
+
+def _filters(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that choose inspections; the command gets them as `query`."""
+
+    @click.option("--model", metavar="NAME", help="Of this model.")
+    @click.option("--defective/--good", "is_defective", default=None, help="As the model found.")
+    @click.option(
+        "--reviewed",
+        type=click.Choice(["good", "defect", "not"]),
+        help="As people said last; not: nobody said anything.",
+    )
+    @click.option("--since", type=Moment(), help="At this time or later.")
+    @click.option("--until", type=Moment(), help="Before this time.")
+    @click.option("--month", type=Month(), help="In this month, like 2026-11.")
+    @click.option(
+        "--borderline",
+        type=click.FloatRange(min=0),
+        metavar="SHARE",
+        help="With a score so near its threshold: 0.1 is within 10 %.",
+    )
+    @click.option("--source", metavar="TEXT", help="With this in the name of the image.")
+    @functools.wraps(command)
+    def filtered(
+        *,
+        model: str | None,
+        is_defective: bool | None,
+        reviewed: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        month: tuple[datetime, datetime] | None,
+        borderline: float | None,
+        source: str | None,
+        **others: object,
+    ) -> None:
+        from rcae.record.inspection import Query, Reviewed
+
+        if month is not None:
+            if since is not None or until is not None:
+                raise click.UsageError("--month goes without --since and --until")
+            since, until = month
+        query = Query(
+            model=model,
+            is_defective=is_defective,
+            reviewed=None if reviewed is None else Reviewed(reviewed),
+            since=since,
+            until=until,
+            borderline=borderline,
+            source_contains=source,
+        )
+        command(query=query, **others)
+
+    return filtered
+
+
+@click.command()
+@store_option
+@_filters
+@click.option("--limit", type=click.IntRange(min=1), help=f"So many of the newest; {LINES} lines.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, oldest first.")
+@click.option("-o", "--output", type=PATH, help="A file .csv, .parquet, or .html for a report.")
+def history(
+    store: str, query: "Query", limit: int | None, as_json: bool, output: Path | None
+) -> None:
+    """Print what was inspected, newest first, or write all of it to a file.
+
+    \b
+      rcae history --defective --reviewed not
+      rcae history --since 2026-11-25 --source line-3 --json
+      rcae history --month 2026-11 -o november.parquet
+      rcae history --month 2026-11 -o november.html     a report
+    """
+    if limit is not None and (as_json or output is not None):
+        raise click.UsageError("--limit is for lines; --json and -o give all that match")
+    with closing(open_existing_record(store, purpose="the history")) as record:
+        if output is not None:
+            _write(output, record, query, store)
+        elif as_json:
+            from rcae.outputs.output import message
+
+            for inspection in record.each(query):
+                click.echo(message(inspection).decode())
+        else:
+            _print(record, query, limit or LINES)
+
+
+def _print(record: "Record", query: "Query", limit: int) -> None:
+    from rcae.history.table import lines
+
+    for line in lines(islice(record.each(query, newest_first=True), limit)):
+        click.echo(line)
+    count = record.count(query)
+    if count > limit:
+        click.echo(f"the newest {limit} of {count}; --limit {count} prints all", err=True)
+
+
+def _write(output: Path, record: "Record", query: "Query", store: str) -> None:
+    from rcae.history.export import WRITERS
+    from rcae.history.report import write_history
+
+    suffix = output.suffix.lower()
+    if suffix == ".html":
+        count = write_history(output, record, kept_images(store), query)
+    elif suffix in WRITERS:
+        count = WRITERS[suffix](output, _shown(record, query))
+    else:
+        raise UsageError(f"{output} is not named .csv, .parquet or .html; name the file so.")
+    click.echo(f"{count} inspections: {output}")
+
+
+def _shown(record: "Record", query: "Query") -> "Iterator[Inspection]":
+    from rcae.progress import shown
+
+    return iter(shown(record.each(query), "exporting", record.count(query)))

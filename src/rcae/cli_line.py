@@ -1,0 +1,75 @@
+"""What the commands at the line share: where inspections are recorded, and pictures kept."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from rcae.errors import UsageError
+
+if TYPE_CHECKING:
+    from rcae.record.kept_images import KeptImages
+    from rcae.record.record import Record
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+IMAGES_FOLDER = "inspections-images"
+
+
+def store_option(command: Command) -> Command:
+    """`--store`, given to the command as `store`."""
+    option = click.option(
+        "--store",
+        default="inspections.sqlite",
+        show_default=True,
+        envvar="RCAE_STORE",
+        show_envvar=True,
+        metavar="FILE_OR_URL",
+        help="The record: a file (SQLite), or postgresql://user:password@host/database.",
+    )
+    return option(command)
+
+
+def store_options(command: Command) -> Command:
+    """`--store` and `--keep-images-mib`, given as `store` and `keep_images_mib`."""
+    option = click.option(
+        "--keep-images-mib",
+        type=click.FloatRange(min=0),
+        default=10_000,
+        show_default=True,
+        help=f"Room for pictures, in the folder {IMAGES_FOLDER} beside the record; 0 keeps none.",
+    )
+    return store_option(option(command))
+
+
+def open_record(store: str, *, purpose: str) -> "Record":
+    """Open what `--store` names.
+
+    Raises:
+        MissingExtraError: the extra `record` is not installed.
+        UsageError, DataError, StorageError: see `Record.open`.
+    """
+    from rcae.extras import require
+
+    require("sqlalchemy", "alembic", "filelock", purpose=purpose)
+    from rcae.record.record import Record
+
+    return Record.open(store)
+
+
+def open_existing_record(store: str, *, purpose: str) -> "Record":
+    """As `open_record`, but a file that does not exist is an error instead of a new record."""
+    if "://" not in store and not Path(store).is_file():
+        raise UsageError(
+            f"{store} does not exist; give the record of 'rcae serve', 'rcae watch' or 'rcae camera' "
+            "with --store."
+        )
+    return open_record(store, purpose=purpose)
+
+
+def kept_images(store: str, keep_images_mib: float = 0) -> "KeptImages":
+    """The pictures of the record that `--store` names."""
+    from rcae.record.kept_images import KeptImages
+
+    beside = Path() if "://" in store else Path(store).parent
+    return KeptImages(beside / IMAGES_FOLDER, keep_images_mib)

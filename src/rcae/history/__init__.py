@@ -1,0 +1,1 @@
+"""What the record holds, for people: a table, files for other programs, and a report."""

@@ -1,0 +1,96 @@
+"""The record's tables, as the last migration leaves them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+)
+from sqlalchemy.types import TypeDecorator
+
+
+class Moment(TypeDecorator[datetime]):
+    """UTC with a time zone in Python; a plain UTC timestamp in the database, the same in both kinds."""
+
+    impl = DateTime(timezone=False)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """To the database."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """From the database."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+metadata = MetaData()
+Number = BigInteger().with_variant(Integer, "sqlite")  # there, only an INTEGER key counts by itself
+
+inspections = Table(
+    "inspections",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("time", Moment, nullable=False, index=True),
+    Column("source", String, nullable=False),
+    Column("image_sha256", String(64), nullable=False, index=True),
+    Column("width_px", Integer, nullable=False),
+    Column("height_px", Integer, nullable=False),
+    Column("model", String, nullable=False),
+    Column("model_sha256", String(64), nullable=False),
+    Column("anomaly_score", Float(53), nullable=False),
+    Column("p_value", Float(53), nullable=False),
+    Column("threshold", Float(53), nullable=False),
+    Column("is_defective", Boolean, nullable=False),
+    Column("regions", JSON, nullable=False),
+    Column("duration_s", Float(53), nullable=False),
+    Column("verdict", String(6)),  # the last review's, so that "not reviewed" is found at once
+    Index("ix_inspections_model_number", "model", "number"),
+    Index("ix_inspections_model_sha256_number", "model_sha256", "number"),
+    Index("ix_inspections_is_defective_number", "is_defective", "number"),
+    Index("ix_inspections_verdict_number", "verdict", "number"),
+    sqlite_autoincrement=True,
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("inspection", Number, ForeignKey("inspections.number"), nullable=False, index=True),
+    Column("verdict", String(6), nullable=False),
+    Column("author", String, nullable=False),
+    Column("note", String, nullable=False),
+    Column("time", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+thresholds = Table(
+    "thresholds",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("model_sha256", String(64), nullable=False, index=True),
+    Column("threshold", Float(53), nullable=False),
+    Column("author", String, nullable=False),
+    Column("time", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("reader", String, primary_key=True),
+    Column("number", Number, nullable=False),
+)
