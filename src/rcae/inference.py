@@ -1,5 +1,7 @@
 """From one image to its anomaly map at the image's own size, with a finished or unfinished model."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -7,7 +9,7 @@ from rcae.data.images import resize
 from rcae.data.working_view import WorkingView
 from rcae.detection import Array, Explanation
 from rcae.model.system import RcaeSystem
-from rcae.tiles import blended
+from rcae.tiles import blended, drawn_together
 
 
 @torch.inference_mode()
@@ -21,6 +23,18 @@ def working_map(system: RcaeSystem, working_image: Array) -> Array:
         return [system(as_tensor(part, system))[0].cpu().numpy()]
 
     return blended(working_image, draw)[0]
+
+
+@torch.inference_mode()
+def working_maps(system: RcaeSystem, working_images: Sequence[Array]) -> list[Array]:
+    """As `working_map` for images of equal size, several at once where they are small."""
+    maps: list[Array] = []
+    for part in drawn_together(working_images):
+        if len(part) == 1:
+            maps.append(working_map(system, part[0]))
+        else:
+            maps += [*system(torch.cat([as_tensor(image, system) for image in part])).cpu().numpy()]
+    return maps
 
 
 def anomaly_map(system: RcaeSystem, working_view: WorkingView, image: Array) -> Array:

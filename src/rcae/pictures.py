@@ -108,9 +108,16 @@ def overlay(
     part looks like itself.
     """
     heat = scale.heat(anomaly_map)
-    opacity = (_MOST_OPAQUE * heat**2 * (3 - 2 * heat))[..., np.newaxis]
+    opacity = _opacity(heat)
     blended = to_image(image * (1 - opacity) + _colours(heat) * opacity)
     return outlined(blended, scale.regions(anomaly_map)) if regions_outline else blended
+
+
+def heat_layer(anomaly_map: FloatArray, scale: HeatScale) -> Image.Image:
+    """The heat of `overlay` alone, RGBA: laid over the image, it gives the same without outlines."""
+    heat = scale.heat(anomaly_map)
+    layer = np.concatenate([_colours(heat), _opacity(heat)], axis=-1)
+    return Image.fromarray(np.rint(layer * 255).astype(np.uint8))
 
 
 def outlined(picture: Image.Image, mask: BoolArray, colour: Colour = REGION_COLOUR) -> Image.Image:
@@ -201,6 +208,11 @@ def _colours(heat: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     anchors = np.asarray(HEAT_COLOURS) / 255
     positions = np.linspace(0, 1, len(anchors))
     return np.stack([np.interp(heat, positions, channel) for channel in anchors.T], axis=-1)
+
+
+def _opacity(heat: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """[height, width, 1] in 0..1: rises smoothly with the heat."""
+    return (_MOST_OPAQUE * heat**2 * (3 - 2 * heat))[..., np.newaxis]
 
 
 def _with_height(picture: Image.Image, height_px: int) -> Image.Image:

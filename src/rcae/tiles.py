@@ -53,6 +53,14 @@ def blended(image: Array, draw: Callable[[Array], Sequence[Array]]) -> list[Arra
     return whole
 
 
+def drawn_together(images: Sequence[Array]) -> Iterator[Sequence[Array]]:
+    """Images of equal size, in parts that take no more memory than one tile; in order."""
+    height, width = images[0].shape[:2]
+    count = max(1, TILE_PX**2 // (height * width))
+    for start in range(0, len(images), count):
+        yield images[start : start + count]
+
+
 def tiles(height: int, width: int) -> Iterator[Tile]:
     """The tiles of an image of this size: one, of weight 1, where it is no larger than a tile."""
     across = _spans(width)

@@ -6,13 +6,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from rcae.errors import ImageError
+from rcae.errors import ImageError, ImageFormatError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 """In lower case; compare with `path.suffix.lower()`."""
@@ -69,6 +71,18 @@ _DAMAGED = (
 
 
 @dataclass(frozen=True)
+class ImageContent:
+    """The content of an image file that is already in memory."""
+
+    name: str
+    """What errors call it."""
+    content: bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
 class ImageHeader:
     """What a file says of its image before any pixel is decoded."""
 
@@ -79,7 +93,7 @@ class ImageHeader:
     """Channels and bit depth in words, like "8-bit grey"."""
 
 
-def read_header(path: Path) -> ImageHeader:
+def read_header(source: Path | ImageContent) -> ImageHeader:
     """Size and kind of an image or mask; decodes no pixel.
 
     EXIF data counts where it stands before the pixels, as cameras write it.
@@ -87,14 +101,14 @@ def read_header(path: Path) -> ImageHeader:
     Raises:
         ImageError: as `decode` raises, as far as the header shows it.
     """
-    with _opened(path) as image:
+    with _opened(source) as image:
         width, height = image.size
         if _orientation(image) >= 5:
             width, height = height, width
         return ImageHeader(height, width, _KINDS[image.mode])
 
 
-def decode(path: Path, *, palette_indices: bool = False) -> NDArray[np.generic]:
+def decode(source: Path | ImageContent, *, palette_indices: bool = False) -> NDArray[np.generic]:
     """The pixels, upright by EXIF, in one of few shapes and types.
 
     Returns:
@@ -102,14 +116,15 @@ def decode(path: Path, *, palette_indices: bool = False) -> NDArray[np.generic]:
         RGBA). With `palette_indices`, a palette image gives its indices instead of its colours.
 
     Raises:
-        ImageError: the file is missing, not readable, damaged, not a PNG, JPEG, BMP or TIFF image,
-            holds several images, is outside the size rules, or has integers beyond 16 bit.
+        ImageFormatError: not a PNG, JPEG, BMP or TIFF image.
+        ImageError: the file is missing, not readable, damaged, holds several images, is outside the
+            size rules, or has integers beyond 16 bit.
     """
-    with _opened(path) as image:
+    with _opened(source) as image:
         turn = _TURNS.get(_orientation(image))
         upright = image if turn is None else image.transpose(turn)
         if upright.mode == "I":
-            return _as_uint16(np.asarray(upright), path)
+            return _as_uint16(np.asarray(upright), source)
         if upright.mode in ("I;16", "I;16B", "F"):
             return np.asarray(upright)
         if upright.mode == "P" and palette_indices:
@@ -141,53 +156,60 @@ _TOO_LARGE = (
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(source: Path | ImageContent) -> Iterator[Image.Image]:
     """A file whose header passes the rules; what fails inside the block becomes an ImageError."""
     try:
-        _check_file(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks; what matters is checked here
             # By file, not by name: Pillow maps a named TIFF into memory and garbles a turned one.
-            with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
-                _check_header(path, image)
+            with _open(source) as file, Image.open(file, formats=_FORMATS) as image:
+                _check_header(source, image)
                 yield image
     except UnidentifiedImageError as error:
-        raise ImageError(
-            f"{path} is not a PNG, JPEG, BMP or TIFF image, whatever its name; convert it or "
+        raise ImageFormatError(
+            f"{source} is not a PNG, JPEG, BMP or TIFF image, whatever its name; convert it or "
             "remove it."
         ) from error
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{path} {_TOO_LARGE}") from error
+        raise ImageError(f"{source} {_TOO_LARGE}") from error
     except _DAMAGED as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise ImageError(
-                f"{path} cannot be read ({error.strerror}); check that it is there, its links and "
+                f"{source} cannot be read ({error.strerror}); check that it is there, its links and "
                 "its permissions."
             ) from error
         raise ImageError(
-            f"{path} is damaged ({str(error) or type(error).__name__}); save it again from its "
+            f"{source} is damaged ({str(error) or type(error).__name__}); save it again from its "
             "source or remove it."
         ) from error
 
 
-def _check_file(path: Path) -> None:
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ImageError(f"{path} is not a file; give the path of an image file.")
-    if status.st_size == 0:
-        raise ImageError(f"{path} is empty (0 bytes); save it again from its source or remove it.")
+def _open(source: Path | ImageContent) -> BinaryIO:
+    """A file that holds something."""
+    if isinstance(source, ImageContent):
+        size = len(source.content)
+    else:
+        status = source.stat()
+        size = status.st_size
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError(f"{source} is not a file; give the path of an image file.")
+    if size == 0:
+        raise ImageError(
+            f"{source} is empty (0 bytes); save it again from its source or remove it."
+        )
+    return BytesIO(source.content) if isinstance(source, ImageContent) else source.open("rb")
 
 
-def _check_header(path: Path, image: Image.Image) -> None:
+def _check_header(source: Path | ImageContent, image: Image.Image) -> None:
     frames = getattr(image, "n_frames", 1)
     if frames != 1:
-        raise ImageError(f"{path} holds {frames} images; save each in a file of its own.")
+        raise ImageError(f"{source} holds {frames} images; save each in a file of its own.")
     if image.mode not in _KINDS:
         raise ImageError(
-            f"{path} has the colour mode {image.mode}, which is not read; save it as 8-bit RGB or "
+            f"{source} has the colour mode {image.mode}, which is not read; save it as 8-bit RGB or "
             "grey."
         )
-    check_size(str(path), image.height, image.width)
+    check_size(str(source), image.height, image.width)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -199,11 +221,11 @@ def _orientation(image: Image.Image) -> int:
     return orientation if orientation in _TURNS else 1
 
 
-def _as_uint16(pixels: NDArray[np.generic], path: Path) -> NDArray[np.uint16]:
+def _as_uint16(pixels: NDArray[np.generic], source: object) -> NDArray[np.uint16]:
     lowest, highest = int(pixels.min()), int(pixels.max())
     if lowest < 0 or highest > 65535:
         raise ImageError(
-            f"{path} has integer values from {lowest} to {highest}; they must lie in 0..65535. "
+            f"{source} has integer values from {lowest} to {highest}; they must lie in 0..65535. "
             "Save it as 8-bit or 16-bit grey."
         )
     return pixels.astype(np.uint16)

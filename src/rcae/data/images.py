@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from rcae.data.image_files import check_size, decode, read_header
+from rcae.data.image_files import ImageContent, check_size, decode, read_header
 from rcae.errors import ImageError
 
 Array = NDArray[np.float32]
@@ -15,7 +15,7 @@ _GREY_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.60
 _LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 
 
-def read_image(path: Path) -> Array:
+def read_image(source: Path | ImageContent) -> Array:
     """Decode one image: float32 RGB [height, width, 3] in 0..1, upright by its EXIF data.
 
     Grey is repeated in three channels. 8-bit values are divided by 255 and 16-bit grey by 65535,
@@ -28,7 +28,7 @@ def read_image(path: Path) -> Array:
             holds several images, is smaller than 16 px or larger than 89 megapixels, or has
             values outside 0..1 (float) or 0..65535 (integer).
     """
-    return as_image(decode(path), str(path))
+    return as_image(decode(source), str(source))
 
 
 def read_mask(path: Path, *, indexed: bool = False) -> NDArray[np.bool_]:
@@ -50,13 +50,13 @@ def read_mask(path: Path, *, indexed: bool = False) -> NDArray[np.bool_]:
     return np.asarray(grey >= 0.5)
 
 
-def image_size(path: Path) -> tuple[int, int]:
+def image_size(source: Path | ImageContent) -> tuple[int, int]:
     """Height and width in pixels after EXIF rotation, from the header alone.
 
     Raises:
         ImageError: as `read_image` raises, as far as the header shows it.
     """
-    header = read_header(path)
+    header = read_header(source)
     return header.height_px, header.width_px
 
 

@@ -2,6 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -100,6 +101,15 @@ class ExportedRunner(ABC):
                 "exported file draws at once; inspect it with the run, which draws tiles."
             )
         return self._draw(image)
+
+    def drawn_px(self, image: Array) -> tuple[int, int]:
+        """See `Runner.drawn_px`; the graph takes images as they come."""
+        height, width = image.shape[:2]
+        return height, width
+
+    def draw_many(self, images: Sequence[Array]) -> list[Array]:
+        """See `Runner.draw_many`; one by one, as a run on the CPU."""
+        return [self.draw(image) for image in images]
 
     def explain(self, image: Array) -> Explanation:  # noqa: ARG002
         """See `Runner.explain`."""

@@ -1,5 +1,6 @@
 """What every runtime offers, and which one a path needs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -34,6 +35,19 @@ class Runner(Protocol):
 
         Raises:
             ImageError: the image is larger than the runner can work on.
+        """
+
+    def drawn_px(self, image: Array) -> tuple[int, int]:
+        """Height and width at which the networks see an image; equal ones can be drawn together."""
+
+    def draw_many(self, images: Sequence[Array]) -> list[Array]:
+        """As `draw` for each; together where that is faster and memory allows.
+
+        Args:
+            images: with equal `drawn_px`.
+
+        Raises:
+            ImageError: they are larger than the runner can work on.
         """
 
     def explain(self, image: Array) -> Explanation:

@@ -1,0 +1,165 @@
+"""One loaded model at the line: inspects what arrives, and records it before saying anything."""
+
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rcae.calibration import Calibration
+from rcae.data.image_files import ImageContent
+from rcae.data.images import read_image
+from rcae.detection import Array, Detection
+from rcae.detector import Detector
+from rcae.errors import ImageError, StorageError
+from rcae.progress import say
+from rcae.record.inspection import Inspection
+from rcae.record.kept_images import KeptImages
+from rcae.record.record import Record
+
+IMAGES_AT_ONCE = 8
+PIXELS_AT_ONCE = 16_000_000
+"""Of images that are decoded together, unless one alone has more: about 200 MiB."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """An image file as it came."""
+
+    source: str
+    """Where from, for people: an uploaded file's name, a path, a camera's frame."""
+    content: bytes
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    place: int
+    """Among the arrivals."""
+    image: Array
+    started_at: float
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was found in an image, as far as it is kept."""
+
+    inspection: Inspection
+    working_map: Array
+
+
+class Inspector:
+    """Decides by the threshold that a person last applied to this model, else by its calibration's.
+
+    It is read from the record before every batch, so that all processes on one record agree.
+    """
+
+    def __init__(
+        self, name: str, detector: Detector, record: Record, kept_images: KeptImages
+    ) -> None:
+        self.name = name
+        self.detector = detector
+        self.model_sha256 = detector.runner.weights_sha256
+        self.pictures_not_kept = 0
+        """Inspections whose picture could not be kept, since this started."""
+        self._record = record
+        self._kept_images = kept_images
+        self._could_keep = True
+
+    @property
+    def threshold(self) -> float:
+        """In force now.
+
+        Raises:
+            StorageError: the record cannot be read.
+        """
+        applied = self._record.threshold(self.model_sha256)
+        return self.detector.calibration.threshold if applied is None else applied
+
+    def inspect(self, arrivals: Sequence[Arrival]) -> list[Inspection | ImageError]:
+        """Inspect these, images of equal working size together; one answer each, in order.
+
+        When this returns, every inspection is on the disk. A picture that cannot be kept for want of
+        space does not fail its inspection; a warning says so once.
+
+        Raises:
+            StorageError: the record refused; nothing of these was recorded, try again.
+        """
+        calibration = self.detector.calibration.model_copy(update={"threshold": self.threshold})
+        found: dict[int, _Found | ImageError] = {}
+        for decoded in self._decoded(arrivals, found):
+            found |= self._found(arrivals, decoded, calibration)
+        inspected = {p: one for p, one in sorted(found.items()) if isinstance(one, _Found)}
+        recorded = self._record.add([one.inspection for one in inspected.values()])
+        numbered = dict(zip(inspected, recorded, strict=True))
+        for place, inspection in numbered.items():
+            self._keep(inspection, arrivals[place].content, inspected[place].working_map)
+        failed = {place: one for place, one in found.items() if isinstance(one, ImageError)}
+        answers: dict[int, Inspection | ImageError] = {**numbered, **failed}
+        return [answers[place] for place in range(len(arrivals))]
+
+    def _decoded(
+        self, arrivals: Sequence[Arrival], found: dict[int, _Found | ImageError]
+    ) -> Iterator[list[_Decoded]]:
+        """Images decoded, a few at a time; one that cannot be goes to `found` with its error."""
+        decoded: list[_Decoded] = []
+        for place, arrival in enumerate(arrivals):
+            started_at = time.perf_counter()
+            try:
+                image = read_image(ImageContent(arrival.source, arrival.content))
+            except ImageError as error:
+                found[place] = error
+                continue
+            decoded.append(_Decoded(place, image, started_at))
+            pixels = sum(one.image.size // 3 for one in decoded)
+            if len(decoded) == IMAGES_AT_ONCE or pixels >= PIXELS_AT_ONCE:
+                yield decoded
+                decoded = []
+        if decoded:
+            yield decoded
+
+    def _found(
+        self, arrivals: Sequence[Arrival], decoded: Sequence[_Decoded], calibration: Calibration
+    ) -> dict[int, _Found | ImageError]:
+        found: dict[int, _Found | ImageError] = {}
+        together = defaultdict(list)
+        for one in decoded:
+            together[self.detector.runner.drawn_px(one.image)].append(one)
+        for group in together.values():
+            try:
+                maps = self.detector.runner.draw_many([one.image for one in group])
+            except ImageError as error:
+                found |= dict.fromkeys((one.place for one in group), error)
+                continue
+            for one, drawn in zip(group, maps, strict=True):
+                size_px = one.image.shape[:2]
+                detection = Detection.of(drawn, size_px, calibration, one.started_at)
+                inspection = self._inspection(arrivals[one.place], detection)
+                found[one.place] = _Found(inspection, drawn)
+        return found
+
+    def _inspection(self, arrival: Arrival, detection: Detection) -> Inspection:
+        height_px, width_px = detection.anomaly_map.shape
+        return Inspection(
+            source=arrival.source,
+            image_sha256=hashlib.sha256(arrival.content).hexdigest(),
+            width_px=width_px,
+            height_px=height_px,
+            model=self.name,
+            model_sha256=self.model_sha256,
+            anomaly_score=detection.anomaly_score,
+            p_value=detection.p_value,
+            threshold=detection.threshold,
+            is_defective=detection.is_defective,
+            regions=detection.regions,
+            duration_s=detection.duration_s,
+        )
+
+    def _keep(self, inspection: Inspection, image: bytes, working_map: Array) -> None:
+        try:
+            self._kept_images.keep(inspection, image, working_map)
+            self._could_keep = True
+        except StorageError as error:
+            self.pictures_not_kept += 1
+            if self._could_keep:
+                self._could_keep = False
+                say(f"Inspections are recorded, but their pictures are not kept: {error}")

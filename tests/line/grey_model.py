@@ -1,0 +1,51 @@
+"""A model whose anomaly map is the red channel, so that a score can be read off the image."""
+
+import io
+from types import SimpleNamespace
+
+import numpy as np
+from PIL import Image
+
+from rcae.calibration import Calibration
+from rcae.detector import Detector
+from rcae.errors import ImageError
+
+CALIBRATION = Calibration(
+    scores=(0.1, 0.2, 0.3, 0.4), typical_value=0.05, false_alarm_rate=0.2, threshold=0.5
+)
+TOO_LARGE_PX = 3000
+"""Width from which it refuses an image, as an exported file does."""
+
+
+class GreyRunner:
+    can_explain = False
+    weights_sha256 = "ab" * 32
+    header = SimpleNamespace(calibration=CALIBRATION)
+
+    def __init__(self):
+        self.drawn = []
+        """How many images were drawn together, each time."""
+
+    def drawn_px(self, image):
+        return image.shape[:2]
+
+    def draw(self, image):
+        if image.shape[1] >= TOO_LARGE_PX:
+            raise ImageError("too large for this model")
+        return np.ascontiguousarray(image[..., 0])
+
+    def draw_many(self, images):
+        assert len({self.drawn_px(image) for image in images}) == 1
+        self.drawn.append(len(images))
+        return [self.draw(image) for image in images]
+
+
+def grey_detector():
+    return Detector(GreyRunner())
+
+
+def png(level, size=(20, 16), kind="PNG"):
+    """An image file of one grey level 0..255; its score is level / 255."""
+    buffer = io.BytesIO()
+    Image.new("L", size, level).save(buffer, kind)
+    return buffer.getvalue()
