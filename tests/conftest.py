@@ -1,4 +1,6 @@
 import os
+import time
+from collections.abc import Callable
 
 # Before anything loads torch or scikit-learn: two OpenMP runtimes with several threads each in one
 # process wait for one another.
@@ -71,6 +73,14 @@ def finished_run(parts, tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "parts"
     rcae.train(parts, run, values=TINY)
     return run
+
+
+def until(holds: Callable[[], object], longest_s: float = 20.0) -> None:
+    """Wait for another thread or process; a test fails when it takes far too long."""
+    late = time.monotonic() + longest_s
+    while not holds():
+        assert time.monotonic() < late, "it never came"
+        time.sleep(0.01)
 
 
 def call(monkeypatch, capsys, *words):

@@ -3,6 +3,8 @@
 import io
 import subprocess
 import sys
+from datetime import date
+from functools import partial
 
 import numpy as np
 import pytest
@@ -49,6 +51,7 @@ def texts(axes):
         (charts.loss_chart, ({"one": [1, 0.5, 0.2], "two": [3.0]},)),
         (charts.roc_chart, (*ROC, (0.1, 0.8))),
         (charts.score_histogram, (np.array([0.1, 0.2]), np.array([0.9]), 0.5)),
+        (charts.days_chart, ([date(2026, 11, 1)], [9], [0.1], [(0.0, 0.5)])),
         (charts.ablation_chart, (["a", "b"], {"AUROC": ([90, None], [80, 85], [1.0, None])})),
     ],
 )
@@ -130,6 +133,30 @@ def test_the_histogram_labels_the_threshold_and_counts_both_classes(figure):
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["good (2)", "defective (1)", "threshold 0.345"]
     assert any(set(line.get_xdata()) == {0.345} for line in axes.lines)
+
+
+def test_earlier_thresholds_are_lines_too(figure):
+    scores = (np.array([0.1, 0.2]), np.array([0.9]))
+    drawn = figure(partial(charts.score_histogram, earlier_thresholds=[0.5, 0.7]), *scores, 0.345)
+    axes = drawn.axes[0]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels[2:] == ["threshold 0.345", "before: 0.5", "before: 0.7"]
+    assert [line.get_xdata()[0] for line in axes.lines] == [0.345, 0.5, 0.7]
+
+
+def test_days_without_images_are_gaps_and_intervals_are_drawn(figure):
+    days = [date(2026, 11, 1), date(2026, 11, 2), date(2026, 11, 9)]
+    intervals = [(0.0, 0.3), (0.1, 0.6), (0.0, 1.0)]
+    above, below = figure(charts.days_chart, days, [10, 20, 1], [0.1, 0.3, 1.0], intervals).axes
+    assert [bar.get_height() for bar in above.patches] == [10, 20, 1]
+    middles = [bar.get_x() + bar.get_width() / 2 for bar in above.patches]
+    np.testing.assert_allclose(np.diff(middles), [1, 7])
+    (bars,) = below.containers
+    ends = [segment[:, 1].tolist() for segment in bars.lines[2][0].get_segments()]
+    np.testing.assert_allclose(ends, intervals)
+    ticks = [tick.get_text() for tick in below.get_xticklabels()]
+    assert "11-01" in ticks
+    assert len(ticks) == len(set(ticks))
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,11 @@ from rcae.cli_card import card, keygen, require_signature
 from rcae.cli_compare import compare
 from rcae.cli_export import export, verify
 from rcae.cli_feedback import feedback
+from rcae.cli_history import history
 from rcae.cli_monitor import monitor
+from rcae.cli_serve import serve
 from rcae.cli_types import PATH, Duration
+from rcae.cli_watch import camera, watch
 from rcae.errors import ImageError, RcaeError
 
 EXAMPLES = """
@@ -31,6 +34,10 @@ Examples:
   rcae compare runs/parts runs/other parts/   is one better, or is it chance?
   rcae card runs/parts --sign line-3.key
   rcae export runs/parts --to onnx -o parts.onnx
+  rcae serve runs/parts                       inspect over HTTP, with a page of what was found
+  rcae watch incoming/ runs/parts             inspect every image that appears in a folder
+  rcae camera video.mp4 runs/parts --every 1s
+  rcae history --defective --month 2026-11 -o november.html
   rcae benchmark parts/ screws/ --models quick,autoencoder --budget 10m -o bench/
   rcae reproduce depth parts/ -o depth/       a table of the paper, on your own categories
 
@@ -173,16 +180,20 @@ def demo(output: Path) -> None:
 for command in (
     benchmark,
     calibrate,
+    camera,
     card,
     compare,
     export,
     feedback,
+    history,
     keygen,
     monitor,
     reproduce,
     restore,
     run_cell,
+    serve,
     verify,
+    watch,
 ):
     cli.add_command(command)
 

@@ -1,11 +1,13 @@
-"""The commands `rcae feedback add | list | apply`, added to the others by `rcae.cli`."""
+"""The commands `rcae feedback add | import | list | apply`, added to the others by `rcae.cli`."""
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from rcae.cli_line import kept_images, open_existing_record, store_option
 from rcae.cli_types import PATH
 from rcae.extras import require
 
@@ -17,6 +19,7 @@ def feedback() -> None:
     \b
       rcae feedback add runs/parts new/0007.png --good --note "water drop"
       rcae feedback add runs/parts new/0011.png --defect --mask 0011-mask.png
+      rcae feedback import runs/parts --store inspections.sqlite
       rcae feedback list runs/parts
       rcae feedback apply runs/parts
     """
@@ -52,6 +55,29 @@ def add(
     click.echo(
         f"{image}: {verdict}, says the person; the model says {said}, score "
         f"{detection.anomaly_score:.4g}, threshold {detection.threshold:.4g}"
+    )
+
+
+@feedback.command("import")
+@click.argument("run", type=PATH)
+@store_option
+def import_feedback(run: Path, store: str) -> None:
+    """Take over what people said of images that this model of RUN inspected at a line, once each.
+
+    Only images whose picture is kept; the last word on each counts.
+    """
+    _require_installed()
+    from rcae.detector import Detector
+    from rcae.feedback_import import import_reviews
+    from rcae.run_folder import RunFolder
+
+    folder = RunFolder(run)
+    folder.require_finished()
+    model_sha256 = Detector.load(run).runner.weights_sha256
+    with closing(open_existing_record(store, purpose="feedback from a record")) as record:
+        counts = import_reviews(folder, record, kept_images(store), model_sha256)
+    click.echo(
+        f"{counts.added} taken over, {counts.known} were known, {counts.not_kept} pictures are not kept"
     )
 
 

@@ -1,6 +1,7 @@
 """What options of the command line may look like: paths, times, names, seeds."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ PATH = click.Path(path_type=Path)
 
 
 class Duration(click.ParamType[float]):
-    """A time like 10m, 1h30m or 90s, in seconds."""
+    """A time like 10m, 1h30m, 90s or 0.2s, in seconds."""
 
     name = "duration"
 
@@ -18,11 +19,43 @@ class Duration(click.ParamType[float]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Seconds as a float; click names the option in the error."""
-        match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", str(value))
+        match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", str(value))
         if not match or not any(match.groups()):
             self.fail(f"'{value}' is not a time; write 10m, 1h30m or 90s.", param, ctx)
-        hours, minutes, seconds = (int(part or 0) for part in match.groups())
-        return 3600.0 * hours + 60.0 * minutes + seconds
+        hours, minutes, seconds = (float(part or 0) for part in match.groups())
+        return 3600 * hours + 60 * minutes + seconds
+
+
+class Moment(click.ParamType[datetime]):
+    """A date or a time like 2026-11-25 or 2026-11-25T14:30, of this computer's time zone unless given."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """With a time zone; click names the option in the error."""
+        try:
+            return _with_time_zone(datetime.fromisoformat(str(value)))
+        except (ValueError, OverflowError):
+            self.fail(f"'{value}' is not a time; write 2026-11-25 or 2026-11-25T14:30.", param, ctx)
+
+
+class Month(click.ParamType[tuple[datetime, datetime]]):
+    """A month like 2026-11: its first moment and that of the next, in this computer's time zone."""
+
+    name = "month"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[datetime, datetime]:
+        """Both with a time zone; click names the option in the error."""
+        try:
+            first = datetime.strptime(str(value), "%Y-%m")
+            following = (first + timedelta(days=31)).replace(day=1)
+            return _with_time_zone(first), _with_time_zone(following)
+        except (ValueError, OverflowError):
+            self.fail(f"'{value}' is not a month; write 2026-11.", param, ctx)
 
 
 class Names(click.ParamType[tuple[str, ...]]):
@@ -53,3 +86,8 @@ class Seeds(Names):
         if not all(name.isdecimal() for name in names):
             self.fail(f"'{value}' is not a list of seeds like 0,1,2.", param, ctx)
         return tuple(int(name) for name in names)
+
+
+def _with_time_zone(moment: datetime) -> datetime:
+    """In UTC; one without a time zone is of this computer's."""
+    return moment.astimezone(UTC)

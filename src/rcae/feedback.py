@@ -21,6 +21,7 @@ from rcae.data.images import read_image, read_mask
 from rcae.detection import Detection
 from rcae.errors import CheckpointError, DataError, StorageError, UsageError
 from rcae.names import printable
+from rcae.record.inspection import Inspection
 from rcae.run_folder import RunFolder
 from rcae.storage import write_atomically
 
@@ -73,11 +74,12 @@ def add_feedback(
     folder: RunFolder,
     image: Path,
     verdict: Verdict,
-    detection: Detection,
+    found: Detection | Inspection,
     *,
     mask: Path | None = None,
     note: str = "",
     author: str | None = None,
+    name: str | None = None,
 ) -> Feedback:
     """Write down what a person says of an image, and keep a copy of it.
 
@@ -85,10 +87,11 @@ def add_feedback(
         folder: of a finished run.
         image: the file that was inspected.
         verdict: what the person says.
-        detection: what the model says of it now.
+        found: what the model says of it.
         mask: of a defect, as masks of test images are; optional.
         note: in the person's words.
         author: the name of the user who runs this unless given.
+        name: of the image in the journal; its path unless given.
 
     Raises:
         UsageError: a mask for a good image.
@@ -106,11 +109,11 @@ def add_feedback(
                 author=printable(author or getpass.getuser()),
                 verdict=verdict,
                 note=printable(note),
-                image=printable(image.absolute()),
+                image=printable(name or image.absolute()),
                 image_file=image_file,
                 mask_file=mask_file,
-                anomaly_score=detection.anomaly_score,
-                threshold=detection.threshold,
+                anomaly_score=found.anomaly_score,
+                threshold=found.threshold,
                 previous=_read(folder)[1],
             )
             _append(folder.feedback, entry.model_dump_json().encode() + b"\n")

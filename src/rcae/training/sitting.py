@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from rcae.errors import InterruptedTrainingError
+from rcae.interruption import StopRequest
 from rcae.model.system import RcaeSystem
 from rcae.progress import StageProgress
 from rcae.run_folder import RunFolder
 from rcae.training import processes
-from rcae.training.interruption import StopRequest
 from rcae.training.stages import Stage
 from rcae.training.state import TrainingState, save_state
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from rcae.data.good_images import to_csv
+from rcae.interruption import stop_on_signal
 from rcae.model.system import RcaeSystem
 from rcae.progress import say
 from rcae.run_folder import RunFolder
@@ -14,7 +15,6 @@ from rcae.storage import write_text
 from rcae.training import plan, processes
 from rcae.training.finish import finish, finishing_seconds
 from rcae.training.good_parts import GoodParts, open_good_parts, require_same_data
-from rcae.training.interruption import stop_on_signal
 from rcae.training.loop import make_optimizer, run_stage
 from rcae.training.record import new_record
 from rcae.training.request import Request

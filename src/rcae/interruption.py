@@ -1,16 +1,23 @@
-"""Ctrl-C and termination as a request that is honoured between two training steps."""
+"""Ctrl-C and termination as a request that is honoured between two steps of the work."""
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 
 class StopRequest:
-    """Set once somebody asks the training to stop."""
+    """Set once somebody asks the work to stop."""
 
     requested = False
+
+    def wait(self, longest_s: float) -> None:
+        """Wait this long, or until somebody asks to stop."""
+        until = time.monotonic() + longest_s
+        while not self.requested and (left_s := until - time.monotonic()) > 0:
+            time.sleep(min(left_s, 0.1))  # an Event's lock could be held where a signal comes in
 
 
 @contextmanager

@@ -1,0 +1,77 @@
+"""What people said of images inspected at a line, taken over into the journal of the run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rcae.data.image_files import IMAGE_SUFFIXES
+from rcae.feedback import add_feedback, read_feedback
+from rcae.names import printable
+from rcae.record.inspection import Inspection, Query, Reviewed
+from rcae.record.kept_images import KeptImages
+from rcae.record.record import Record
+from rcae.run_folder import RunFolder
+
+
+@dataclass
+class Imported:
+    """How many reviewed images came to what."""
+
+    added: int = 0
+    known: int = 0
+    """The journal says so already."""
+    not_kept: int = 0
+    """Their picture is gone."""
+
+
+def import_reviews(
+    folder: RunFolder, record: Record, kept_images: KeptImages, model_sha256: str
+) -> Imported:
+    """Add the last word on every image that this model inspected and that is kept, oldest word first.
+
+    Raises:
+        CheckpointError: the journal is damaged; nothing is added.
+        StorageError: record or disk refused; what was added stays, and is known the next time.
+    """
+    counts = Imported()
+    known = {(one.sha256, one.verdict, one.author, one.note) for one in read_feedback(folder)}
+    reviewed = [
+        inspection
+        for verdict in (Reviewed.GOOD, Reviewed.DEFECT)
+        for inspection in record.each(Query(model_sha256=model_sha256, reviewed=verdict))
+    ]
+    for inspection in sorted(reviewed, key=lambda one: one.reviews[-1].time):
+        last = inspection.reviews[-1]
+        said = (inspection.image_sha256, last.verdict, printable(last.author), printable(last.note))
+        image = kept_images.image(inspection.id)
+        if said in known:
+            counts.known += 1
+        elif image is None:
+            counts.not_kept += 1
+        else:
+            _add(folder, inspection, image)
+            known.add(said)
+            counts.added += 1
+    return counts
+
+
+def _add(folder: RunFolder, inspection: Inspection, image: bytes) -> None:
+    last = inspection.reviews[-1]
+    with TemporaryDirectory() as temporary:
+        file = Path(temporary, "image").with_suffix(_suffix(inspection.source))
+        file.write_bytes(image)
+        add_feedback(
+            folder,
+            file,
+            last.verdict,
+            inspection,
+            note=last.note,
+            author=last.author,
+            name=inspection.source,
+        )
+
+
+def _suffix(source: str) -> str:
+    """Of the image's name; it is only for people, and names may be anything."""
+    suffix = Path(source).suffix.lower()
+    return suffix if suffix in IMAGE_SUFFIXES else ""

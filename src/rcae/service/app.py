@@ -1,0 +1,81 @@
+"""The HTTP application, put together."""
+
+import threading
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from importlib import metadata
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from rcae.outputs.delivery import Delivery
+from rcae.record.kept_images import KeptImages
+from rcae.record.record import Record
+from rcae.service.answers import problems
+from rcae.service.errors_as_answers import answer_errors
+from rcae.service.history_routes import history_routes
+from rcae.service.inspection_routes import inspection_routes
+from rcae.service.limits import Limits, Memory
+from rcae.service.metrics import CountRefusals, Metrics
+from rcae.service.model_routes import model_routes
+from rcae.service.page_routes import page_routes
+from rcae.service.security import Gate
+from rcae.service.served_model import ServedModel
+from rcae.service.service import Service
+
+
+def create_app(
+    models: Mapping[str, ServedModel],
+    record: Record,
+    kept_images: KeptImages,
+    *,
+    allowed: Sequence[Path] = (),
+    api_key: str | None = None,
+    limits: Limits | None = None,
+    deliveries: Sequence[Delivery] = (),
+) -> FastAPI:
+    """The application; when it shuts down, it first finishes what it accepted.
+
+    Args:
+        models: from `load_models`.
+        record: where inspections go.
+        kept_images: where their pictures go.
+        allowed: folders from `allowed_folders`.
+        api_key: that requests to /api need; None: only requests to localhost are answered.
+        limits: as `Limits` says, unless given.
+        deliveries: whose state the metrics tell.
+    """
+    limits = limits or Limits()
+    metrics = Metrics(models, deliveries)
+    service = Service(
+        models=dict(models),
+        record=record,
+        kept_images=kept_images,
+        allowed=tuple(allowed),
+        limits=limits,
+        memory=Memory(limits.memory_bytes),
+        metrics=metrics,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        threading.Thread(target=service.catch_up, name="catching up", daemon=True).start()
+        yield
+        for model in service.models.values():
+            await run_in_threadpool(model.batcher.close)
+
+    app = FastAPI(
+        title="RcAE",
+        version=metadata.version("rcae"),
+        lifespan=lifespan,
+        docs_url=None,  # those pages would fetch scripts from elsewhere
+        redoc_url=None,
+        responses=problems(401, 403, 421, 422, 503),
+    )
+    answer_errors(app, metrics)
+    for routes in (inspection_routes, history_routes, model_routes, page_routes):
+        app.include_router(routes(service))
+    app.add_middleware(Gate, api_key=api_key)
+    app.add_middleware(CountRefusals, metrics=metrics)
+    return app

@@ -1,0 +1,157 @@
+"""Requests that wait for one model, inspected together by one thread."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from rcae.errors import ImageError, RcaeError
+from rcae.line.inspector import Arrival
+from rcae.record.inspection import Inspection
+from rcae.service.limits import BusyError
+
+_TOGETHER_S = 0.25
+"""Our choice: that images taken together should need at most."""
+Answers = list[Inspection | ImageError]
+
+
+class StoppingError(RcaeError):
+    """The service is shutting down and takes nothing more."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """The images of one request; never divided, so that they are recorded together or not at all."""
+
+    arrivals: Sequence[Arrival]
+    answers: Future[Answers] = field(default_factory=Future)
+
+
+class Batcher:
+    """A bounded queue and the thread that empties it.
+
+    The thread takes what waits, up to `images_at_once`; where that is less, it lets others join for
+    `gather_s` first. Where images take long, it takes fewer, so that none waits long for its neighbours.
+    A request with more images is taken alone.
+    """
+
+    def __init__(
+        self,
+        inspect: Callable[[Sequence[Arrival]], Answers],
+        *,
+        queue_images: int,
+        images_at_once: int,
+        wait_s: float,
+        gather_s: float,
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            inspect: of an `Inspector`; called by the thread alone.
+            queue_images: how many images may wait.
+            images_at_once: how many are inspected together.
+            wait_s: how long an image may be expected to wait, from the time that those before it took.
+            gather_s: how long the first of them waits for others.
+        """
+        self._inspect = inspect
+        self._queue_images, self._images_at_once = queue_images, images_at_once
+        self._wait_s, self._gather_s = wait_s, gather_s
+        self._image_s = 0.0
+        """That an image takes lately."""
+        self._busy_with = 0
+        """Images being inspected now."""
+        self._waiting: deque[_Job] = deque()
+        self._changed = threading.Condition()
+        self._is_closed = False
+        self._worker = threading.Thread(target=self._work, name="inspecting", daemon=True)
+        self._worker.start()
+
+    @property
+    def waiting_images(self) -> int:
+        """How many images wait now."""
+        with self._changed:
+            return self._count()
+
+    @property
+    def is_working(self) -> bool:
+        """Whether what waits will be inspected."""
+        return self._worker.is_alive()
+
+    def submit(self, arrivals: Sequence[Arrival]) -> Future[Answers]:
+        """Let these wait; what was accepted here is inspected, whoever still waits for the answer.
+
+        Raises:
+            BusyError: the queue is full.
+            StoppingError: after `close`.
+        """
+        job = _Job(arrivals)
+        job.answers.set_running_or_notify_cancel()  # from now on it cannot be cancelled
+        with self._changed:
+            if self._is_closed:
+                raise StoppingError(
+                    "The service is shutting down; send this again once it is back."
+                )
+            is_late = (self._busy_with + self._count()) * self._image_s > self._wait_s
+            if is_late or self._count() + len(arrivals) > self._queue_images:
+                raise BusyError(
+                    f"{self._count()} images are waiting already; send this again soon."
+                )
+            self._waiting.append(job)
+            self._changed.notify_all()
+        return job.answers
+
+    def close(self) -> None:
+        """Take nothing more, and return once all that waits is answered."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        self._worker.join()
+
+    def _room(self) -> int:
+        """How many images to take together."""
+        if self._image_s * self._images_at_once <= _TOGETHER_S:
+            return self._images_at_once
+        return max(1, int(_TOGETHER_S / self._image_s))
+
+    def _count(self) -> int:
+        return sum(len(job.arrivals) for job in self._waiting)
+
+    def _work(self) -> None:
+        while jobs := self._next():
+            arrivals = [arrival for job in jobs for arrival in job.arrivals]
+            started_at = time.perf_counter()
+            try:
+                answers = self._inspect(arrivals)
+            except Exception as error:  # noqa: BLE001  whoever waits raises it; the thread goes on
+                self._note_done()
+                for job in jobs:
+                    job.answers.set_exception(error)
+                continue
+            self._note_done((time.perf_counter() - started_at) / len(arrivals))
+            for job in jobs:
+                job.answers.set_result(answers[: len(job.arrivals)])
+                answers = answers[len(job.arrivals) :]
+
+    def _note_done(self, image_s: float | None = None) -> None:
+        """Before anybody is answered, who might ask again at once."""
+        with self._changed:
+            self._busy_with = 0
+            if image_s is not None:
+                self._image_s += 0.2 * (image_s - self._image_s)
+
+    def _next(self) -> list[_Job]:
+        """What is inspected next; empty once closed and nothing waits."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            self._changed.wait_for(
+                lambda: self._count() >= self._room() or self._is_closed, self._gather_s
+            )
+            jobs: list[_Job] = []
+            room = self._room()
+            while self._waiting and (not jobs or len(self._waiting[0].arrivals) <= room):
+                jobs.append(self._waiting.popleft())
+                room -= len(jobs[-1].arrivals)
+            self._busy_with = sum(len(job.arrivals) for job in jobs)
+            return jobs

@@ -1,0 +1,65 @@
+"""How the package's errors, and wrong requests, become answers: a status and one sentence."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+
+from rcae.errors import DataError, ImageError, ImageFormatError, RcaeError, StorageError, UsageError
+from rcae.names import printable
+from rcae.service.batching import StoppingError
+from rcae.service.limits import BusyError
+from rcae.service.metrics import Metrics
+from rcae.service.paths import ForbiddenPathError
+from rcae.service.security import HEADERS
+
+_STATUS: dict[type[RcaeError], int] = {
+    ImageFormatError: 415,
+    ImageError: 422,
+    ForbiddenPathError: 403,
+    UsageError: 422,
+    BusyError: 503,
+    StoppingError: 503,
+    StorageError: 503,
+    DataError: 503,  # of the record: damaged, until somebody restores it
+}
+"""The first that an error is an instance of counts."""
+_RETRY_AFTER_S: dict[type[Exception], int] = {BusyError: 1, StoppingError: 10}
+_RECORD_RETRY_AFTER_S = 5
+
+
+def answer_errors(app: FastAPI, metrics: Metrics) -> None:
+    """Register a handler for everything that may go wrong with a request."""
+
+    def known(_: Request, error: Exception) -> JSONResponse:
+        if isinstance(error, StorageError | DataError) and not isinstance(error, ImageError):
+            metrics.record_errors.inc()
+        status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
+        wait_s = _RETRY_AFTER_S.get(type(error), _RECORD_RETRY_AFTER_S)
+        headers = {"Retry-After": str(wait_s)} if status == 503 else None
+        return JSONResponse({"detail": printable(error)}, status, headers)
+
+    def wrong(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        return JSONResponse({"detail": _sentence(error.errors()[0])}, 422)
+
+    def gone(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+        return JSONResponse({"detail": "The request ended before it was complete."}, 400)
+
+    def unknown(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+        detail = "This failed inside the service, which says why in its log."
+        return JSONResponse({"detail": detail}, 500, HEADERS)
+
+    for kind in _STATUS:
+        app.add_exception_handler(kind, known)
+    app.add_exception_handler(RequestValidationError, wrong)
+    app.add_exception_handler(ClientDisconnect, gone)
+    app.add_exception_handler(Exception, unknown)
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    """Without what was received, which may be long or no text."""
+    place = ".".join(str(part) for part in error["loc"])
+    return printable(f"{place}: {error['msg']}.")

@@ -1,0 +1,121 @@
+"""What was inspected: found again, looked at, judged by people."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query, Response
+from pydantic import AwareDatetime
+
+from rcae.names import printable
+from rcae.record.inspection import Inspection, Review, Reviewed
+from rcae.record.inspection import Query as RecordQuery
+from rcae.service import inspected_pictures
+from rcae.service.answers import Inspections, NewReview, Scores, problems
+from rcae.service.service import Service
+
+Number = Annotated[int | None, Query(ge=0, lt=2**63)]
+Limit = Annotated[int, Query(ge=1, le=500)]
+ScoreLimit = Annotated[int, Query(ge=1, le=10_000)]
+Share = Annotated[float | None, Query(ge=0, le=10, allow_inf_nan=False)]
+Longest = Annotated[int | None, Query(ge=16, le=4096)]
+Text = Annotated[str | None, Query(max_length=300)]
+
+_FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+
+
+def history_routes(service: Service) -> APIRouter:
+    """Everything that is read from the record, and reviews."""
+    routes = APIRouter(prefix="/api", tags=["history"])
+
+    @routes.get("/inspections")
+    def find_inspections(
+        model: Text = None,
+        is_defective: bool | None = None,
+        reviewed: Reviewed | None = None,
+        borderline: Share = None,
+        since: AwareDatetime | None = None,
+        until: AwareDatetime | None = None,
+        source: Text = None,
+        below: Number = None,
+        above: Number = None,
+        limit: Limit = 50,
+    ) -> Inspections:
+        """Those that match, newest first; go on with `below` the last one's number."""
+        query = RecordQuery(
+            model=None if model is None else printable(model),
+            is_defective=is_defective,
+            reviewed=reviewed,
+            since=_in_utc(since),
+            until=_in_utc(until),
+            source_contains=None if source is None else printable(source),
+            borderline=borderline,
+            number_below=below,
+            number_above=above,
+        )
+        return Inspections(service.record.find(query, limit=limit))
+
+    @routes.get("/scores")
+    def recent_scores(model: Text = None, limit: ScoreLimit = 2000) -> Scores:
+        """Of the last inspections, for a histogram."""
+        query = RecordQuery(model=None if model is None else printable(model))
+        return Scores(service.record.scores(query, limit=limit).tolist())
+
+    @routes.get("/inspections/{id}", responses=problems(404))
+    def one_inspection(id: str) -> Inspection:  # noqa: A002
+        """With its reviews, oldest first."""
+        return service.inspection(id)
+
+    @routes.post("/inspections/{id}/reviews", status_code=201, responses=problems(404))
+    def review_inspection(id: str, body: NewReview) -> Inspection:  # noqa: A002
+        """Add what a person says; the last word counts, all stay."""
+        note = "\n".join(map(printable, body.note.splitlines()))
+        review = Review(body.verdict, printable(body.author), note, datetime.now(UTC))
+        reviewed = service.record.review(service.inspection(id).id, review)
+        if reviewed is None:
+            raise HTTPException(404, "There is no inspection with this id; see /api/inspections.")
+        return reviewed
+
+    for kind, (make, media_type) in inspected_pictures.KINDS.items():
+        _add_picture(routes, service, kind, make, media_type)
+
+    @routes.get("/inspections/{id}/picture", **_describes("image/png"))
+    def picture(id: str, longest_px: Longest = None) -> Response:  # noqa: A002
+        """The image as the model saw it: upright, 8-bit RGB, PNG; shrunk if asked."""
+        inspection = service.inspection(id)
+        return _picture(inspected_pictures.picture(service, inspection, longest_px))
+
+    return routes
+
+
+def _add_picture(
+    routes: APIRouter,
+    service: Service,
+    kind: str,
+    make: Callable[[Service, Inspection], inspected_pictures.Content],
+    media_type: str,
+) -> None:
+    def answer(id: str) -> Response:  # noqa: A002
+        return _picture(make(service, service.inspection(id)))
+
+    path = f"/inspections/{{id}}/{kind}"
+    routes.get(path, name=kind, description=make.__doc__, **_describes(media_type))(answer)
+
+
+def _describes(media_type: str) -> dict[str, Any]:
+    """For OpenAPI: a picture."""
+    return {
+        "response_class": Response,
+        "responses": problems(404, 410) | {200: {"content": {media_type: {}}}},
+    }
+
+
+def _picture(content: inspected_pictures.Content) -> Response:
+    return Response(content[0], media_type=content[1], headers=_FOREVER)
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    try:
+        return None if moment is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise HTTPException(422, "A time lies before the year 1 or after the year 9999.") from error

@@ -1,0 +1,90 @@
+"""Where images are sent."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, HTTPException, Request
+from starlette.concurrency import run_in_threadpool
+
+from rcae.errors import ImageError
+from rcae.line.inspector import Arrival
+from rcae.record.inspection import Inspection
+from rcae.service.answers import Paths, Results, Unusable, problems
+from rcae.service.batching import Answers
+from rcae.service.limits import Share
+from rcae.service.paths import read_file, resolved
+from rcae.service.service import Service
+from rcae.service.uploads import read_images, request_body, shown_name, too_large
+
+
+def inspection_routes(service: Service) -> APIRouter:
+    """Everything that is answered with new inspections."""
+    routes = APIRouter(prefix="/api/models/{name}", tags=["inspect"])
+
+    @routes.post(
+        "/inspections",
+        status_code=201,
+        responses=problems(400, 404, 408, 413, 415, 504),
+        openapi_extra=request_body("image", several=False),
+    )
+    async def inspect_image(name: str, request: Request) -> Inspection:
+        """Inspect the file `image`, and record it."""
+        model = service.model(name)
+        with service.memory.share() as share:
+            arrivals = await read_images(request, "image", share, service.limits, several=False)
+            answer = (await service.inspect(model, arrivals))[0]
+        if isinstance(answer, ImageError):
+            raise answer
+        return answer
+
+    @routes.post(
+        "/batches",
+        responses=problems(400, 404, 408, 413, 415, 504),
+        openapi_extra=request_body("images", several=True),
+    )
+    async def inspect_images(name: str, request: Request) -> Results:
+        """Inspect all files `images`; all are recorded or none, but for those that are no images."""
+        model = service.model(name)
+        with service.memory.share() as share:
+            arrivals = await read_images(request, "images", share, service.limits, several=True)
+            return _results(arrivals, await service.inspect(model, arrivals))
+
+    @routes.post("/inspections-of-paths", responses=problems(404, 413, 504))
+    async def inspect_paths(name: str, body: Paths) -> Results:
+        """The same for files in the folders that the service may read."""
+        model, limits = service.model(name), service.limits
+        if len(body.paths) > limits.batch_images:
+            raise HTTPException(413, f"More than {limits.batch_images} paths; send fewer at once.")
+        targets = [resolved(path, service.allowed) for path in body.paths]
+        with service.memory.share() as share:
+            contents = [await _content(service, target, share) for target in targets]
+            names = [shown_name(target) for target in targets]
+            arrivals = [
+                Arrival(source, content)
+                for source, content in zip(names, contents, strict=True)
+                if isinstance(content, bytes)
+            ]
+            answers = iter(await service.inspect(model, arrivals))
+        complete = [one if isinstance(one, ImageError) else next(answers) for one in contents]
+        return _results([Arrival(source, b"") for source in names], complete)
+
+    return routes
+
+
+async def _content(service: Service, target: Path, share: Share) -> bytes | ImageError:
+    try:
+        content = await run_in_threadpool(read_file, target, service.limits.upload_bytes)
+    except ImageError as error:
+        return error
+    if share.held_bytes + len(content) > service.limits.batch_bytes:
+        raise too_large(service.limits.batch_bytes)
+    share.grow(len(content))
+    return content
+
+
+def _results(arrivals: list[Arrival], answers: Answers) -> Results:
+    return Results(
+        [
+            Unusable(arrival.source, str(answer)) if isinstance(answer, ImageError) else answer
+            for arrival, answer in zip(arrivals, answers, strict=True)
+        ]
+    )

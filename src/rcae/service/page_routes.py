@@ -1,0 +1,68 @@
+"""The page for people, and what a machine asks to know whether the service is well."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, HTTPException, Response
+from fastapi.responses import FileResponse, JSONResponse
+
+from rcae.errors import RcaeError
+from rcae.names import printable
+from rcae.record.inspection import Query
+from rcae.service.service import Service
+
+PAGE = Path(__file__).parent / "page"
+_TYPES = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+}
+
+
+def page_routes(service: Service) -> APIRouter:
+    """Everything outside /api; none of it needs the key."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/")
+    def page() -> FileResponse:
+        return _file("index.html")
+
+    @routes.get("/page/{name}")
+    def page_file(name: str) -> FileResponse:
+        return _file(name)
+
+    @routes.get("/health")
+    def health() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @routes.get("/ready")
+    def ready() -> JSONResponse:
+        """Images will be inspected: the record can be read, and every model's thread lives."""
+        reasons = [
+            f"The model '{name}' inspects no more; start the service again."
+            for name, model in service.models.items()
+            if not model.batcher.is_working
+        ]
+        try:
+            service.record.count(Query(number_below=1))
+        except RcaeError as error:
+            reasons.append(printable(error))
+        return JSONResponse(
+            {"status": "not ready" if reasons else "ready", "reasons": reasons},
+            503 if reasons else 200,
+        )
+
+    @routes.get("/metrics")
+    def metrics() -> Response:
+        return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")
+
+    return routes
+
+
+def _file(name: str) -> FileResponse:
+    """One of the page's own files, found by comparing names: what is asked for is no path."""
+    for file in PAGE.iterdir():
+        if file.name == name and file.suffix in _TYPES:
+            return FileResponse(file, media_type=_TYPES[file.suffix])
+    raise HTTPException(404, "There is no such file; the page is at /.")

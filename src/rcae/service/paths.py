@@ -1,0 +1,71 @@
+"""Files named by their paths: only in folders that were allowed, whatever links say."""
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from rcae.data.image_files import IMAGE_SUFFIXES
+from rcae.errors import ImageError, UsageError
+from rcae.names import printable
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Windows knows neither."""
+
+
+class ForbiddenPathError(UsageError):
+    """A path outside the allowed folders; nothing is said of what is there."""
+
+
+def allowed_folders(folders: Sequence[Path]) -> tuple[Path, ...]:
+    """With all symbolic links resolved.
+
+    Raises:
+        UsageError: one is not a folder.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(f"--allow {folder} is not a folder; give one that holds images.")
+    return tuple(folder.resolve() for folder in folders)
+
+
+def resolved(path: str, allowed: Sequence[Path]) -> Path:
+    """Where a path leads, all symbolic links resolved; nothing is opened.
+
+    Raises:
+        ForbiddenPathError: not into an allowed folder, or nowhere.
+    """
+    try:
+        target = Path(path).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # loops, too long, NUL
+        raise ForbiddenPathError(f"{printable(path)} is no path.") from error
+    if not Path(path).is_absolute() or not any(target.is_relative_to(one) for one in allowed):
+        raise ForbiddenPathError(
+            f"{printable(path)} does not lie in a folder that this service may read; give an absolute "
+            "path in a folder that 'rcae serve' was started with as --allow."
+        )
+    return target
+
+
+def read_file(target: Path, most_bytes: int) -> bytes:
+    """The content of an image file that `resolved` gave.
+
+    Raises:
+        ImageError: not a regular file, not named like an image, not readable, or too large.
+    """
+    name = printable(target)
+    if target.suffix.lower() not in IMAGE_SUFFIXES:
+        raise ImageError(f"{name} is not named like an image (.png, .jpg, .bmp, .tif).")
+    try:
+        # Not through a link put there since, and without waiting for one who writes into a pipe.
+        handle = os.open(target, _FLAGS)
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise ImageError(f"{name} is not a file.")
+            content = file.read(most_bytes + 1)
+    except OSError as error:
+        raise ImageError(f"{name} cannot be read ({error.strerror}).") from error
+    if len(content) > most_bytes:
+        raise ImageError(f"{name} has more than {most_bytes} bytes, the most that is read.")
+    return content

@@ -1,0 +1,77 @@
+"""A model that the service has loaded, with all that belongs to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rcae.detector import Detector
+from rcae.errors import UsageError
+from rcae.line.inspector import Inspector
+from rcae.line.model_file import ModelFile
+from rcae.pictures import HeatScale
+from rcae.record.kept_images import KeptImages
+from rcae.record.record import Record
+from rcae.service.batching import Batcher
+from rcae.service.drift_watch import DriftWatch
+from rcae.service.limits import Limits
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """Loaded once, when the service starts; no request loads another."""
+
+    file: ModelFile
+    inspector: Inspector
+    batcher: Batcher
+    drift: DriftWatch
+
+    @property
+    def name(self) -> str:
+        """In addresses and in the record."""
+        return self.inspector.name
+
+    def heat_scale(self, threshold: float) -> HeatScale:
+        """What colours mean where this threshold decides.
+
+        Raises:
+            UsageError: the threshold is not above what is typical of good images.
+        """
+        return HeatScale(self.inspector.detector.calibration.typical_value, threshold)
+
+    @classmethod
+    def load(
+        cls, path: Path, record: Record, kept_images: KeptImages, limits: Limits
+    ) -> "ServedModel":
+        """Load a model and start its thread; errors as in `Detector.load`."""
+        file = ModelFile(path)
+        detector = Detector.load(path)
+        inspector = Inspector(file.name, detector, record, kept_images)
+        batcher = Batcher(
+            inspector.inspect,
+            queue_images=limits.queue_images,
+            images_at_once=limits.images_at_once,
+            wait_s=limits.wait_s,
+            gather_s=limits.gather_s,
+        )
+        drift = DriftWatch(record, file.name, inspector.model_sha256, detector.calibration)
+        return cls(file, inspector, batcher, drift)
+
+
+def load_models(
+    paths: Sequence[Path], record: Record, kept_images: KeptImages, limits: Limits
+) -> dict[str, ServedModel]:
+    """All models by their names.
+
+    Raises:
+        UsageError: two have the same name, or one is not there.
+    """
+    models: dict[str, ServedModel] = {}
+    for path in paths:
+        model = ServedModel.load(path, record, kept_images, limits)
+        if model.name in models:
+            raise UsageError(
+                f"{path} is the second model named '{model.name}'; rename one of the run folders, for "
+                "the record tells models by their names."
+            )
+        models[model.name] = model
+    return models

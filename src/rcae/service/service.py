@@ -1,0 +1,104 @@
+"""All that requests share, and how images are inspected for one of them."""
+
+import asyncio
+import re
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import HTTPException
+from starlette.concurrency import run_in_threadpool
+
+from rcae.data.image_files import ImageContent
+from rcae.data.images import image_size
+from rcae.errors import ImageError, RcaeError
+from rcae.line.inspector import Arrival
+from rcae.record.inspection import Inspection
+from rcae.record.kept_images import KeptImages
+from rcae.record.record import Record
+from rcae.service.batching import Answers
+from rcae.service.limits import Limits, Memory
+from rcae.service.metrics import Metrics
+from rcae.service.served_model import ServedModel
+
+_ID = re.compile("[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Service:
+    """Made once, when the service starts."""
+
+    models: dict[str, ServedModel]
+    record: Record
+    kept_images: KeptImages
+    allowed: tuple[Path, ...]
+    """Folders whose images may be inspected by their paths; resolved."""
+    limits: Limits
+    memory: Memory
+    metrics: Metrics
+
+    def model(self, name: str) -> ServedModel:
+        """The model of this name, or 404."""
+        if name not in self.models:
+            raise HTTPException(404, "There is no model of this name; see /api/models.")
+        return self.models[name]
+
+    def inspection(self, id: str) -> Inspection:  # noqa: A002
+        """The inspection with this id, or 404."""
+        found = self.record.get(id) if _ID.fullmatch(id) else None
+        if found is None:
+            raise HTTPException(404, "There is no inspection with this id; see /api/inspections.")
+        return found
+
+    async def inspect(self, model: ServedModel, arrivals: Sequence[Arrival]) -> Answers:
+        """Inspect and record; one answer each, in order. 504 if it takes too long: it goes on then.
+
+        Raises:
+            BusyError, StoppingError: not accepted.
+            StorageError: the record refused, nothing was recorded.
+        """
+        started_at = time.perf_counter()
+        problems = await run_in_threadpool(self._problems, arrivals)
+        usable = [one for one, problem in zip(arrivals, problems, strict=True) if problem is None]
+        answers = await self._answers(model, usable) if usable else []
+        following = iter(answers)
+        complete = [problem or next(following) for problem in problems]
+        self.metrics.inspected(model.name, complete, time.perf_counter() - started_at)
+        return complete
+
+    async def _answers(self, model: ServedModel, arrivals: Sequence[Arrival]) -> Answers:
+        answers = asyncio.wrap_future(model.batcher.submit(arrivals))
+        longest_s = self.limits.answer_s * len(arrivals)
+        try:
+            return await asyncio.wait_for(answers, longest_s)
+        except TimeoutError as error:
+            raise HTTPException(
+                504,
+                f"This took longer than {longest_s:g} s. It is still being inspected and recorded: look "
+                "for it in /api/inspections before you send it again.",
+            ) from error
+
+    def catch_up(self) -> None:
+        """Bring drift up to date, so that the first who asks need not wait for it."""
+        for model in self.models.values():
+            with suppress(RcaeError):  # whoever asks is told
+                model.drift.now()
+
+    def _problems(self, arrivals: Sequence[Arrival]) -> list[ImageError | None]:
+        return [_problem(arrival, self.limits.pixels) for arrival in arrivals]
+
+
+def _problem(arrival: Arrival, most_pixels: int) -> ImageError | None:
+    """What the header alone shows to be wrong, so that it need not wait in a queue."""
+    try:
+        height_px, width_px = image_size(ImageContent(arrival.source, arrival.content))
+    except ImageError as error:
+        return error
+    if height_px * width_px > most_pixels:
+        return ImageError(
+            f"{arrival.source} has {width_px}x{height_px} px, more than the {most_pixels} pixels that "
+            "are inspected; shrink it or cut it into parts."
+        )
+    return None

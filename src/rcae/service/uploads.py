@@ -1,0 +1,95 @@
+"""Images out of multipart requests: read piece by piece, cut off at the limit, kept in memory."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from fastapi import HTTPException, Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from rcae.line.inspector import Arrival
+from rcae.names import printable
+from rcae.service.limits import MIB, Limits, Share
+
+LONGEST_NAME = 200
+"""Characters of a file's name that are kept."""
+_MOST_FIELDS = 16
+"""Other fields of a form, which do not matter."""
+
+
+def request_body(field: str, *, several: bool) -> dict[str, object]:
+    """What OpenAPI says of a request that `read_images` reads."""
+    file = {"type": "string", "format": "binary"}
+    content = {"type": "array", "items": file, "minItems": 1} if several else file
+    schema = {"type": "object", "required": [field], "properties": {field: content}}
+    return {
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    }
+
+
+async def read_images(
+    request: Request, field: str, share: Share, limits: Limits, *, several: bool
+) -> list[Arrival]:
+    """The files of this field, in order; at least one, and one alone unless `several`.
+
+    Raises:
+        HTTPException: 408 too slow, 413 too large or too many, 415 not a form, 422 no such file in it.
+        BusyError: all requests together hold too much.
+    """
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise HTTPException(
+            415,
+            f"Send multipart/form-data with the image as the file '{field}', as 'curl -F' does.",
+        )
+    most_bytes = limits.batch_bytes if several else limits.upload_bytes
+    parser = MultiPartParser(
+        request.headers,
+        _pieces(request, share, most_bytes),
+        max_files=limits.batch_images if several else 1,
+        max_fields=_MOST_FIELDS,
+    )
+    parser.spool_max_size = most_bytes  # never to the disk
+    try:
+        async with asyncio.timeout(limits.upload_s):
+            form = await parser.parse()
+    except TimeoutError as error:
+        raise HTTPException(
+            408, f"The image did not arrive within {limits.upload_s:g} s.", _CLOSE
+        ) from error
+    except MultiPartException as error:
+        status = 413 if error.message.startswith("Too many files") else 422
+        raise HTTPException(status, f"The form cannot be read: {error.message}", _CLOSE) from error
+    try:
+        files = [file for file in form.getlist(field) if isinstance(file, UploadFile)]
+        arrivals = [Arrival(shown_name(file.filename), await file.read()) for file in files]
+    finally:
+        await form.close()
+    if not arrivals:
+        raise HTTPException(
+            422, f"The form has no file '{field}'; send one with a file name, as 'curl -F' does."
+        )
+    return arrivals
+
+
+def shown_name(name: object) -> str:
+    """A file's name as it is kept: for people, of bounded length, never used as a path."""
+    return printable(name or "upload")[:LONGEST_NAME]
+
+
+def too_large(most_bytes: int) -> HTTPException:
+    """The answer to a request above its limit; the rest of it is not read."""
+    return HTTPException(413, f"More than {most_bytes / MIB:g} MiB; send less at once.", _CLOSE)
+
+
+_CLOSE = {"Connection": "close"}
+
+
+async def _pieces(request: Request, share: Share, most_bytes: int) -> AsyncGenerator[bytes, None]:
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > most_bytes:
+        raise too_large(most_bytes)
+    async for piece in request.stream():
+        if share.held_bytes + len(piece) > most_bytes:
+            raise too_large(most_bytes)
+        share.grow(len(piece))
+        yield piece

@@ -1,0 +1,80 @@
+"""A locked record and a full disk, as they really are."""
+
+import sqlite3
+
+import pytest
+
+from rcae.errors import DeliveryError
+from rcae.outputs.delivery import Delivery
+from rcae.record import database
+from rcae.record.inspection import Query
+from tests.conftest import until
+from tests.service.conftest import GOOD, inspect
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(database, "PATIENCE_S", 0.05)
+
+
+def test_a_locked_record_refuses_until_it_is_free_again(impatient, client, record, tmp_path):
+    other = sqlite3.connect(tmp_path / "inspections.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for _ in range(3):
+        answer = inspect(client, GOOD)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert "locked" in answer.json()["detail"]
+    assert client.get("/api/inspections").json() == {"inspections": []}  # readers never wait
+    other.execute("ROLLBACK")
+    other.close()
+    assert inspect(client, GOOD).status_code == 201
+    assert record.count(Query()) == 1
+
+
+def test_a_damaged_record_is_said_by_every_answer_that_needs_it(client, tmp_path):
+    inspect(client, GOOD)
+    for file in tmp_path.glob("inspections.sqlite*"):
+        if not file.name.endswith(".lock"):
+            file.write_bytes(b"no database" * 1000)
+    assert client.get("/api/inspections").status_code == 503
+    assert inspect(client, GOOD).status_code == 503
+    assert client.get("/ready").status_code == 503
+    assert client.get("/health").status_code == 200
+
+
+def test_where_no_picture_can_be_kept_the_inspection_is(client, tmp_path, capsys):
+    (tmp_path / "images").write_text("in the way")
+    found = [inspect(client, GOOD) for _ in range(2)]
+    assert [answer.status_code for answer in found] == [201, 201]
+    assert 'rcae_pictures_not_kept{model="grey"} 2.0' in client.get("/metrics").text
+    assert capsys.readouterr().err.count("pictures are not kept") == 1
+    (tmp_path / "images").unlink()
+    assert client.get(f"/api/inspections/{found[0].json()['id']}/image").status_code == 410
+    later = inspect(client, GOOD).json()["id"]
+    assert client.get(f"/api/inspections/{later}/image").content == GOOD
+
+
+class Away:
+    """An output whose receiver is never there."""
+
+    title, reader = "mqtt://broker/parts", "away-1"
+
+    def send(self, inspection):
+        raise DeliveryError("nobody listens.")
+
+    def close(self):
+        pass
+
+
+def test_an_output_whose_receiver_is_away_shows_in_the_metrics(serving, record):
+    delivery = Delivery(record, Away())
+    client = serving(deliveries=[delivery])
+    for _ in range(3):
+        inspect(client, GOOD)
+    delivery.start()
+    until(lambda: delivery.is_failing)
+    text = client.get("/metrics").text
+    delivery.ask_to_stop()
+    delivery.join()
+    assert 'rcae_output_behind{output="mqtt://broker/parts"} 3.0' in text
+    assert 'rcae_output_failing{output="mqtt://broker/parts"} 1.0' in text

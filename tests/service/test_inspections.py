@@ -1,0 +1,248 @@
+"""Images in, inspections out: every answer that the contract names."""
+
+import threading
+
+import pytest
+
+from rcae.errors import StorageError
+from rcae.record.inspection import Query
+from rcae.service.limits import Limits
+from tests.conftest import until
+from tests.line.grey_model import TOO_LARGE_PX, png
+from tests.service.conftest import DEFECTIVE, GOOD, inspect
+
+BATCH = "/api/models/grey/batches"
+
+
+def in_background(count, ask):
+    """Ask so many times at once; the answers, complete once all threads are joined."""
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(ask())) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    return answers, threads
+
+
+def test_an_image_is_answered_with_its_recorded_inspection(client, record):
+    answer = inspect(client, DEFECTIVE, "left.png")
+    assert answer.status_code == 201
+    found = answer.json()
+    assert found["anomaly_score"] == pytest.approx(200 / 255)
+    assert (found["source"], found["model"], found["number"]) == ("left.png", "grey", 1)
+    assert (found["width_px"], found["height_px"]) == (20, 16)
+    assert found["is_defective"] is True
+    assert found["regions"][0]["area_px"] == 320
+    assert found["reviews"] == []
+    assert found["time"].endswith("Z")
+    assert record.get(found["id"]).image_sha256 == found["image_sha256"]
+    assert client.get(f"/api/inspections/{found['id']}").json() == found
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF"])
+def test_every_format_is_read_and_given_back_as_it_came(client, kind):
+    content = png(200, kind=kind)
+    found = inspect(client, content).json()
+    image = client.get(f"/api/inspections/{found['id']}/image")
+    assert image.content == content
+    assert image.headers["content-type"] == f"image/{kind.lower()}"
+    assert image.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "words"),
+    [
+        (b"", 422, "is empty"),
+        (b"<svg onload='alert(1)'/>", 415, "is not a PNG, JPEG, BMP or TIFF"),
+        (png(9, size=(300, 200), kind="JPEG")[:-200], 422, "is damaged"),
+        (png(1, size=(15, 20)), 422, "at least 16 px"),
+        (png(1, size=(TOO_LARGE_PX, 16)), 422, "too large for this model"),
+    ],
+)
+def test_what_is_no_usable_image_is_refused_and_nothing_recorded(
+    client, record, content, status, words
+):
+    answer = inspect(client, content)
+    assert answer.status_code == status
+    assert words in answer.json()["detail"]
+    assert record.count(Query()) == 0
+
+
+def test_a_decompression_bomb_is_refused_by_its_header(serving, record):
+    client = serving(Limits(pixels=1000))
+    answer = inspect(client, png(0, size=(200, 200)))
+    assert answer.status_code == 422
+    assert "200x200 px" in answer.json()["detail"]
+    bomb = inspect(client, png(0, size=(12_000, 10_000), kind="BMP")[:2000])
+    assert bomb.status_code == 422
+    assert "megapixels" in bomb.json()["detail"]
+    assert record.count(Query()) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("../../etc/passwd", "../../etc/passwd"),
+        ("\x7f\x1b[31mred.png", "\\x7f\\x1b[31mred.png"),
+        ("x" * 900, "x" * 200),
+        ("ä 部品.png", "ä 部品.png"),
+    ],
+)
+def test_a_name_is_shown_and_never_used(client, kept, tmp_path, name, shown):
+    before = {path for path in tmp_path.rglob("*") if "images" not in path.parts}
+    answer = inspect(client, GOOD, name)
+    assert answer.status_code == 201
+    assert answer.json()["source"] == shown
+    assert {path for path in tmp_path.rglob("*") if "images" not in path.parts} == before
+    assert all(answer.json()["id"] in path.name for path in (tmp_path / "images").glob("??/*"))
+
+
+def test_requests_that_are_no_form_with_the_file(client):
+    url = "/api/models/grey/inspections"
+    assert client.post(url, content=GOOD).status_code == 415
+    assert client.post(url, json={"image": "x"}).status_code == 415
+    assert client.post(url, data={"image": "x"}).status_code == 415
+    assert client.post(url, files={"picture": ("a.png", GOOD)}).status_code == 422
+    broken = {"content-type": "multipart/form-data"}
+    assert client.post(url, content=GOOD, headers=broken).status_code == 422
+    wrong_boundary = {"content-type": "multipart/form-data; boundary=x"}
+    assert client.post(url, content=GOOD, headers=wrong_boundary).status_code == 422
+    two = [("image", ("a.png", GOOD)), ("image", ("b.png", GOOD))]
+    assert client.post(url, files=two).status_code == 413
+
+
+def test_an_unknown_model_is_404_even_where_the_image_is_bad(client):
+    for model in ("other", "grey%2F..", "%00", "GREY"):
+        assert inspect(client, b"", model=model).status_code == 404
+
+
+def test_an_upload_above_the_limit_is_cut_off_and_not_read_to_its_end(serving):
+    client = serving(Limits(upload_bytes=10_000, batch_bytes=20_000))
+    sent = []
+
+    def pieces():
+        yield b"--b\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\n"
+        for _ in range(1000):
+            sent.append(1)
+            yield bytes(1000)
+
+    header = {"content-type": "multipart/form-data; boundary=b"}
+    answer = client.post("/api/models/grey/inspections", content=pieces(), headers=header)
+    assert answer.status_code == 413
+    announced = client.post("/api/models/grey/inspections", content=bytes(10_001), headers=header)
+    assert announced.status_code == 413
+    assert announced.headers["connection"] == "close"
+    assert client.post(BATCH, content=bytes(20_001), headers=header).status_code == 413
+
+
+def test_all_uploads_together_may_hold_so_much_memory_and_give_it_back(serving):
+    client = serving(Limits(memory_bytes=5000))
+    for _ in range(3):
+        refused = inspect(client, png(9, size=(200, 200), kind="BMP"))
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "1"
+    for _ in range(100):
+        assert inspect(client, GOOD).status_code == 201
+
+
+def test_a_batch_is_answered_in_order_with_errors_in_place(client, record):
+    contents = {"a.png": GOOD, "b.txt": b"text", "c.png": DEFECTIVE, "d.png": png(7, size=(40, 30))}
+    answer = client.post(BATCH, files=[("images", item) for item in contents.items()])
+    assert answer.status_code == 200
+    results = answer.json()["results"]
+    assert [one["source"] for one in results] == list(contents)
+    assert [one.get("is_defective") for one in results] == [False, None, True, False]
+    assert set(results[1]) == {"source", "error"}
+    assert record.count(Query()) == 3
+    alone = [inspect(client, contents[name]).json() for name in ("a.png", "c.png", "d.png")]
+    together = [one for one in results if "error" not in one]
+    assert [one["anomaly_score"] for one in together] == pytest.approx(
+        [one["anomaly_score"] for one in alone], rel=1e-6
+    )
+
+
+def test_a_batch_of_nothing_usable_is_answered_and_too_many_are_refused(serving):
+    client = serving(Limits(batch_images=3))
+    nothing = client.post(BATCH, files=[("images", ("a", b"x"))] * 3)
+    assert [set(one) for one in nothing.json()["results"]] == [{"source", "error"}] * 3
+    assert client.post(BATCH, files=[("images", ("a", GOOD))] * 4).status_code == 413
+
+
+def test_a_full_queue_refuses_at_once_and_loses_nothing(serving, record, gate):
+    client = serving(Limits(queue_images=3, images_at_once=1))
+    waiting = 'rcae_waiting_images{model="grey"} '
+    gate.clear()
+    answers, threads = in_background(4, lambda: inspect(client, GOOD))
+    until(lambda: waiting + "3.0" in client.get("/metrics").text)
+    refused = inspect(client, GOOD)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert client.post(BATCH, files=[("images", ("a", GOOD))]).status_code == 503
+    gate.set()
+    for thread in threads:
+        thread.join()
+    assert [answer.status_code for answer in answers] == [201] * 4
+    recorded = {one.id for one in record.each(Query())}
+    assert recorded == {answer.json()["id"] for answer in answers}
+    assert inspect(client, GOOD).status_code == 201
+
+
+def test_what_takes_too_long_is_504_and_still_recorded(serving, record, gate):
+    client = serving(Limits(answer_s=0.05))
+    gate.clear()
+    answer = inspect(client, GOOD, "slow.png")
+    assert answer.status_code == 504
+    assert "still being inspected" in answer.json()["detail"]
+    gate.set()
+    until(lambda: record.count(Query()) == 1)
+    assert client.get("/api/inspections").json()["inspections"][0]["source"] == "slow.png"
+
+
+def test_while_the_record_refuses_nothing_is_acknowledged_and_it_recovers(
+    client, record, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        for method in ("add", "count", "find", "threshold"):
+
+            def refuse(*_, **__):
+                raise StorageError("database is locked")
+
+            patch.setattr(record, method, refuse)
+        answer = inspect(client, GOOD)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert "locked" in answer.json()["detail"]
+        assert client.get("/api/inspections").status_code == 503
+        assert client.get("/ready").status_code == 503
+        assert client.get("/health").status_code == 200
+    assert record.count(Query()) == 0
+    assert inspect(client, GOOD).status_code == 201
+    assert client.get("/ready").status_code == 200
+    assert "rcae_record_errors_total 2.0" in client.get("/metrics").text
+
+
+def test_a_fault_of_the_model_is_500_without_details_and_the_next_image_is_inspected(
+    client, monkeypatch
+):
+    from tests.line.grey_model import GreyRunner
+
+    def fail(*_):
+        raise RuntimeError("secret")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(GreyRunner, "draw_many", fail)
+        answer = inspect(client, GOOD)
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    assert inspect(client, GOOD).status_code == 201
+
+
+def test_counts_of_decisions_are_exported(client):
+    inspect(client, GOOD)
+    inspect(client, DEFECTIVE)
+    inspect(client, DEFECTIVE)
+    inspect(client, b"x")
+    text = client.get("/metrics").text
+    assert 'rcae_inspections_total{decision="good",model="grey"} 1.0' in text
+    assert 'rcae_inspections_total{decision="defective",model="grey"} 2.0' in text
+    assert 'rcae_unusable_images_total{model="grey"} 1.0' in text
+    assert 'rcae_refused_requests_total{status="415"} 1.0' in text
+    assert 'rcae_inspection_seconds_count{model="grey"} 3.0' in text
+    assert 'rcae_drift_evidence{kind="shift",model="grey"}' in text
