@@ -17,9 +17,6 @@ from rcae.model.recursive_autoencoder import RecursiveAutoencoder
 from rcae.model.weighed_evidence import WeighedEvidence
 from rcae.settings import ModelSettings
 
-CERTAINTY = 1e-6
-"""M_A is taken to be no nearer to 0 and 1 than this when its log-odds are taken (our choice)."""
-
 
 class Sequences(NamedTuple):
     """What the networks made of a batch of images, step by step."""
@@ -113,9 +110,9 @@ class RcaeSystem(nn.Module):
     def evidence(self, image: Tensor) -> Tensor:
         """All that the anomaly map is made of: [batch, kind, height, width].
 
-        It is M_A alone, or where the settings ask, the log-odds of M_A and the feature distance. The image
-        is extended by its edge to multiples of fold * 2^N and the maps cropped back. M_A is averaged
-        over `smoothing_px` squared so that one noisy pixel does not decide (our choice).
+        M_A comes first; where the settings ask, the feature distance follows. The image is extended by
+        its edge to multiples of fold * 2^N and the maps cropped back. M_A is averaged over
+        `smoothing_px` squared so that one noisy pixel does not decide (our choice).
         """
         height, width = image.shape[2:]
         padded = self.pad(image)
@@ -125,9 +122,7 @@ class RcaeSystem(nn.Module):
         distance = self.distance(self._within(image, levels))[:, None]
         enlarged = functional.interpolate(distance, scale_factor=self._cell_px, mode="bilinear")
         drawn = self._smoothed(self._map_of(levels)[:, None, :height, :width])
-        # Near 1, where the peaks lie, probabilities hardly differ; their log-odds do.
-        log_odds = torch.logit(drawn, eps=CERTAINTY)
-        return torch.cat([log_odds, enlarged[:, :, :height, :width]], dim=1)
+        return torch.cat([drawn, enlarged[:, :, :height, :width]], dim=1)
 
     def features(self, image: Tensor) -> Tensor:
         """CRD's features of images of any size, as `FeatureDistance.fit` takes them.
