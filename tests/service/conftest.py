@@ -34,12 +34,14 @@ def kept(tmp_path):
 
 @pytest.fixture
 def gate(monkeypatch):
-    """While it is not set, the model draws nothing."""
+    """While it is not set, the model draws nothing; `reached` is set once an image stands before it."""
     opened = threading.Event()
     opened.set()
+    opened.reached = threading.Event()
     draw = GreyRunner.draw
 
     def draw_when_opened(self, image):
+        opened.reached.set()
         assert opened.wait(20)
         return draw(self, image)
 

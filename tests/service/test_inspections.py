@@ -171,17 +171,19 @@ def test_a_full_queue_refuses_at_once_and_loses_nothing(serving, record, gate):
     client = serving(Limits(queue_images=3, images_at_once=1))
     waiting = 'rcae_waiting_images{model="grey"} '
     gate.clear()
-    answers, threads = in_background(4, lambda: inspect(client, GOOD))
+    first, inspected = in_background(1, lambda: inspect(client, GOOD))
+    assert gate.reached.wait(20)
+    answers, threads = in_background(3, lambda: inspect(client, GOOD))
     until(lambda: waiting + "3.0" in client.get("/metrics").text)
     refused = inspect(client, GOOD)
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     assert client.post(BATCH, files=[("images", ("a", GOOD))]).status_code == 503
     gate.set()
-    for thread in threads:
+    for thread in inspected + threads:
         thread.join()
-    assert [answer.status_code for answer in answers] == [201] * 4
+    assert [answer.status_code for answer in first + answers] == [201] * 4
     recorded = {one.id for one in record.each(Query())}
-    assert recorded == {answer.json()["id"] for answer in answers}
+    assert recorded == {answer.json()["id"] for answer in first + answers}
     assert inspect(client, GOOD).status_code == 201
 
 
