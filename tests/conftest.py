@@ -97,3 +97,21 @@ def call(monkeypatch, capsys, *words):
 def rcae(monkeypatch, capsys):
     """`call`, for a test that runs several commands."""
     return partial(call, monkeypatch, capsys)
+
+
+@pytest.fixture
+def record(tmp_path):
+    """An empty record in SQLite."""
+    from rcae.record.record import Record
+
+    opened = Record.open(tmp_path / "inspections.sqlite")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A folder for pictures beside it."""
+    from rcae.record.kept_images import KeptImages
+
+    return KeptImages(tmp_path / "images", 100)

@@ -11,21 +11,7 @@ from rcae.detector import Detector
 from rcae.errors import ImageError, StorageError
 from rcae.line.inspector import Arrival, Inspector
 from rcae.record.inspection import Inspection, Query
-from rcae.record.kept_images import KeptImages
-from rcae.record.record import Record
 from tests.line.grey_model import TOO_LARGE_PX, grey_detector, png
-
-
-@pytest.fixture
-def record(tmp_path):
-    with_record = Record.open(tmp_path / "inspections.sqlite")
-    yield with_record
-    with_record.close()
-
-
-@pytest.fixture
-def kept(tmp_path):
-    return KeptImages(tmp_path / "images", 100)
 
 
 @pytest.fixture

@@ -6,30 +6,13 @@ from contextlib import ExitStack
 import pytest
 from fastapi.testclient import TestClient
 
-from rcae.line.inspector import Inspector
 from rcae.line.model_file import ModelFile
-from rcae.record.kept_images import KeptImages
-from rcae.record.record import Record
 from rcae.service.app import create_app
-from rcae.service.batching import Batcher
-from rcae.service.drift_watch import DriftWatch
 from rcae.service.limits import Limits
 from rcae.service.served_model import ServedModel
-from tests.line.grey_model import CALIBRATION, GreyRunner, grey_detector, png
+from tests.line.grey_model import GreyRunner, grey_detector, png
 
 GOOD, DEFECTIVE = png(20), png(200)
-
-
-@pytest.fixture
-def record(tmp_path):
-    opened = Record.open(tmp_path / "inspections.sqlite")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def kept(tmp_path):
-    return KeptImages(tmp_path / "images", 100)
 
 
 @pytest.fixture
@@ -60,17 +43,8 @@ def serving(record, kept, tmp_path):
             run.mkdir(parents=True, exist_ok=True)
             (run / "model.safetensors").write_bytes(b"first")
             limits = limits or Limits()
-            inspector = Inspector("grey", grey_detector(), record, kept)
-            batcher = Batcher(
-                inspector.inspect,
-                queue_images=limits.queue_images,
-                images_at_once=limits.images_at_once,
-                wait_s=limits.wait_s,
-                gather_s=limits.gather_s,
-            )
-            drift = DriftWatch(record, "grey", inspector.model_sha256, CALIBRATION)
-            models = {"grey": ServedModel(ModelFile(run), inspector, batcher, drift)}
-            app = create_app(models, record, kept, limits=limits, **options)
+            model = ServedModel.of(ModelFile(run), grey_detector(), record, kept, limits)
+            app = create_app({model.name: model}, record, kept, limits=limits, **options)
             client = TestClient(app, base_url=base_url, raise_server_exceptions=False)
             return clients.enter_context(client)
 

@@ -27,13 +27,6 @@ def clock():
 
 
 @pytest.fixture
-def place(tmp_path):
-    place = tmp_path / "place"
-    place.mkdir()
-    return place
-
-
-@pytest.fixture
 def look(place, clock):
     """Look into the folder after some seconds: names below it of the files to read now."""
     folder = Folder(place, clock)

@@ -27,13 +27,6 @@ from tests.outputs.conftest import inspection
 
 
 @pytest.fixture
-def place(tmp_path):
-    place = tmp_path / "place"
-    place.mkdir()
-    return place
-
-
-@pytest.fixture
 def png(draw):
     def png():
         file = io.BytesIO()

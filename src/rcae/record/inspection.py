@@ -1,5 +1,6 @@
 """What is kept of one inspection, and how to ask for some of them."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -9,6 +10,8 @@ from uuid import uuid4
 from rcae.detection import Region
 
 Verdict = Literal["good", "defect"]
+ID = re.compile("[0-9a-f]{32}")
+"""What every inspection's id looks like; nothing else ever becomes part of a file name."""
 
 
 @dataclass(frozen=True)

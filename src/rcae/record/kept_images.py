@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from rcae.errors import StorageError
-from rcae.record.inspection import Inspection
+from rcae.record.inspection import ID, Inspection
 from rcae.storage import write_bytes
 
 SPARE_SHARE = 0.05
@@ -23,9 +23,8 @@ SPARE_SHARE = 0.05
 DELETED_AT_ONCE = 100_000
 LOCK_TIMEOUT_S = 10
 
-_ID = re.compile("[0-9a-f]{32}")
 _OUR_FOLDER = re.compile("[0-9a-f]{2}")
-_OUR_FILE = re.compile(rf"\.?{_ID.pattern}\.zip(\..*\.part)?")
+_OUR_FILE = re.compile(rf"\.?{ID.pattern}\.zip(\..*\.part)?")
 """Nothing else is counted or deleted. With a dot: what is being written, or a killed process left."""
 _IMAGE = "image"
 _MAP = "working_map.npy"
@@ -103,7 +102,7 @@ class KeptImages:
 
     def _file(self, inspection_id: str) -> Path:
         """In a folder for each 256th, so that none gets too long."""
-        if not _ID.fullmatch(inspection_id):
+        if not ID.fullmatch(inspection_id):
             raise ValueError(f"{inspection_id!r} is not the id of an inspection.")
         return self._folder / inspection_id[:2] / f"{inspection_id}.zip"
 

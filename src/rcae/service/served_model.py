@@ -43,8 +43,18 @@ class ServedModel:
         cls, path: Path, record: Record, kept_images: KeptImages, limits: Limits
     ) -> "ServedModel":
         """Load a model and start its thread; errors as in `Detector.load`."""
-        file = ModelFile(path)
-        detector = Detector.load(path)
+        return cls.of(ModelFile(path), Detector.load(path), record, kept_images, limits)
+
+    @classmethod
+    def of(
+        cls,
+        file: ModelFile,
+        detector: Detector,
+        record: Record,
+        kept_images: KeptImages,
+        limits: Limits,
+    ) -> "ServedModel":
+        """A model that is loaded, and its thread, started."""
         inspector = Inspector(file.name, detector, record, kept_images)
         batcher = Batcher(
             inspector.inspect,

@@ -1,7 +1,6 @@
 """All that requests share, and how images are inspected for one of them."""
 
 import asyncio
-import re
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,15 +14,13 @@ from rcae.data.image_files import ImageContent
 from rcae.data.images import image_size
 from rcae.errors import ImageError, RcaeError
 from rcae.line.inspector import Arrival
-from rcae.record.inspection import Inspection
+from rcae.record.inspection import ID, Inspection
 from rcae.record.kept_images import KeptImages
 from rcae.record.record import Record
 from rcae.service.batching import Answers
 from rcae.service.limits import Limits, Memory
 from rcae.service.metrics import Metrics
 from rcae.service.served_model import ServedModel
-
-_ID = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Service:
 
     def inspection(self, id: str) -> Inspection:  # noqa: A002
         """The inspection with this id, or 404."""
-        found = self.record.get(id) if _ID.fullmatch(id) else None
+        found = self.record.get(id) if ID.fullmatch(id) else None
         if found is None:
             raise HTTPException(404, "There is no inspection with this id; see /api/inspections.")
         return found
