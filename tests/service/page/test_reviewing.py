@@ -70,6 +70,7 @@ def test_the_name_is_asked_once_and_nothing_is_stored_without_it(look, line):
     page.keyboard.press("g")
     expect(page.locator("#settings-dialog")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.locator("#review")).to_have_attribute("aria-busy", "false")
     assert reviews(line, ids[1]) == []
     page.keyboard.press("g")
     page.locator("#name").fill("Berta")

@@ -57,6 +57,10 @@ export function ask(id) {
   dialog.returnValue = "";
   if (!dialog.open) dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true });
+    const closed = () => {
+      if (dialog.contains(document.activeElement)) document.activeElement.blur(); // or keys would still be typed into it
+      resolve(dialog.returnValue);
+    };
+    dialog.addEventListener("close", closed, { once: true });
   });
 }

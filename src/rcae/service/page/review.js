@@ -6,8 +6,6 @@ import { reviewer } from "./settings.js";
 
 const OTHER = { good: "defect", defect: "good" };
 
-let isStoring = false; // a second key would be for a part that nobody has seen yet
-
 /**
  * Make the buttons work; once.
  * @param {() => object|null} selected
@@ -25,8 +23,9 @@ export function startReview(selected, stored) {
 }
 
 async function store(inspection, verdict, note, stored) {
-  if (isStoring) return;
-  isStoring = true;
+  const form = byId("review");
+  if (form.ariaBusy === "true") return; // a second key would be for a part that nobody has seen yet
+  form.ariaBusy = "true";
   try {
     const author = await reviewer();
     if (!author) return;
@@ -35,7 +34,7 @@ async function store(inspection, verdict, note, stored) {
     tell(reviewed, verdict, stored);
     stored(reviewed);
   } finally {
-    isStoring = false;
+    form.ariaBusy = "false";
   }
 }
 
