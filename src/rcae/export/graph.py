@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from rcae.checkpoint import Model
 from rcae.data.working_view import MOST_GAIN
+from rcae.model.blocks import ConvolutionalAutoencoder, UpLayer, doubled_and_joined
 
 
 class PredictionGraph(nn.Module):
@@ -24,6 +25,9 @@ class PredictionGraph(nn.Module):
         self.working_view = model.header.working_view
         if self.system.detection is not None:
             self.system.detection.normalise = _Scaling(self.system.detection.normalise)
+        for block in list(self.system.modules()):
+            if isinstance(block, ConvolutionalAutoencoder):
+                block.up = nn.ModuleList(map(_ConstantUp, block.up))
 
     def forward(self, images: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Inspect a batch.
@@ -102,3 +106,24 @@ class _Scaling(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """Values of any shape whose second axis is the channel, standardised."""
         return (values - self.mean) * self.scale
+
+
+class _ConstantUp(nn.Module):
+    """An `UpLayer` of a finished model, whose weights are not computed again for every image."""
+
+    of_deep: Tensor
+    of_shallow: Tensor | None
+    bias: Tensor | None
+
+    def __init__(self, up: nn.Module) -> None:
+        super().__init__()
+        assert isinstance(up, UpLayer)
+        for name, weight in zip(("of_deep", "of_shallow", "bias"), up.weights(), strict=True):
+            self.register_buffer(name, None if weight is None else weight.detach())
+        self.rest = up.layer[1:]
+
+    def forward(self, deep: Tensor, shallow: Tensor) -> Tensor:
+        """As `UpLayer.forward`."""
+        convolved = doubled_and_joined(deep, shallow, self.of_deep, self.of_shallow, self.bias)
+        activated: Tensor = self.rest(convolved)
+        return activated

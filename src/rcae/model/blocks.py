@@ -37,12 +37,7 @@ class ConvolutionalAutoencoder(nn.Module):
         )
         self.bottom = layer(widths[-1], widths[-1], dimensions, normalise=normalise)
         self.up = nn.ModuleList(
-            layer(
-                deep + (shallow if skip_connections else 0),
-                shallow,
-                dimensions,
-                normalise=normalise,
-            )
+            UpLayer(deep, shallow, dimensions, joins=skip_connections, normalise=normalise)
             for shallow, deep in zip(widths[-2::-1], widths[:0:-1], strict=True)
         )
         self.head = _convolution(widths[0], out_channels, dimensions)
@@ -61,12 +56,94 @@ class ConvolutionalAutoencoder(nn.Module):
         features = self.bottom(features)
         levels = []
         for step, skipped in zip(self.up, encoded[-2::-1], strict=True):
-            features = functional.interpolate(features, size=skipped.shape[2:], mode="nearest")
-            if self.skip_connections:
-                features = torch.cat([features, skipped], dim=1)
-            features = step(features)
+            features = step(features, skipped)
             levels.append(features)
         return levels
+
+
+class UpLayer(nn.Module):
+    """Deep features doubled in height and width, joined to the shallow ones, and a layer on both.
+
+    A 3x3 convolution sees but 2x2 different values of a doubled image. So the deep features are convolved
+    before they are doubled, once for each of the four pixels a value becomes: 4 products instead of 9, and
+    neither the doubled features nor the joined ones are ever written to memory. Below and to the right of
+    an odd height or width the doubled features go on; elsewhere zeros lie beyond the edge.
+    """
+
+    sums: Tensor
+
+    def __init__(
+        self, deep: int, shallow: int, dimensions: int, *, joins: bool, normalise: bool
+    ) -> None:
+        super().__init__()
+        self.deep = deep
+        self.joins = joins
+        incoming = deep + (shallow if joins else 0)
+        self.layer = layer(incoming, shallow, dimensions, normalise=normalise)
+        self.register_buffer("sums", _sums_of_weights(), persistent=False)
+
+    def forward(self, deep: Tensor, shallow: Tensor) -> Tensor:
+        """[batch, deep, (step,) height / 2, width / 2] -> [batch, shallow, (step,) height, width].
+
+        `shallow`, [batch, shallow, (step,) height, width], gives the size, and is joined if asked for.
+        """
+        activated: Tensor = self.layer[1:](doubled_and_joined(deep, shallow, *self.weights()))
+        return activated
+
+    def weights(self) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """What `doubled_and_joined` convolves with, made of the layer's own 3x3 weights."""
+        weight, bias = self.layer[0].weight, self.layer[0].bias
+        assert isinstance(weight, Tensor)
+        of_values: Tensor = weight[:, : self.deep].flatten(-2) @ self.sums
+        phases = of_values.view(*of_values.shape[:-1], 4, 2, 2)
+        of_deep = phases.movedim(-3, 1).flatten(0, 1)
+        of_shallow = weight[:, self.deep :] if self.joins else None
+        return of_deep, of_shallow, bias.repeat_interleave(4) if isinstance(bias, Tensor) else None
+
+
+def doubled_and_joined(
+    deep: Tensor, shallow: Tensor, of_deep: Tensor, of_shallow: Tensor | None, bias: Tensor | None
+) -> Tensor:
+    """Convolve deep features, double them to the size of the shallow ones, and add those convolved.
+
+    Args:
+        deep: [batch, deep, (step,) height / 2, width / 2].
+        shallow: [batch, shallow, (step,) height, width].
+        of_deep: [4 * out, deep, (3,) 2, 2].
+        of_shallow: [out, shallow, (3,) 3, 3]; None if only their size counts.
+        bias: [4 * out].
+
+    Returns:
+        [batch, out, (step,) height, width]
+    """
+    convolve = functional.conv2d if deep.dim() == 4 else functional.conv3d
+    doubled = _shuffled(convolve(deep, of_deep, bias, padding=1))
+    height, width = shallow.shape[-2:]
+    inside = doubled[..., 1 : height + 1, 1 : width + 1]
+    return inside if of_shallow is None else inside + convolve(shallow, of_shallow, padding=1)
+
+
+def _sums_of_weights() -> Tensor:
+    """[9, 16]: which of 3x3 weights meet the same value of a doubled image, for 4 pixels and 2x2 values.
+
+    The pixels are in the order in which `_shuffled` lays them out: each pair starts with the second
+    pixel of one value, which sees that value twice and the next once, and ends with the first pixel of the
+    next value.
+    """
+    one_axis = torch.tensor(
+        [[[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]]
+    )
+    both = torch.einsum("pvk,qwl->klpqvw", one_axis, one_axis)
+    return both.reshape(9, 16)
+
+
+def _shuffled(phases: Tensor) -> Tensor:
+    """[batch, 4 * channel, (step,) row, column] -> [batch, channel, (step,) 2 * row, 2 * column]."""
+    if phases.dim() == 4:
+        return functional.pixel_shuffle(phases, 2)
+    batch, _, steps, rows, columns = phases.shape
+    shuffled = functional.pixel_shuffle(phases.transpose(1, 2).flatten(0, 1), 2)
+    return shuffled.view(batch, steps, -1, 2 * rows, 2 * columns).transpose(1, 2)
 
 
 def _convolution(
