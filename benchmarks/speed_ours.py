@@ -27,7 +27,8 @@ def build(case: dict[str, Any]) -> Contender:
     torch.set_num_threads(case["threads"])
     if case["model"] == "export":
         return Contender(lambda: _export(Path(case["folder"])))
-    graph = PredictionGraph(untrained()).eval()
+    model = untrained()
+    graph = PredictionGraph(model).eval()
     execute = torch.compile(graph) if case["model"] == "torch compiled" else graph
     images = torch.from_numpy(random_images(case))
     threshold = torch.tensor(0.5)
@@ -36,7 +37,7 @@ def build(case: dict[str, Any]) -> Contender:
         with torch.inference_mode():
             return execute(images, threshold)
 
-    return Contender(run, lambda: cost(graph, images[:1], threshold))
+    return Contender(run, lambda: cost(graph, images[:1], threshold, trained=model.system))
 
 
 def untrained() -> Model:
