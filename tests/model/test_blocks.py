@@ -14,7 +14,7 @@ def by_the_book(up, deep, shallow):
     beyond = [doubled.shape[-1] - width, doubled.shape[-2] - height]
     padded = functional.pad(shallow, (0, beyond[0], 0, beyond[1]))
     joined = torch.cat([doubled, padded], dim=1) if up.joins else doubled
-    return up.layer(joined)[..., :height, :width]
+    return up.finish(up.convolution(joined))[..., :height, :width]
 
 
 @pytest.mark.parametrize("joins", [True, False])

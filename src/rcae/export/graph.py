@@ -120,10 +120,10 @@ class _ConstantUp(nn.Module):
         assert isinstance(up, UpLayer)
         for name, weight in zip(("of_deep", "of_shallow", "bias"), up.weights(), strict=True):
             self.register_buffer(name, None if weight is None else weight.detach())
-        self.rest = up.layer[1:]
+        self.finish = up.finish
 
     def forward(self, deep: Tensor, shallow: Tensor) -> Tensor:
         """As `UpLayer.forward`."""
         convolved = doubled_and_joined(deep, shallow, self.of_deep, self.of_shallow, self.bias)
-        activated: Tensor = self.rest(convolved)
+        activated: Tensor = self.finish(convolved)
         return activated

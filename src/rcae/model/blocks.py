@@ -79,7 +79,8 @@ class UpLayer(nn.Module):
         self.deep = deep
         self.joins = joins
         incoming = deep + (shallow if joins else 0)
-        self.layer = layer(incoming, shallow, dimensions, normalise=normalise)
+        self.convolution, *finish = layer(incoming, shallow, dimensions, normalise=normalise)
+        self.finish = nn.Sequential(*finish)
         self.register_buffer("sums", _sums_of_weights(), persistent=False)
 
     def forward(self, deep: Tensor, shallow: Tensor) -> Tensor:
@@ -87,12 +88,12 @@ class UpLayer(nn.Module):
 
         `shallow`, [batch, shallow, (step,) height, width], gives the size, and is joined if asked for.
         """
-        activated: Tensor = self.layer[1:](doubled_and_joined(deep, shallow, *self.weights()))
+        activated: Tensor = self.finish(doubled_and_joined(deep, shallow, *self.weights()))
         return activated
 
     def weights(self) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """What `doubled_and_joined` convolves with, made of the layer's own 3x3 weights."""
-        weight, bias = self.layer[0].weight, self.layer[0].bias
+        weight, bias = self.convolution.weight, self.convolution.bias
         assert isinstance(weight, Tensor)
         of_values: Tensor = weight[:, : self.deep].flatten(-2) @ self.sums
         phases = of_values.view(*of_values.shape[:-1], 4, 2, 2)
