@@ -173,7 +173,6 @@ def test_the_mean_of_the_losses_of_equal_shares_is_the_loss_of_the_whole_batch()
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_normalising_over_one_process_is_batch_normalisation(dimensions):
     settings = load_settings("quick", values=[*TINY, f"model.detection_dimensions={dimensions}"])
-    torch.manual_seed(0)
     usual, ours = RcaeSystem(settings.model).double(), RcaeSystem(settings.model)
     normalise_over_processes(ours)
     ours.double().load_state_dict(usual.state_dict())
