@@ -64,10 +64,10 @@ class ConvolutionalAutoencoder(nn.Module):
 class UpLayer(nn.Module):
     """Deep features doubled in height and width, joined to the shallow ones, and a layer on both.
 
-    A 3x3 convolution sees but 2x2 different values of a doubled image. So the deep features are convolved
-    before they are doubled, once for each of the four pixels a value becomes: 4 products instead of 9, and
-    neither the doubled features nor the joined ones are ever written to memory. Below and to the right of
-    an odd height or width the doubled features go on; elsewhere zeros lie beyond the edge.
+    A 3x3 convolution of a doubled image is a transposed 4x4 convolution of the image with stride 2: 4
+    products for each pixel instead of 9, and neither the doubled features nor the joined ones are ever
+    written to memory. Below and to the right of an odd height or width the doubled features go on;
+    elsewhere zeros lie beyond the edge.
     """
 
     sums: Tensor
@@ -95,56 +95,44 @@ class UpLayer(nn.Module):
         """What `doubled_and_joined` convolves with, made of the layer's own 3x3 weights."""
         weight, bias = self.convolution.weight, self.convolution.bias
         assert isinstance(weight, Tensor)
-        of_values: Tensor = weight[:, : self.deep].flatten(-2) @ self.sums
-        phases = of_values.view(*of_values.shape[:-1], 4, 2, 2)
-        of_deep = phases.movedim(-3, 1).flatten(0, 1)
+        of_doubled = weight[:, : self.deep]
+        of_deep = (of_doubled.flatten(-2) @ self.sums).unflatten(-1, (4, 4)).transpose(0, 1)
+        if of_deep.dim() == 5:
+            of_deep = of_deep.flip(2)  # a transposed convolution meets the steps the other way round
         of_shallow = weight[:, self.deep :] if self.joins else None
-        return of_deep, of_shallow, bias.repeat_interleave(4) if isinstance(bias, Tensor) else None
+        return of_deep, of_shallow, bias if isinstance(bias, Tensor) else None
 
 
 def doubled_and_joined(
     deep: Tensor, shallow: Tensor, of_deep: Tensor, of_shallow: Tensor | None, bias: Tensor | None
 ) -> Tensor:
-    """Convolve deep features, double them to the size of the shallow ones, and add those convolved.
+    """Double deep features to the size of the shallow ones, and add both, convolved.
 
     Args:
         deep: [batch, deep, (step,) height / 2, width / 2].
         shallow: [batch, shallow, (step,) height, width].
-        of_deep: [4 * out, deep, (3,) 2, 2].
+        of_deep: [deep, out, (3,) 4, 4].
         of_shallow: [out, shallow, (3,) 3, 3]; None if only their size counts.
-        bias: [4 * out].
+        bias: [out].
 
     Returns:
         [batch, out, (step,) height, width]
     """
+    if deep.dim() == 4:
+        doubled = functional.conv_transpose2d(deep, of_deep, bias, stride=2, padding=1)
+    else:
+        doubled = functional.conv_transpose3d(deep, of_deep, bias, stride=(1, 2, 2), padding=1)
+    inside = doubled[..., : shallow.shape[-2], : shallow.shape[-1]]
+    if of_shallow is None:
+        return inside
     convolve = functional.conv2d if deep.dim() == 4 else functional.conv3d
-    doubled = _shuffled(convolve(deep, of_deep, bias, padding=1))
-    height, width = shallow.shape[-2:]
-    inside = doubled[..., 1 : height + 1, 1 : width + 1]
-    return inside if of_shallow is None else inside + convolve(shallow, of_shallow, padding=1)
+    return inside + convolve(shallow, of_shallow, padding=1)
 
 
 def _sums_of_weights() -> Tensor:
-    """[9, 16]: which of 3x3 weights meet the same value of a doubled image, for 4 pixels and 2x2 values.
-
-    The pixels are in the order in which `_shuffled` lays them out: each pair starts with the second
-    pixel of one value, which sees that value twice and the next once, and ends with the first pixel of the
-    next value.
-    """
-    one_axis = torch.tensor(
-        [[[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]]
-    )
-    both = torch.einsum("pvk,qwl->klpqvw", one_axis, one_axis)
-    return both.reshape(9, 16)
-
-
-def _shuffled(phases: Tensor) -> Tensor:
-    """[batch, 4 * channel, (step,) row, column] -> [batch, channel, (step,) 2 * row, 2 * column]."""
-    if phases.dim() == 4:
-        return functional.pixel_shuffle(phases, 2)
-    batch, _, steps, rows, columns = phases.shape
-    shuffled = functional.pixel_shuffle(phases.transpose(1, 2).flatten(0, 1), 2)
-    return shuffled.view(batch, steps, -1, 2 * rows, 2 * columns).transpose(1, 2)
+    """[9, 16]: which of the 3x3 weights for a doubled image add up to each of 4x4 transposed ones."""
+    one_axis = torch.tensor([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]])
+    return torch.einsum("kt,lu->kltu", one_axis, one_axis).reshape(9, 16)
 
 
 def _convolution(
