@@ -96,9 +96,12 @@ class UpLayer(nn.Module):
         weight, bias = self.convolution.weight, self.convolution.bias
         assert isinstance(weight, Tensor)
         of_doubled = weight[:, : self.deep]
-        of_deep = (of_doubled.flatten(-2) @ self.sums).unflatten(-1, (4, 4)).transpose(0, 1)
+        summed: Tensor = of_doubled.flatten(-2) @ self.sums
+        of_deep = summed.view(*summed.shape[:-1], 4, 4).transpose(0, 1)
         if of_deep.dim() == 5:
-            of_deep = of_deep.flip(2)  # a transposed convolution meets the steps the other way round
+            of_deep = of_deep.flip(
+                2
+            )  # a transposed convolution meets the steps the other way round
         of_shallow = weight[:, self.deep :] if self.joins else None
         return of_deep, of_shallow, bias if isinstance(bias, Tensor) else None
 
