@@ -14,6 +14,7 @@ LAYERS = [
         "gradient",
         "progress",
         "names",
+        "csv_table",
         "cli_types",
         "tiles",
         "extras",

@@ -1,13 +1,13 @@
 """The images behind a calibration: what each scored, and the file that remembers it."""
 
 import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
+from rcae.csv_table import csv_text
 from rcae.data.images import read_image
 from rcae.detection import Array
 from rcae.errors import CheckpointError
@@ -62,11 +62,7 @@ _COLUMNS = [field.name for field in fields(CalibrationImage)]
 
 def to_csv(images: Sequence[CalibrationImage]) -> str:
     """The images as the text of a run folder's `calibration.csv`."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows(map(astuple, images))
-    return text.getvalue()
+    return csv_text(_COLUMNS, map(astuple, images))
 
 
 def read_calibration_images(path: Path) -> tuple[CalibrationImage, ...]:

@@ -1,7 +1,5 @@
 """A comparison as files and text: comparison.html, comparison.json, changes.csv, and a table."""
 
-import csv
-import io
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -12,6 +10,7 @@ from typing import Any, NamedTuple
 from PIL.Image import Image
 
 from rcae.comparison import KINDS, Change, Comparison, Side
+from rcae.csv_table import csv_text
 from rcae.data.images import read_image, read_mask
 from rcae.data.layouts import Record
 from rcae.evaluation import Outcome, full_map
@@ -154,15 +153,12 @@ def to_json(comparison: Comparison) -> str:
 
 def changes_csv(comparison: Comparison) -> str:
     """One row per image that changes decision, the largest change first."""
-    text = io.StringIO()
     columns = ["path", "defect_type", "change"]
     columns += [
         f"{name}_{side}" for side in "ab" for name in ("anomaly_score", "threshold", "strength")
     ]
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_change_row(comparison, change) for change in comparison.changes)
-    return text.getvalue()
+    rows = (_change_row(comparison, change) for change in comparison.changes)
+    return csv_text(columns, ([row[column] for column in columns] for row in rows))
 
 
 def _change_row(comparison: Comparison, change: Change) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """An evaluation as files and text: report.html, metrics.json, scores.csv, and a table."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL.Image import Image
 
+from rcae.csv_table import csv_text
 from rcae.data.images import read_image
 from rcae.detector import Detector
 from rcae.evaluation import Evaluation, Metrics, Outcome, full_map
@@ -87,23 +86,20 @@ def _line(name: str, images: float | None, found: float | None, metrics: Metrics
 
 def scores_csv(evaluation: Evaluation) -> str:
     """One row per test image."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     columns = ("path", "defect_type", "anomaly_score", "p_value", "threshold", "decision")
-    writer.writerow([*columns, "milliseconds"])
-    for outcome in evaluation.outcomes:
-        writer.writerow(
-            [
-                image_name(evaluation, outcome),
-                outcome.record.defect_type,
-                repr(outcome.anomaly_score),
-                repr(outcome.p_value),
-                repr(evaluation.metrics["threshold"]),
-                "defective" if outcome.is_rejected else "good",
-                round(1000 * outcome.duration_s, 3),
-            ]
+    rows = (
+        (
+            image_name(evaluation, outcome),
+            outcome.record.defect_type,
+            outcome.anomaly_score,
+            outcome.p_value,
+            evaluation.metrics["threshold"],
+            "defective" if outcome.is_rejected else "good",
+            round(1000 * outcome.duration_s, 3),
         )
-    return text.getvalue()
+        for outcome in evaluation.outcomes
+    )
+    return csv_text((*columns, "milliseconds"), rows)
 
 
 def image_name(evaluation: Evaluation, outcome: Outcome) -> str:

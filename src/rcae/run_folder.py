@@ -1,7 +1,5 @@
 """The run folder: the name of every file in it, and how the plain ones are read and written."""
 
-import csv
-import io
 import json
 import platform
 import sys
@@ -14,6 +12,7 @@ from typing import Any
 
 import tomli_w
 
+from rcae.csv_table import csv_text
 from rcae.errors import CheckpointError, UsageError
 from rcae.settings import Settings, to_plain, validate
 from rcae.storage import write_text
@@ -175,14 +174,12 @@ class RunFolder:
 
     def write_losses(self, losses: Mapping[str, Sequence[float]]) -> None:
         """Write the table of losses; errors as in `storage.write_text`."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["stage", "step", "loss"])
-        for stage, values in losses.items():
-            writer.writerows(
-                [stage, step, repr(value)] for step, value in enumerate(values, start=1)
-            )
-        write_text(self.losses, text.getvalue())
+        rows = (
+            (stage, step, loss)
+            for stage, values in losses.items()
+            for step, loss in enumerate(values, start=1)
+        )
+        write_text(self.losses, csv_text(("stage", "step", "loss"), rows))
 
 
 def versions() -> dict[str, str]:

@@ -1,11 +1,11 @@
 """From the results of the cells to a table: mean and spread over seeds, and the worst category."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
+
+from rcae.csv_table import csv_text
 
 Result = dict[str, Any]
 ACCURACY = ("image_auroc", "image_ap", "pixel_auroc", "pixel_ap", "aupro")
@@ -101,11 +101,9 @@ def cost(results: Sequence[Result], model: str) -> dict[str, float]:
 
 def to_csv(results: Sequence[Result]) -> str:
     """One row per cell, full precision."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(results)
-    return text.getvalue()
+    return csv_text(
+        CSV_COLUMNS, ([result.get(column, "") for column in CSV_COLUMNS] for result in results)
+    )
 
 
 def to_markdown(results: Sequence[Result]) -> str:

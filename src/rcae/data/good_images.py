@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import io
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,6 +11,7 @@ from typing import Literal, cast, get_args
 
 import numpy as np
 
+from rcae.csv_table import csv_text
 from rcae.errors import CheckpointError, DataError, ImageError
 from rcae.settings import CalibrationSettings
 
@@ -103,11 +103,7 @@ def hash_list(images: Iterable[GoodImage]) -> str:
 
 def to_csv(images: Iterable[GoodImage]) -> str:
     """The list as the text of a run folder's `data.csv`."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows([image.role, image.path, image.sha256] for image in images)
-    return text.getvalue()
+    return csv_text(_COLUMNS, ([image.role, image.path, image.sha256] for image in images))
 
 
 def read_list(path: Path) -> tuple[GoodImage, ...]:
