@@ -40,6 +40,7 @@ class Scores:
     """Of one run."""
 
     category: str
+    typical_value: float
     calibration: NDArray[np.float32]
     good: NDArray[np.float32]
     defective: NDArray[np.float32]
@@ -72,7 +73,8 @@ def read(run: Path) -> Scores:
         return np.array([float(row["anomaly_score"]) for row in chosen], dtype=np.float32)
 
     session = np.array(header.calibration.scores_of_training_session, dtype=np.float32)
-    return Scores(header.provenance["category"], session, of(True), of(False))
+    typical_value = header.calibration.typical_value
+    return Scores(header.provenance["category"], typical_value, session, of(True), of(False))
 
 
 def same_session(scores: Scores, rate: float, confidence: float | None) -> list[str] | None:
@@ -80,7 +82,9 @@ def same_session(scores: Scores, rate: float, confidence: float | None) -> list[
     count = len(scores.calibration)
     if count < images_needed(rate, confidence):
         return None
-    threshold = conformal_threshold(scores.calibration, rate, confidence)
+    threshold = conformal_threshold(
+        scores.calibration, rate, confidence, typical_value=scores.typical_value
+    )
     seen = float((scores.good >= threshold).mean())
     kept = "yes" if seen <= rate else "no"
     found = float((scores.defective >= threshold).mean())
@@ -98,7 +102,9 @@ def other_images(
     seen, found = [], []
     for _ in range(DRAWS):
         shuffled = random.permutation(scores.good)
-        threshold = conformal_threshold(shuffled[:count], rate, confidence)
+        threshold = conformal_threshold(
+            shuffled[:count], rate, confidence, typical_value=scores.typical_value
+        )
         seen.append((shuffled[count:] >= threshold).mean())
         found.append((scores.defective >= threshold).mean())
     kept = f"{np.mean(np.array(seen) <= rate):.1%}"

@@ -9,6 +9,11 @@ from scipy.special import bdtr
 
 from rcae.errors import UsageError
 
+RUNTIME_MARGIN = 1e-3
+"""How far above a good image's score the threshold lies, as a share of the way from usual to that score:
+as much as runtimes and processors may differ, so that the images that set the threshold stay good
+in all of them."""
+
 
 class Calibration(BaseModel):
     """What good images looked like to the finished model; stored in the model file."""
@@ -85,14 +90,18 @@ def calibrate(
         scores=tuple(sorted(map(float, scores))),
         typical_value=typical_value,
         false_alarm_rate=supported,
-        threshold=conformal_threshold(scores, supported),
+        threshold=conformal_threshold(scores, supported, typical_value=typical_value),
     )
 
 
 def conformal_threshold(
-    scores: Sequence[float], false_alarm_rate: float, confidence: float | None = None
+    scores: Sequence[float],
+    false_alarm_rate: float,
+    confidence: float | None = None,
+    *,
+    typical_value: float,
 ) -> float:
-    """The smallest float32 threshold that keeps the rate: just above the k-th smallest score.
+    """The lowest threshold that keeps the rate: by `RUNTIME_MARGIN` above the k-th smallest score.
 
     On average, with n scores: k = ceil((n + 1) * (1 - rate)). A new good image, exchangeable with the
     calibration images, reaches it with a probability of at most 1 - k / (n + 1) (split conformal
@@ -106,13 +115,18 @@ def conformal_threshold(
         scores: float32 values, in any order.
         false_alarm_rate: between 0 and 1.
         confidence: between 0 and 1, or None for the bound on average.
+        typical_value: see `Calibration`.
+
+    Returns:
+        a float32 value.
 
     Raises:
         UsageError: there are too few scores.
     """
     rank = threshold_rank(len(scores), false_alarm_rate, confidence)
-    highest_good = np.sort(np.asarray(scores, dtype=np.float32))[rank - 1]
-    return float(np.nextafter(highest_good, np.float32(np.inf)))
+    highest_good = float(np.sort(np.asarray(scores, dtype=np.float32))[rank - 1])
+    margin = RUNTIME_MARGIN * max(0.0, highest_good - typical_value)
+    return float(np.nextafter(np.float32(highest_good + margin), np.float32(np.inf)))
 
 
 def threshold_rank(count: int, false_alarm_rate: float, confidence: float | None = None) -> int:

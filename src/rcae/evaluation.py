@@ -227,7 +227,9 @@ def _at_fixed_rates(
                 f"model has {count}"
             )
             continue
-        threshold = conformal_threshold(calibration.scores, rate)
+        threshold = conformal_threshold(
+            calibration.scores, rate, typical_value=calibration.typical_value
+        )
         metrics[name] = detection_rates(*_scores(outcomes), threshold).true_positive_rate
     return metrics, undefined
 

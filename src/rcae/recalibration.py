@@ -108,12 +108,12 @@ def calibration_from(
     images: Sequence[CalibrationImage], before: Calibration, rate: float, confidence: float | None
 ) -> Calibration:
     """The calibration of a run, which had another before; errors as in `conformal_threshold`."""
-    scores = scores_of(images)
+    scores, typical_value = scores_of(images), typical_value_of(images)
     return Calibration(
         scores=tuple(sorted(scores)),
-        typical_value=typical_value_of(images),
+        typical_value=typical_value,
         false_alarm_rate=rate,
-        threshold=conformal_threshold(scores, rate, confidence),
+        threshold=conformal_threshold(scores, rate, confidence, typical_value=typical_value),
         confidence=confidence,
         session_scores=before.scores_of_training_session,
     )
