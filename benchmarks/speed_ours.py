@@ -45,7 +45,7 @@ def untrained() -> Model:
     torch.manual_seed(0)
     settings = load_settings("quick")
     system = RcaeSystem(settings.model).requires_grad_(False).eval()
-    system.distance.fit([torch.rand(1, system.distance.mean.shape[1], 64, 64)])
+    system.distance.fit([torch.rand(1, system.distance.mean.shape[2], 64, 64)])
     view = WorkingView(scale=1.0, brightness=0.5)
     return Model(system, ModelHeader(settings, view, calibrate([0.4, 0.5, 0.6], 0.1, 0.25), {}))
 

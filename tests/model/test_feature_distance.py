@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.spatial.distance import mahalanobis
 
-from rcae.model.feature_distance import RIDGE, FeatureDistance, is_border, joined
+from rcae.model.feature_distance import RIDGE, FeatureDistance, is_border, joined, places_along
 
 
 def good_features():
@@ -19,35 +19,64 @@ def fitted(features):
     return distance
 
 
+def border_of(features):
+    return is_border(*(places_along(length) for length in features.shape[2:]))
+
+
 @pytest.mark.parametrize("zone", ["within", "border"])
 def test_the_distance_is_that_of_scipy_up_to_the_ridge_in_each_zone(zone):
     features = good_features()  # 6 x 7 cells: the border is one cell wide
-    inner = np.zeros((6, 7), dtype=bool)
-    inner[1:-1, 1:-1] = True
-    where = torch.from_numpy(inner if zone == "within" else ~inner)
-    rows = torch.cat(features).permute(0, 2, 3, 1)[:, where].reshape(-1, 4).double().numpy()
-    covariance = np.cov(rows.T, bias=True)
+    cells = [(row, column) for row in range(6) for column in range(7)]
+    place = {
+        cell: (cell[0] in (0, 5), cell[0] == 5, cell[1] in (0, 6), cell[1] == 6) for cell in cells
+    }
+    inner = place[2, 2]
+    here = [cell for cell in cells if (place[cell] == inner) == (zone == "within")]
+    values = torch.cat(features).double().numpy()
+    centred = {}
+    for cell in here:
+        alike = [values[:, :, *other] for other in cells if place[other] == place[cell]]
+        centred[cell] = values[:, :, *cell] - np.concatenate(alike).mean(0)
+    rows = np.concatenate(list(centred.values()))
+    covariance = rows.T @ rows / len(rows)
     covariance += RIDGE * np.diag(covariance.diagonal())
     inverse = np.linalg.inv(covariance)
-    first = rows[: int(where.sum())]
-    expected = [mahalanobis(row, rows.mean(0), inverse) / 4**0.5 for row in first]
     distance = fitted(features)
     if zone == "border":  # as within, it would be far from everything
-        distance.mean[0] += 1000
-    seen = distance(features[0][:1])[0, where]
-    np.testing.assert_allclose(seen, expected, rtol=1e-4)
+        distance.mean[4, 4] += 1000
+    seen = distance(features[0][:1])[0]
+    for cell in here:
+        expected = mahalanobis(centred[cell][0], np.zeros(4), inverse) / 4**0.5
+        assert seen[cell].item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_corner_that_is_unlike_the_rest_in_every_good_image_is_as_usual_as_any_place():
+    good = torch.randn(8, 2, 32, 32, generator=torch.Generator().manual_seed(0))
+    good[:, :, -1, -1] += torch.tensor([30.0, -30.0])
+    distance = fitted([good])
+    assert distance(good)[:, -1, -1].mean() < 1.5
+    odd = good.clone()
+    odd[0, :, 0, 0] = good[0, :, -1, -1]  # usual in another corner alone
+    assert distance(odd)[0, 0, 0] > 10
+
+
+def test_every_place_along_a_side_is_told_from_both_ends():
+    assert places_along(20).tolist() == [0, 1, 2, 3, *[4] * 12, 5, 6, 7, 8]
+    assert places_along(12).tolist() == [0, 1, 2, *[4] * 6, 6, 7, 8]
+    assert places_along(4).tolist() == [0, 4, 4, 8]
+    assert places_along(3).tolist() == [4, 4, 4]
 
 
 def test_the_border_is_four_cells_wide_but_at_most_a_quarter_of_a_side():
-    border = is_border(torch.zeros(1, 1, 20, 12))
+    border = border_of(torch.zeros(1, 1, 20, 12))
     assert not border[4:-4, 3:-3].any()
     assert border.sum() == 20 * 12 - 12 * 6
-    assert not is_border(torch.zeros(1, 1, 3, 3)).any()
+    assert not border_of(torch.zeros(1, 1, 3, 3)).any()
 
 
 def test_the_border_may_look_as_within():
     good = torch.randn(8, 2, 32, 32, generator=torch.Generator().manual_seed(0))
-    good[:, :, is_border(good)] *= 0.01  # plain ground there
+    good[:, :, border_of(good)] *= 0.01  # plain ground there
     distance = fitted([good])
     speck = good.clone()
     speck[0, :, 0, 0] = torch.tensor([1.0, -1.0])
@@ -56,7 +85,7 @@ def test_the_border_may_look_as_within():
 
 def test_what_is_usual_at_the_border_is_a_defect_within():
     good = torch.randn(8, 2, 32, 32, generator=torch.Generator().manual_seed(0))
-    good[:, :, is_border(good)] *= 10
+    good[:, :, border_of(good)] *= 10
     distance = fitted([good])
     assert distance(good)[:, 4:-4, 4:-4].max() < 4
     assert distance(good).max() < 4

@@ -14,6 +14,11 @@ BORDER_CELLS = 4
 """Cells from the edge of the image that are judged apart: 16 px in the preset `quick`, about half of
 what CRD sees around a position."""
 
+WITHIN = BORDER_CELLS
+"""The place along a side of every cell that is not at its border, see `places_along`."""
+PLACES = 2 * BORDER_CELLS + 1
+"""Along a side."""
+
 
 class FeatureDistance(nn.Module):
     """The Mahalanobis distance of features from those of good images (our addition).
@@ -21,12 +26,15 @@ class FeatureDistance(nn.Module):
     CRD learns to tell the anomalies that training paints. Its features see far more than those: what
     a real defect does to them is unlike anything good images do, even where the map stays calm. As in
     CutPaste (Li et al., 2021), where the features of a classifier of painted anomalies tell more than
-    its answer. Mean and covariance are known in closed form after training: one for all positions
-    within the image, one for those at its border, where the networks see beyond the edge. A position
-    at the border may look like either: where ground runs out of the image it looks as within.
+    its answer. Mean and covariance are known in closed form after training: one of each for all
+    positions within the image, where the networks see nothing but the image. At its border they see
+    beyond the edge, from each place in another way: there each place has a mean of its own, as the
+    corner, unlike all others in every image, would otherwise outweigh most defects; one covariance
+    serves the whole border. A position at the border may look like either: where ground runs
+    out of the image it looks as within.
 
-    `mean` is [zone, channel], `whitening` [zone, channel, channel], the zones being within and border;
-    zero until `fit`.
+    `mean` is [row place, column place, channel], see `places_along`; `whitening` is
+    [zone, channel, channel], the zones being within and border; zero until `fit`.
     """
 
     mean: Tensor
@@ -34,7 +42,7 @@ class FeatureDistance(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(2, channels))
+        self.register_buffer("mean", torch.zeros(PLACES, PLACES, channels))
         self.register_buffer("whitening", torch.zeros(2, channels, channels))
 
     def forward(self, features: Tensor) -> Tensor:
@@ -46,76 +54,101 @@ class FeatureDistance(nn.Module):
         Returns:
             [batch, row, column]: about 1 on good images, more where the features are unlike them.
         """
-        within, border = (self._of(features, zone) for zone in range(2))
-        return torch.where(is_border(features), torch.minimum(within, border), within)
+        rows, columns = (places_along(length, features.device) for length in features.shape[2:])
+        means = self.mean[rows][:, columns].permute(2, 0, 1)
+        within = self._of(features - self.mean[WITHIN, WITHIN][:, None, None], zone=0)
+        border = self._of(features - means, zone=1)
+        return torch.where(is_border(rows, columns), torch.minimum(within, border), within)
 
     def fit(self, good_features: Iterable[Tensor]) -> None:
-        """Take mean and covariance from all positions of features of good images.
+        """Take means and covariances from all positions of features of good images.
 
         Args:
             good_features: tensors as `forward` takes them; read once, one after the other.
         """
-        zones = (_Moments(self.mean[0]), _Moments(self.mean[0]))
+        moments = _Moments(self.mean)
         for features in good_features:
-            rows = features.permute(2, 3, 0, 1)  # [row, column, image, channel]
-            border = is_border(features)
-            for zone, where in zip(zones, (~border, border), strict=True):
-                zone.add(rows[where].flatten(end_dim=1).double())
-        for number, zone in enumerate(zones):
-            if zone.count:  # an image of three cells has no border
-                self.mean[number], self.whitening[number] = zone.gaussian()
+            moments.add(features.double())
+        self.mean.copy_(moments.means())
+        for zone in range(2):
+            if moments.zone_counts()[zone]:  # an image of three cells has no border
+                self.whitening[zone] = _whitening(moments.covariance(zone))
 
-    def _of(self, features: Tensor, zone: int) -> Tensor:
-        centred = features - self.mean[zone][:, None, None]
+    def _of(self, centred: Tensor, zone: int) -> Tensor:
         whitened = functional.conv2d(centred, self.whitening[zone][:, :, None, None])
         # Summed by a convolution: a mean over channels costs ONNX Runtime more than the whitening.
-        summed = functional.conv2d(whitened.square(), torch.ones_like(self.mean[:1, :, None, None]))
-        return (summed[:, 0] / self.mean.shape[1]).sqrt()
+        ones = torch.ones_like(self.whitening[:1, :1]).transpose(1, 2)[..., None]
+        return (functional.conv2d(whitened.square(), ones)[:, 0] / self.mean.shape[2]).sqrt()
 
 
 class _Moments:
-    """Running count, sum and products of feature vectors, in float64."""
+    """Running counts and sums of features by place, and their products by zone, in float64."""
 
-    def __init__(self, like: Tensor) -> None:
-        self.count = 0
-        self.total = torch.zeros_like(like, dtype=torch.float64)
-        self.products = torch.outer(self.total, self.total)
+    def __init__(self, mean: Tensor) -> None:
+        self._counts = torch.zeros(mean.shape[:2], dtype=torch.float64, device=mean.device)
+        self._totals = torch.zeros_like(mean, dtype=torch.float64)
+        self._products = self._totals.new_zeros(2, mean.shape[2], mean.shape[2])
 
-    def add(self, rows: Tensor) -> None:
-        """Rows of [position, channel]."""
-        self.count += len(rows)
-        self.total += rows.sum(dim=0)
-        self.products += rows.T @ rows
+    def add(self, features: Tensor) -> None:
+        """Features of images, [batch, channel, row, column]."""
+        rows, columns = (places_along(length, features.device) for length in features.shape[2:])
+        place = (rows[:, None].expand(-1, len(columns)), columns.expand(len(rows), -1))
+        count = torch.full(features.shape[2:], len(features)).to(self._counts)
+        self._counts.index_put_(place, count, accumulate=True)
+        self._totals.index_put_(place, features.sum(0).permute(1, 2, 0), accumulate=True)
+        border = is_border(rows, columns)
+        for zone, where in enumerate((~border, border)):
+            here = features.permute(2, 3, 0, 1)[where].flatten(end_dim=1)
+            self._products[zone] += here.T @ here
 
-    def gaussian(self) -> tuple[Tensor, Tensor]:
-        """Mean [channel], and the [channel, channel] that makes centred features uncorrelated."""
-        mean = self.total / self.count
-        covariance = self.products / self.count - torch.outer(mean, mean)
-        deviation = covariance.diagonal().clamp(min=1e-12).sqrt()
-        correlation = covariance / torch.outer(deviation, deviation)
-        identity = torch.eye(len(mean), dtype=torch.float64, device=mean.device)
-        # With L L^T = correlation + ridge, L^-1 makes the standardised features uncorrelated.
-        factor = torch.linalg.cholesky(correlation + RIDGE * identity)
-        return mean, torch.linalg.solve_triangular(factor, identity, upper=False) / deviation
+    def means(self) -> Tensor:
+        """[place, place, channel]; zero at places that no image had."""
+        return self._totals / self._counts.clamp(min=1)[..., None]
+
+    def zone_counts(self) -> Tensor:
+        """How many positions were within, and how many at the border."""
+        within = self._counts[WITHIN, WITHIN]
+        return torch.stack([within, self._counts.sum() - within])
+
+    def covariance(self, zone: int) -> Tensor:
+        """Of the zone's features about the means of their places, [channel, channel]."""
+        means, totals = self.means(), self._totals
+        of_means = torch.outer(means[WITHIN, WITHIN], totals[WITHIN, WITHIN])
+        if zone == 1:
+            of_means = torch.einsum("rcm,rcn->mn", means, totals) - of_means
+        covariance: Tensor = (self._products[zone] - of_means) / self.zone_counts()[zone]
+        return covariance
 
 
-def is_border(features: Tensor) -> Tensor:
-    """Which positions lie at the border of the image: the outermost cells, at most a quarter a side.
+def _whitening(covariance: Tensor) -> Tensor:
+    """The [channel, channel] that makes centred features uncorrelated, after a little ridge."""
+    deviation = covariance.diagonal().clamp(min=1e-12).sqrt()
+    correlation = covariance / torch.outer(deviation, deviation)
+    identity = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
+    # With L L^T = correlation + ridge, L^-1 makes the standardised features uncorrelated.
+    factor = torch.linalg.cholesky(correlation + RIDGE * identity)
+    whitening: Tensor = torch.linalg.solve_triangular(factor, identity, upper=False) / deviation
+    return whitening
 
-    Args:
-        features: [batch, channel, row, column].
 
-    Returns:
-        bool [row, column]
+def places_along(length: int, device: torch.device | None = None) -> Tensor:
+    """Where each of `length` cells in a row lies: 0 ... 3 from the start, 4 within, 5 ... 8 to the end.
+
+    The border is `BORDER_CELLS` wide, at most a quarter of the side at each end.
     """
-    distances = []
-    for length in features.shape[2:]:
-        cells = torch.arange(length, device=features.device)
-        inside = torch.minimum(cells, length - 1 - cells)
-        # Not min(BORDER_CELLS, length // 4): an exported graph keeps its branch for every length.
-        distances.append((inside < BORDER_CELLS) & (4 * (inside + 1) <= length))
-    at_row, at_column = distances
-    return at_row[:, None] | at_column
+    from_start = torch.arange(length, device=device)
+    from_end = length - 1 - from_start
+    # Not min(BORDER_CELLS, length // 4): an exported graph keeps its branch for every length.
+    at_start, at_end = (
+        (cells < BORDER_CELLS) & (4 * (cells + 1) <= length) for cells in (from_start, from_end)
+    )
+    place = torch.where(at_start, from_start, torch.full_like(from_start, WITHIN))
+    return torch.where(at_end, PLACES - 1 - from_end, place)
+
+
+def is_border(rows: Tensor, columns: Tensor) -> Tensor:
+    """Which positions lie at the border of the image, bool [row, column], from their places."""
+    return (rows != WITHIN)[:, None] | (columns != WITHIN)
 
 
 def joined(levels: Sequence[Tensor]) -> Tensor:
