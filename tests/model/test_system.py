@@ -134,12 +134,14 @@ def test_the_map_weighs_what_crd_draws_and_the_distance():
     assert evidence.shape == (1, 2, 24, 40)
     torch.testing.assert_close(evidence[:, 0], system.detect(system.pad(image))[:, :24, :40])
     torch.testing.assert_close(anomaly_map, system.weighed(evidence))
-    cell_px = 2  # one decoder level on blocks of 2 x 2 pixels
-    pixels = evidence[0, 1]
-    assert pixels.max() <= cells.max()
-    row, column = np.unravel_index(int(pixels.argmax()), (24, 40))
-    nearest = cells[row // cell_px, column // cell_px]
-    assert pixels.max() == pytest.approx(float(nearest), rel=0.2)
+    # A cell stands for 2 x 2 pixels (one decoder level on blocks of 2 x 2), a quarter of it off its centre.
+    assert cells.shape == (12, 20)
+    for row, column in [(0, 0), (5, 7), (10, 33), (23, 39)]:
+        rows = np.clip((row // 2, row // 2 + 2 * (row % 2) - 1), 0, 11)
+        columns = np.clip((column // 2, column // 2 + 2 * (column % 2) - 1), 0, 19)
+        weights = torch.tensor([[9.0, 3.0], [3.0, 1.0]]) / 16
+        expected = (weights * cells[np.ix_(rows, columns)]).sum()
+        torch.testing.assert_close(evidence[0, 1, row, column], expected)
 
 
 def test_features_end_where_the_image_ends():
