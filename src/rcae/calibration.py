@@ -101,7 +101,7 @@ def conformal_threshold(
     *,
     typical_value: float,
 ) -> float:
-    """The lowest threshold that keeps the rate: by `RUNTIME_MARGIN` above the k-th smallest score.
+    """A threshold that keeps the rate: above the k-th smallest score by `RUNTIME_MARGIN`.
 
     On average, with n scores: k = ceil((n + 1) * (1 - rate)). A new good image, exchangeable with the
     calibration images, reaches it with a probability of at most 1 - k / (n + 1) (split conformal

@@ -77,7 +77,7 @@ class FeatureDistance(nn.Module):
     def _of(self, centred: Tensor, zone: int) -> Tensor:
         whitened = functional.conv2d(centred, self.whitening[zone][:, :, None, None])
         # Summed by a convolution: a mean over channels costs ONNX Runtime more than the whitening.
-        ones = torch.ones_like(self.whitening[:1, :1]).transpose(1, 2)[..., None]
+        ones = torch.ones_like(self.whitening[0, :1, :, None, None])
         return (functional.conv2d(whitened.square(), ones)[:, 0] / self.mean.shape[2]).sqrt()
 
 
