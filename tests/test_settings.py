@@ -42,6 +42,7 @@ def test_the_paper_preset_is_the_papers_setting():
         ("model.detection_steps=[3, 1]", "rising"),
         ("model.smoothing_px=4", "must be odd"),
         ("training.crop_px=100", "crop_px = 100.*multiple of fold \\* 2\\^recursion_depth = 64"),
+        ("training.precision=fp16", "'fp32' or 'bf16', received 'fp16'"),
         ("image.resize=stretch", "'keep_aspect' or 'squash', received 'stretch'"),
         ("nonsense", "'nonsense' is not a setting; write SECTION.KEY=VALUE"),
         ("training.detail={steps = 5, epochs = 5, time_share = 0.1}", "either epochs or steps"),

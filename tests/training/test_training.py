@@ -70,6 +70,23 @@ def test_a_run_stopped_on_request_and_resumed_equals_an_uninterrupted_one(
         assert (tmp_path / "run" / name).read_bytes() == (finished_run / name).read_bytes()
 
 
+def test_a_run_in_bf16_stopped_and_resumed_equals_an_uninterrupted_one_and_not_that_in_fp32(
+    parts, finished_run, tmp_path, monkeypatch
+):
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    values = [*TINY, "training.precision=bf16"]
+    rcae.train(parts, whole, values=values)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 4, InterruptedTrainingError)
+        with pytest.raises(InterruptedTrainingError):
+            rcae.train(parts, run, values=values)
+    rcae.train(parts, run, resume=True)
+    assert_equal_weights(whole, run)
+    name = "detection.network.head.weight"
+    assert not torch.equal(weights(whole)[name], weights(finished_run)[name])
+    assert {tensor.dtype for tensor in weights(run).values()} == {torch.float32, torch.int64}
+
+
 @pytest.mark.parametrize("save_every_s", [0.0, 1e9])
 def test_a_run_that_dies_between_two_saves_resumes_from_the_last_one(
     parts, finished_run, tmp_path, monkeypatch, save_every_s

@@ -85,4 +85,6 @@ class CrossRecursionDetection(nn.Module):
         drawn: Tensor = self.network.head(features[-1])
         if self.dimensions == 3:
             drawn = self.across_steps(drawn)[:, :, 0]
+        if drawn.dtype == torch.bfloat16:  # its sigmoid of 6 is 1, with no slope to learn from
+            drawn = drawn.float()
         return torch.sigmoid(drawn)

@@ -14,6 +14,7 @@ from rcae.losses import PixelTerm, detection_loss, reconstruction_loss
 from rcae.model.system import RcaeSystem
 from rcae.settings import STAGES, Settings
 from rcae.training import processes
+from rcae.training.forward import Forward, as_in_training
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def build_stages(system: RcaeSystem, images: TrainingSet, settings: Settings) ->
     """The stages that this system needs, in the order of the paper."""
 
     networks = (system.reconstruction, system.detail, system.detection)
+    forwards: tuple[Forward, ...] = (system.reconstruct, system.refine, system.detect)
     detection = partial(stage_3_loss, pixel_term=settings.training.detection_loss)
     losses: tuple[Callable[..., Tensor], ...] = (stage_1_loss, stage_2_loss, detection)
     return [
@@ -53,28 +55,28 @@ def build_stages(system: RcaeSystem, images: TrainingSet, settings: Settings) ->
             name,
             network,
             partial(draw_batch, images, settings, number, paint=name == "detection"),
-            partial(loss, system),
+            partial(loss, as_in_training(forward, settings.training)),
         )
-        for number, (name, network, loss) in enumerate(zip(STAGES, networks, losses, strict=True))
+        for number, (name, network, forward, loss) in enumerate(
+            zip(STAGES, networks, forwards, losses, strict=True)
+        )
         if network is not None
     ]
 
 
-def stage_1_loss(system: RcaeSystem, batch: Batch) -> Tensor:
+def stage_1_loss(reconstruct: Forward, batch: Batch) -> Tensor:
     """||I - I_R^n||_1 + ||I' - I_R^n'||_1, n drawn at random for each batch."""
-    return reconstruction_loss(system.reconstruct(batch.image, batch.depth), batch.image)
+    return reconstruction_loss(reconstruct(batch.image, batch.depth), batch.image)
 
 
-def stage_2_loss(system: RcaeSystem, batch: Batch) -> Tensor:
+def stage_2_loss(refine: Forward, batch: Batch) -> Tensor:
     """||I_D^n - I||_1 + ||I_D^n' - I'||_1, RcAE frozen; one random n per batch (our choice)."""
-    return reconstruction_loss(system.refine(batch.image, batch.depth), batch.image)
+    return reconstruction_loss(refine(batch.image, batch.depth), batch.image)
 
 
-def stage_3_loss(system: RcaeSystem, batch: Batch, *, pixel_term: PixelTerm) -> Tensor:
+def stage_3_loss(detect: Forward, batch: Batch, *, pixel_term: PixelTerm) -> Tensor:
     """||M_A - M_P||_2 + ||M_A' - M_P'||_2 on painted images, RcAE and DPN frozen."""
-    return detection_loss(
-        system.detect(batch.image), batch.mask, pixel_term, averaged=processes.average
-    )
+    return detection_loss(detect(batch.image), batch.mask, pixel_term, averaged=processes.average)
 
 
 def draw_batch(

@@ -14,6 +14,7 @@ from rcae.settings import Settings
 from rcae.storage import write_text
 from rcae.training import plan, processes
 from rcae.training.finish import finish, finishing_seconds
+from rcae.training.forward import require_runnable
 from rcae.training.good_parts import GoodParts, open_good_parts, require_same_data
 from rcae.training.loop import make_optimizer, run_stage
 from rcae.training.record import new_record
@@ -59,6 +60,7 @@ def _train(data: Path, run: Path, request: Request, *, resume: bool) -> None:
         folder.require_free()
         settings = request.settings()
     processes.require_equal_shares(settings.training.batch_size)
+    require_runnable(settings.training, processes.device())
     parts = open_good_parts(data, settings)
     if resume:
         require_same_data(parts, folder)

@@ -18,6 +18,11 @@ class WholeBatchNorm(nn.BatchNorm3d):
         """Same shape as `values`, [batch, channel, ...]."""
         if not self.training:
             return super().forward(values)
+        assert self.running_mean is not None
+        # bfloat16 is too coarse for statistics.
+        return self._normalised(values.to(self.running_mean.dtype)).to(values.dtype)
+
+    def _normalised(self, values: Tensor) -> Tensor:
         axes = [axis for axis in range(values.dim()) if axis != 1]
         shape = [-1 if axis == 1 else 1 for axis in range(values.dim())]
         mean = _average(values.mean(axes))
