@@ -131,6 +131,8 @@ class TrainingSettings(_Section):
     """Share of the images of stage 3 that get pseudo anomalies; the others teach what is good."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Of the forward passes in training; `bf16` is for GPUs. Weights are float32 in both."""
+    compiled: bool = False
+    """True compiles the forward passes in training, which takes minutes first; the model is the same."""
     reconstruction: StageSettings
     detail: StageSettings
     detection: StageSettings

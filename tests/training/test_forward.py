@@ -1,19 +1,58 @@
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
+
 import pytest
 import torch
+from safetensors.torch import load_file
 
+import rcae
+from rcae.checkpoint import load_model
 from rcae.data.training_set import TrainingSet
 from rcae.data.working_view import WorkingView
-from rcae.errors import SettingsError
+from rcae.errors import InterruptedTrainingError, RcaeError, SettingsError
 from rcae.model.system import RcaeSystem
 from rcae.settings import load_settings
+from rcae.training import plan, processes
 from rcae.training import stages as stages_module
+from rcae.training.fine_tuning import fine_tune
 from rcae.training.forward import require_runnable
 from rcae.training.loop import make_optimizer, train_step
-from rcae.training.stages import build_stages
+from rcae.training.sitting import Sitting
+from rcae.training.stages import Batch, build_stages
 from rcae.training.whole_batch import normalise_over_processes
 from tests.conftest import TINY
 
+COMPILED = "training.compiled=true"
 BF16 = "training.precision=bf16"
+
+
+class Graphs:
+    """A backend of `torch.compile` that calls no compiler: how many graphs, and how often they ran."""
+
+    def __init__(self):
+        self.count = self.runs = 0
+
+    def __call__(self, graph, _):
+        self.count += 1
+
+        def run(*inputs):
+            self.runs += 1
+            return graph(*inputs)
+
+        return run
+
+
+@pytest.fixture
+def graphs(monkeypatch):
+    torch.compiler.reset()
+    counted = Graphs()
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=counted))
+    return counted
 
 
 @pytest.fixture
@@ -35,6 +74,11 @@ def loss_of(stage, step=0):
     loss = stage.loss(stage.draw(step))
     loss.backward()
     return loss
+
+
+def losses_of(run):
+    lines = (run / "losses.csv").read_text().splitlines()[1:]
+    return [float(line.rpartition(",")[2]) for line in lines]
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])
@@ -94,3 +138,137 @@ def test_a_gpu_without_bf16_is_refused(monkeypatch):
     with pytest.raises(SettingsError, match=r"an old one does not; set training\.precision=fp32"):
         require_runnable(training, torch.device("cuda"))
     require_runnable(training, torch.device("cpu"))
+
+
+def test_a_compiled_run_learns_what_an_eager_one_does_and_goes_on_as_one(
+    parts, finished_run, tmp_path, monkeypatch, graphs
+):
+    run, compiled_before_training = tmp_path / "run", []
+    measure = plan.seconds_per_step
+
+    def measured(*arguments, **options):
+        seconds = measure(*arguments, **options)
+        compiled_before_training.append(graphs.count)
+        return seconds
+
+    def stopped_in_stage_3(sitting, done, loss):
+        after_step(sitting, done, loss)
+        if sitting._state.stage_index == 2:
+            sitting._stop.requested = True
+
+    after_step = Sitting.after_step
+    with monkeypatch.context() as patch:
+        patch.setattr(plan, "seconds_per_step", measured)
+        patch.setattr(Sitting, "after_step", stopped_in_stage_3)
+        with pytest.raises(InterruptedTrainingError):
+            rcae.train(parts, run, values=[*TINY, COMPILED])
+    # A trial, depths 1 and 2 in stages 1 and 2, and stage 3: all before training, none in it.
+    assert compiled_before_training == [graphs.count] == [1 + 2 + 2 + 1]
+    settings = run / "settings.toml"
+    settings.write_text(settings.read_text().replace("compiled = true", "compiled = false"))
+    runs = graphs.runs
+    rcae.train(parts, run, resume=True)
+    assert graphs.runs == runs
+
+    assert losses_of(run) == pytest.approx(losses_of(finished_run), rel=1e-4)
+    ours, theirs = (load_file(path / "model.safetensors") for path in (run, finished_run))
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        torch.testing.assert_close(ours[name], theirs[name], rtol=1e-2, atol=1e-3, msg=name)
+
+
+def test_every_step_of_all_eight_depths_is_compiled_and_each_depth_once(images, graphs):
+    values = ["model.recursion_depth=8", "model.fold=1", "training.crop_px=256", COMPILED]
+    image, depths = torch.rand(1, 3, 256, 256), (*range(1, 9), 8, 1)
+    for _ in range(2):  # the networks measured and thrown away, and those trained
+        stage = build(images, *values)[0][0]
+        stage.module.requires_grad_(True).train()
+        for depth in depths:
+            stage.loss(Batch(image, image[:, 0], depth)).backward()
+    assert graphs.count == 8
+    assert graphs.runs == 2 * len(depths)
+
+
+def test_a_training_starts_without_the_graphs_of_an_earlier_one(graphs):
+    doubled = torch.compile(lambda values: 2 * values)
+    doubled(torch.ones(2))
+    before = graphs.count
+    require_runnable(load_settings("quick", values=[COMPILED]).training, torch.device("cpu"))
+    doubled(torch.ones(2))
+    assert graphs.count == before + 2  # the trial, and the same one again
+
+
+def test_compiling_does_not_count_as_the_time_of_a_step(images, monkeypatch, graphs):
+    clock, seen = SimpleNamespace(now=0.0), set()
+
+    def step(stage, batch, *_):
+        clock.now += 1.0 if (stage.name, batch.depth) in seen else 1000.0
+        seen.add((stage.name, batch.depth))
+
+    stages, settings = build(images, "model.recursion_depth=4", COMPILED)
+    monkeypatch.setattr(plan, "train_step", step)
+    monkeypatch.setattr(plan, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    seconds = plan.seconds_per_step(stages, settings, measuring_s=20.0)
+    assert seconds == {"reconstruction": 1.0, "detail": 1.0, "detection": 1.0}
+
+
+def test_the_end_of_another_process_is_told_from_within_a_compiled_network(
+    images, monkeypatch, graphs
+):
+    def gone(_):
+        raise RcaeError("another process of this training has ended")
+
+    stages, _ = build(images, COMPILED, change=normalise_over_processes)
+    assert loss_of(stages[2]).isfinite()
+    assert graphs.count == 1  # the exchange does not tear it apart
+    monkeypatch.setattr(processes, "average", gone)
+    with pytest.raises(RcaeError, match="another process of this training has ended"):
+        loss_of(stages[2])
+
+
+def test_fine_tuning_is_the_same_however_the_model_was_trained(parts, finished_run, graphs):
+    model = load_model(finished_run / "model.safetensors")
+    changes = {"compiled": True, "precision": "bf16"}
+    training = model.header.settings.training.model_copy(update=changes)
+    settings = model.header.settings.model_copy(update={"training": training})
+    other = replace(model, header=replace(model.header, settings=settings))
+    good = sorted((parts / "train" / "good").iterdir())
+    ours, theirs = (fine_tune(each, good, good[:1], 1).state_dict() for each in (other, model))
+    assert graphs.count == 0
+    for name, tensor in ours.items():
+        assert torch.equal(tensor, theirs[name]), name
+
+
+def test_a_machine_without_a_compiler_is_refused_before_anything_is_written(parts, tmp_path):
+    (tmp_path / "no programs").mkdir()
+    places = {"PATH": tmp_path / "no programs", "TORCHINDUCTOR_CACHE_DIR": tmp_path / "cache"}
+    environment = {name: value for name, value in os.environ.items() if name != "CXX"}
+    options = [word for value in (*TINY, COMPILED) for word in ("--set", value)]
+    done = subprocess.run(
+        [sys.executable, "-m", "rcae", "train", parts, "-o", tmp_path / "run", *options],
+        env={**environment, **places},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 2
+    assert "compiler found" in done.stderr
+    assert "set training.compiled=false" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")  # torch of its own code
+def test_what_pytorch_compiles_trains_as_the_eager_network_does(images, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    smallest = ["model.carried_channels=3", "model.reconstruction_widths=[2, 2]"]
+    trained = []
+    for more in ([], [COMPILED]):
+        stages, settings = build(images, *smallest, *more)
+        stage = stages[0]
+        stage.module.requires_grad_(True).train()
+        optimizer = make_optimizer(stage.module, settings)
+        batches = [replace(stage.draw(step), depth=2) for step in range(3)]
+        trained.append([train_step(stage, batch, optimizer, settings) for batch in batches])
+    assert trained[1] == pytest.approx(trained[0], rel=1e-5)

@@ -68,13 +68,13 @@ def fine_tune(
 
 
 def _settings(settings: Settings, steps: int) -> Settings:
-    """For the extra steps: a lower rate, a seed that draws other windows than before, and float32.
+    """For the extra steps: a lower rate, a seed that draws other windows than before, and the plainest way.
 
     They are few, and perhaps on another machine than the one trained on (our choice).
     """
     longer = plan.with_steps(settings, {"detection": steps})
     rate = LEARNING_RATE_SHARE * settings.training.learning_rate
-    changes = {"learning_rate": rate, "precision": "fp32"}
+    changes = {"learning_rate": rate, "precision": "fp32", "compiled": False}
     training = longer.training.model_copy(update=changes)
     return longer.model_copy(update={"training": training, "seed": settings.seed + 1})
 

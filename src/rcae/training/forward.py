@@ -1,7 +1,7 @@
-"""How the networks run forward in training: in float32 or bfloat16.
+"""How the networks run forward in training: in float32 or bfloat16, compiled or not.
 
-Whatever the setting, weights, losses, gradients and Adam's moments are float32, and everything that follows
-training runs as if this setting did not exist.
+Whatever the settings, weights, losses, gradients and Adam's moments are float32, and everything that follows
+training runs as if these settings did not exist.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from rcae.errors import SettingsError
+from rcae.progress import say
 from rcae.settings import TrainingSettings
 
 Forward = Callable[..., Tensor]
@@ -19,18 +20,23 @@ Forward = Callable[..., Tensor]
 def as_in_training(forward: Forward, training: TrainingSettings) -> Forward:
     """`forward` as the settings want it to run.
 
+    It is compiled by itself, not its networks: their weights keep their names. Each depth gets a graph
+    of its own, for the one shape that all batches of a run have (our choice: nothing is left to be
+    decided in each step, and eight depths are as many graphs as PyTorch keeps of one function).
+
     Args:
         forward: takes images, and whatever else, which decides what is computed.
-        training: `precision` counts.
+        training: `precision` and `compiled` count.
 
     Returns:
         The same function, whose results are float32.
     """
+    run = torch.compile(forward, dynamic=False) if training.compiled else forward
     is_bf16 = training.precision == "bf16"
 
     def run_forward(image: Tensor, *others: int) -> Tensor:
         with torch.autocast(image.device.type, torch.bfloat16, enabled=is_bf16):
-            result = forward(image, *others)
+            result = run(image, *others)
         return result.float()
 
     return run_forward
@@ -40,7 +46,7 @@ def require_runnable(training: TrainingSettings, device: torch.device) -> None:
     """Refuse settings that this machine cannot train with; before anything is trained.
 
     Raises:
-        SettingsError: the GPU has no bfloat16.
+        SettingsError: the GPU has no bfloat16, or PyTorch cannot compile here.
     """
     on_gpu = device.type == "cuda"
     if training.precision == "bf16" and on_gpu and not torch.cuda.is_bf16_supported():
@@ -48,3 +54,18 @@ def require_runnable(training: TrainingSettings, device: torch.device) -> None:
             f"training.precision = 'bf16' needs a GPU that computes in bfloat16, and "
             f"{torch.cuda.get_device_name(device)} does not; set training.precision=fp32."
         )
+    if training.compiled:
+        _require_compiler(device)
+        say("training.compiled: compiling the networks before their first steps takes minutes")
+
+
+def _require_compiler(device: torch.device) -> None:
+    try:
+        torch.compiler.reset()  # graphs of an earlier training would count among those kept
+        torch.compile(torch.sin)(torch.zeros(8, device=device))
+    except RuntimeError as error:
+        reason = " ".join(str(error).partition("\n\n")[0].split())
+        raise SettingsError(
+            f"training.compiled = true, but PyTorch cannot compile on this machine ({reason}); install "
+            "what it misses (on a CPU a C++ compiler like g++), or set training.compiled=false."
+        ) from error

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 
 from rcae.errors import UsageError
@@ -18,7 +19,11 @@ MEASURING_S = 3.0
 def seconds_per_step(
     stages: Sequence[Stage], settings: Settings, *, measuring_s: float
 ) -> dict[str, float]:
-    """Measured on throw-away networks: one step warms up, then the median of at least two counts."""
+    """Measured on throw-away networks, warmed up: the median of at least two steps.
+
+    If the networks are compiled, a step of each depth warms up: each compiles once, for the training
+    that follows as well.
+    """
     return {stage.name: _measure(stage, settings, measuring_s) for stage in stages}
 
 
@@ -26,16 +31,19 @@ def _measure(stage: Stage, settings: Settings, measuring_s: float) -> float:
     stage.module.requires_grad_(True).train()
     device = next(stage.module.parameters()).device
     optimizer = make_optimizer(stage.module, settings)
+    deepest = settings.model.recursion_depth
+    for depth in range(1 if settings.training.compiled else deepest, deepest + 1):
+        train_step(stage, replace(stage.draw(0), depth=depth).to(device), optimizer, settings)
     durations_s: list[float] = []
     started_at = time.perf_counter()
-    while len(durations_s) < 3 or processes.any_says(
+    while len(durations_s) < 2 or processes.any_says(
         time.perf_counter() - started_at < measuring_s
     ):
         step_at = time.perf_counter()
-        train_step(stage, stage.draw(len(durations_s)).to(device), optimizer, settings)
+        train_step(stage, stage.draw(1 + len(durations_s)).to(device), optimizer, settings)
         durations_s.append(time.perf_counter() - step_at)
     stage.module.requires_grad_(False).eval()
-    return median(durations_s[1:])
+    return median(durations_s)
 
 
 def steps_from_settings(settings: Settings, image_count: int) -> dict[str, int]:

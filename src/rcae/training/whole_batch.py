@@ -1,7 +1,5 @@
 """Batch normalisation by the statistics of a whole batch whose windows are in several processes."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -25,9 +23,9 @@ class WholeBatchNorm(nn.BatchNorm3d):
     def _normalised(self, values: Tensor) -> Tensor:
         axes = [axis for axis in range(values.dim()) if axis != 1]
         shape = [-1 if axis == 1 else 1 for axis in range(values.dim())]
-        mean = _average(values.mean(axes))
+        mean: Tensor = _average(values.mean(axes))
         centred = values - mean.view(shape)
-        variance = _average(centred.square().mean(axes))
+        variance: Tensor = _average(centred.square().mean(axes))
         self._remember(mean, variance, processes.count() * values.numel() // values.shape[1])
         normalised = centred * (variance + self.eps).rsqrt().view(shape)
         if not self.affine:
@@ -61,18 +59,14 @@ def normalise_over_processes(network: nn.Module) -> None:
                 setattr(parent, name, same)
 
 
-class _Average(torch.autograd.Function):
-    """`processes.average` that gradients pass: each share moves the mean that all processes use."""
-
-    @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:  # noqa: ARG004
-        return processes.average(values)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004
-        return processes.average(gradient)
-
-
+@torch.library.custom_op("rcae::average", mutates_args=())
 def _average(values: Tensor) -> Tensor:
-    averaged: Tensor = _Average.apply(values)  # type: ignore[no-untyped-call]
-    return averaged
+    """`processes.average` that gradients pass: each share moves the mean that all processes use.
+
+    An operator of its own, since a compiled network must not look inside: errors come out as they are.
+    """
+    return processes.average(values).clone()
+
+
+_average.register_fake(torch.empty_like)
+_average.register_autograd(lambda _, gradient: _average(gradient))
