@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from rcae.data import anomaly_fills, anomaly_shapes
+from rcae.data import anomaly_fills, anomaly_shapes, pseudo_anomalies
 from rcae.data.pseudo_anomalies import COVERED, VISIBLE_CHANGE, paint_anomalies
 
 
@@ -21,6 +21,12 @@ def paint(seed, image=None, donor=None):
     return paint_anomalies(image, donor, np.random.default_rng(seed))
 
 
+@pytest.fixture
+def without_shadows(monkeypatch):
+    monkeypatch.setattr(pseudo_anomalies, "SHADOW_SHARE", 0.0)
+
+
+@pytest.mark.usefixtures("without_shadows")
 @pytest.mark.parametrize("seed", range(40))
 def test_what_changes_visibly_is_in_the_mask_or_is_its_soft_edge(seed):
     image = good_image()
@@ -48,6 +54,7 @@ def test_a_grey_image_stays_grey():
         assert np.ptp(paint(seed, grey, grey[::-1])[0], axis=2).max() < 1e-6
 
 
+@pytest.mark.usefixtures("without_shadows")
 def test_anomalies_are_as_dense_and_as_large_in_windows_of_every_size():
     shares, largest_px = [], []
     for side_px, seeds in ((128, 120), (384, 30)):
@@ -81,6 +88,7 @@ def test_the_same_random_state_paints_the_same():
     assert not np.array_equal(first[0], paint(6)[0])
 
 
+@pytest.mark.usefixtures("without_shadows")
 def test_sizes_range_from_a_few_pixels_to_a_large_part_of_the_window():
     shares = np.array([paint(seed)[1].mean() for seed in range(300)])
     assert (shares > 0).mean() > 0.9
@@ -89,6 +97,7 @@ def test_sizes_range_from_a_few_pixels_to_a_large_part_of_the_window():
     assert shares.max() < 0.8
 
 
+@pytest.mark.usefixtures("without_shadows")
 def test_half_of_the_anomalies_are_placed_on_structure():
     image = np.full((96, 96, 3), 0.5, dtype=np.float32)
     image[40:56, 40:56] = good_image(
@@ -107,7 +116,39 @@ def test_windows_of_any_size_can_be_painted(size_px):
         assert mask.shape == size_px
 
 
-@pytest.mark.parametrize("shape", [anomaly_shapes.patch, anomaly_shapes.blob, anomaly_shapes.line])
+def test_some_windows_get_a_wide_shade_that_no_other_anomaly_reaches(monkeypatch):
+    flat = np.full((256, 256, 3), 0.5, dtype=np.float32)
+
+    def widest_px(seed):
+        boxes = ndimage.find_objects(ndimage.label(paint(seed, flat, flat)[1])[0])
+        return max((min(side.stop - side.start for side in box) for box in boxes), default=0)
+
+    with_shadows = [widest_px(seed) for seed in range(100)]
+    monkeypatch.setattr(pseudo_anomalies, "SHADOW_SHARE", 0.0)
+    without = [widest_px(seed) for seed in range(100)]
+    assert max(without) < 110  # neighbours that grew together
+    assert 2 < np.sum(np.array(with_shadows) >= 110) < 30
+    assert np.array_equal(np.minimum(with_shadows, without), without)  # nothing else is moved
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_a_shadow_changes_by_half_or_more_is_its_mask(seed):
+    flat, covered = np.full((256, 256, 3), 0.5, dtype=np.float32), np.zeros((256, 256), np.bool_)
+    painted = flat.copy()
+    pseudo_anomalies._paint_shadow(painted, covered, np.random.default_rng(seed))
+    change = np.abs(painted - flat)[..., 0]
+    assert covered.any()
+    assert 0.04 < change.max() < 0.31
+    assert change[covered].min() >= change[~covered].max(initial=0)
+    if not covered[[0, -1]].any() and not covered[:, [0, -1]].any():  # whole: its peak is within
+        assert change[covered].min() == pytest.approx(change.max() / 2, rel=0.1)
+        assert change[~covered].max() == pytest.approx(change.max() / 2, rel=0.1)
+
+
+SHAPES = (anomaly_shapes.patch, anomaly_shapes.blob, anomaly_shapes.shadow, anomaly_shapes.line)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("extent_px", [3.0, 10.0, 64.0])
 def test_every_shape_is_an_opacity_with_a_peak_of_one_and_empty_borders(shape, extent_px):
     for seed in range(30):

@@ -53,6 +53,21 @@ def test_the_plain_form_is_a_sequence_of_one_reconstruction():
     torch.testing.assert_close(sequences.reconstructions[:, 0], system.reconstruct(image, depth=2))
 
 
+@pytest.mark.parametrize("form", ["recursive", "plain"])
+def test_an_image_and_its_ground_brighter_by_the_same_are_the_same_to_the_networks(form):
+    dark, bright = build(f"model.form={form}"), build(f"model.form={form}")
+    more = torch.tensor([0.1, 0.2, 0.3])[:, None, None]
+    bright.ground += more
+    image = torch.rand(2, 3, 64, 64) / 2
+    with torch.no_grad():
+        for network in ("reconstruct", "refine"):
+            expected = getattr(dark, network)(image, 2) + more
+            torch.testing.assert_close(getattr(bright, network)(image + more, 2), expected)
+        for before, after in zip(dark.sequences(image), bright.sequences(image + more), strict=True):
+            torch.testing.assert_close(after, before + more)
+        torch.testing.assert_close(bright(image + more), dark(image))
+
+
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_crd_reads_only_the_steps_it_is_given(dimensions):
     system = build(

@@ -5,11 +5,14 @@ import sys
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 import rcae
+from rcae.checkpoint import load_model
+from rcae.data.images import read_image
 from rcae.errors import DataError, InterruptedTrainingError, StorageError, TrainingError, UsageError
 from rcae.run_folder import RunFolder
 from rcae.training import loop, plan, sitting
@@ -53,6 +56,19 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     rcae.train(parts, tmp_path / "other", values=TINY, seed=1)
     name = "reconstruction.lift.weight"
     assert not torch.equal(weights(finished_run)[name], weights(tmp_path / "other")[name])
+
+
+def test_the_ground_is_the_mean_colour_of_the_images_trained_on(parts, finished_run):
+    rows = [line.split(",") for line in RunFolder(finished_run).data.read_text().splitlines()]
+    role, path = rows[0].index("role"), rows[0].index("path")
+    view = load_model(RunFolder(finished_run).model).header.working_view
+    colours = [
+        view.of(read_image(parts / row[path])).mean(axis=(0, 1))
+        for row in rows[1:]
+        if row[role] != "calibration"
+    ]
+    ground = weights(finished_run)["ground"][:, 0, 0]
+    assert ground.tolist() == pytest.approx(np.mean(colours, axis=0).tolist(), abs=1e-5)
 
 
 @pytest.mark.parametrize("count", range(1, 9))

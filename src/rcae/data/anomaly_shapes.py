@@ -32,16 +32,13 @@ def patch(extent_px: float, random: Generator) -> Array:
 
 
 def blob(extent_px: float, random: Generator) -> Array:
-    """A closed outline whose radius wanders: stains, chips, dents."""
-    angles = np.linspace(0.0, 2.0 * np.pi, num=48, endpoint=False)
-    radii = np.ones_like(angles)
-    for wave in range(1, 6):
-        radii += random.normal(0.0, 0.4 / wave) * np.cos(
-            wave * angles + random.uniform(0, 2 * np.pi)
-        )
-    outline = np.abs(radii)[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    outline *= extent_px / 2 * random.uniform(0.3, 1.0, size=2)
-    return _drawn(outline, random.uniform(0.0, 3.0))
+    """A closed outline whose radius wanders, sharp or a little soft: stains, chips, dents."""
+    return _drawn(_outline(extent_px, random), random.uniform(0.0, 3.0))
+
+
+def shadow(extent_px: float, random: Generator) -> Array:
+    """Such an outline with an edge as soft as it is large: uneven shade, wear, moisture, dark regions."""
+    return _drawn(_outline(extent_px, random), extent_px * random.uniform(0.02, 0.12))
 
 
 def line(extent_px: float, random: Generator) -> Array:
@@ -54,6 +51,19 @@ def line(extent_px: float, random: Generator) -> Array:
     path = np.cumsum(step_px * np.stack([np.cos(turns), np.sin(turns)], axis=1), axis=0)
     width_px = max(1, round(float(random.exponential(1.5))))
     return _drawn(path, random.uniform(0.0, 0.7), line_width_px=width_px)
+
+
+def _outline(extent_px: float, random: Generator) -> Points:
+    """(x, y) of a closed curve about the origin whose radius wanders."""
+    angles = np.linspace(0.0, 2.0 * np.pi, num=48, endpoint=False)
+    radii = np.ones_like(angles)
+    for wave in range(1, 6):
+        radii += random.normal(0.0, 0.4 / wave) * np.cos(
+            wave * angles + random.uniform(0, 2 * np.pi)
+        )
+    outline = np.abs(radii)[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    outline *= extent_px / 2 * random.uniform(0.3, 1.0, size=2)
+    return outline
 
 
 def _drawn(points: Points, softness_px: float, line_width_px: int = 0) -> Array:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rcae.data.anomaly_fills import AREA_FILLS, LINE_FILLS, draw_fill
-from rcae.data.anomaly_shapes import area, draw_extent_px, line
+from rcae.data.anomaly_shapes import area, draw_extent_px, line, shadow
 
 Array = NDArray[np.float32]
 VISIBLE_CHANGE = 0.03
@@ -34,11 +34,20 @@ STRUCTURE_SHARE = 0.5
 """Share of the anomalies that are placed where the image has structure: on a small part in front of
 a plain ground, few would hit the part otherwise (our choice)."""
 
+SHADOW_SHARE = 0.3
+"""Of the images that get a wide, soft-edged shade besides: some defects are nothing but half a part that
+is darker than it should be (our choice; measured on the polycrystalline cells of `docs/experiments.md`)."""
+
+SMALLEST_SHADOW_PX = 48.0
+"""Its least extent; the largest is the window's side."""
+
 
 def paint_anomalies(
     image: Array, donor: Array, random: Generator
 ) -> tuple[Array, NDArray[np.bool_]]:
     """Paint one to four pseudo anomalies into a good image, or as many for each 128 px square of it.
+
+    Some images get a wide shade in addition.
 
     Args:
         image: [height, width, 3], 0..1.
@@ -63,9 +72,24 @@ def paint_anomalies(
         fill = draw_fill(shares, painted, donor, box, random)
         painted[box] += opacity * (fill - painted[box])
         covered[box] |= inside > COVERED
+    if random.random() < SHADOW_SHARE:
+        _paint_shadow(painted, covered, random)
     painted = np.clip(painted, 0.0, 1.0)
     change = np.abs(painted - image).max(axis=2)
     return painted, covered & (ndimage.maximum_filter(change, size=5) > VISIBLE_CHANGE)
+
+
+def _paint_shadow(painted: Array, covered: NDArray[np.bool_], random: Generator) -> None:
+    """Paint one wide shade in place; what it covers by half belongs to it."""
+    height, width = covered.shape
+    largest_px = max(SMALLEST_SHADOW_PX, min(height, width))
+    extent_px = np.exp(random.uniform(np.log(SMALLEST_SHADOW_PX), np.log(largest_px)))
+    centre_px = int(random.integers(height)), int(random.integers(width))
+    inside, box = _place(shadow(float(extent_px), random), centre_px, (height, width))
+    if inside.size:
+        strength = random.uniform(0.1, 0.6) * random.choice([-1.0, 1.0])
+        painted[box] += np.float32(strength * painted[box].mean()) * inside[..., None]
+        covered[box] |= inside > 0.5
 
 
 def _structure(image: Array) -> NDArray[np.float64]:

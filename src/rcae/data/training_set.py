@@ -13,6 +13,8 @@ from rcae.data.images import image_size, read_image
 from rcae.data.working_view import WorkingView
 
 Array = NDArray[np.float32]
+MOST_IMAGES = 48
+"""That the typical colour is taken from."""
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
@@ -53,6 +55,11 @@ class TrainingSet:
         """The longest side that any of the images has at working size."""
         sizes_px = (self._working_view.size_of(*image_size(path)) for path in self.paths)
         return max(max(size_px) for size_px in sizes_px)
+
+    def typical_colour(self) -> NDArray[np.float32]:
+        """The mean colour of the first images, [3], 0..1."""
+        means = [self.image(index).mean(axis=(0, 1)) for index in range(min(len(self), MOST_IMAGES))]
+        return np.mean(means, axis=0, dtype=np.float32)
 
     def window(self, index: int, side_px: int, multiple_px: int, random: Generator) -> Array:
         """The part of an image within a random square window, [up to side_px, up to side_px, 3].

@@ -33,11 +33,18 @@ class RcaeSystem(nn.Module):
     `reconstruction`, `detail` and `detection` are the three networks; the last two are None where
     the settings leave them out. `distance` judges the features of `detection` and `weighed` puts both
     together, if the settings ask; they are None otherwise.
+
+    `ground`, [3, 1, 1], is the colour of a typical image, taken off before the networks and added to
+    what they return (our choice): zeros lie beyond the edge for their convolutions, which would be
+    black otherwise, and a black frame costs them the corners of a bright image.
     """
+
+    ground: Tensor
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         self.settings = settings
+        self.register_buffer("ground", torch.full((3, 1, 1), 0.5))
         image_channels = 3 * settings.fold**2
         self.reconstruction = _reconstruction(image_channels, settings)
         self.detail = (
@@ -67,13 +74,13 @@ class RcaeSystem(nn.Module):
 
     def reconstruct(self, image: Tensor, depth: int) -> Tensor:
         """I_R^n for n = `depth`, as trained in stage 1; shapes as `image`, [batch, 3, height, width]."""
-        return unfold(self.reconstruction(self._fold(image), depth), self.settings.fold)
+        return self._unfold(self.reconstruction(self._fold(image), depth))
 
     def refine(self, image: Tensor, depth: int) -> Tensor:
         """I_D^n for n = `depth`, RcAE frozen, as trained in stage 2; shapes as `image`."""
         with torch.no_grad():
             reconstruction = self.reconstruction(self._fold(image), depth)
-        return unfold(self._detailed(reconstruction[:, None], image)[:, 0], self.settings.fold)
+        return self._unfold(self._detailed(reconstruction[:, None], image)[:, 0])
 
     def detect(self, image: Tensor) -> Tensor:
         """M_A before smoothing, RcAE and DPN frozen, as trained in stage 3: [batch, height, width].
@@ -83,13 +90,13 @@ class RcaeSystem(nn.Module):
         if self.detection is not None:
             return self._map_of(self._detection_levels(image))
         with torch.no_grad():
-            last = unfold(self._sequences(image).refined[:, -1], self.settings.fold)
+            last = self._unfold(self._sequences(image).refined[:, -1])
         return (last - image).abs().mean(dim=1)
 
     def sequences(self, image: Tensor) -> Sequences:
         """I_R^n and I_D^n of images whose height and width are multiples of fold * 2^N."""
         sequences = self._sequences(image)
-        return Sequences(*(unfold(steps, self.settings.fold) for steps in sequences))
+        return Sequences(*map(self._unfold, sequences))
 
     def forward(self, image: Tensor) -> Tensor:
         """The anomaly map of images of any size.
@@ -167,7 +174,7 @@ class RcaeSystem(nn.Module):
         )
 
     def _sequences(self, image: Tensor) -> Sequences:
-        """As `sequences`, folded."""
+        """As `sequences`, as the networks see them."""
         indices = [step - 1 for step in self.settings.used_steps]
         reconstructions = self.reconstruction.sequence(self._fold(image))[:, indices]
         return Sequences(reconstructions, self._detailed(reconstructions, image))
@@ -175,11 +182,18 @@ class RcaeSystem(nn.Module):
     def _detailed(self, reconstructions: Tensor, image: Tensor) -> Tensor:
         if self.detail is None:
             return reconstructions
-        refined: Tensor = self.detail(reconstructions, self._fold(spatial_gradient(image)))
+        refined: Tensor = self.detail(
+            reconstructions, fold(spatial_gradient(image), self.settings.fold)
+        )
         return refined
 
     def _fold(self, image: Tensor) -> Tensor:
-        return fold(image, self.settings.fold)
+        """As the networks see it: less the ground, blocks of pixels as channels."""
+        return fold(image - self.ground, self.settings.fold)
+
+    def _unfold(self, seen: Tensor) -> Tensor:
+        """The inverse of `_fold`, of [batch, (step,) channel, height, width]."""
+        return unfold(seen, self.settings.fold) + self.ground
 
 
 def _reconstruction(
