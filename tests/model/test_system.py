@@ -63,7 +63,9 @@ def test_an_image_and_its_ground_brighter_by_the_same_are_the_same_to_the_networ
         for network in ("reconstruct", "refine"):
             expected = getattr(dark, network)(image, 2) + more
             torch.testing.assert_close(getattr(bright, network)(image + more, 2), expected)
-        for before, after in zip(dark.sequences(image), bright.sequences(image + more), strict=True):
+        for before, after in zip(
+            dark.sequences(image), bright.sequences(image + more), strict=True
+        ):
             torch.testing.assert_close(after, before + more)
         torch.testing.assert_close(bright(image + more), dark(image))
 

@@ -61,7 +61,7 @@ def _outline(extent_px: float, random: Generator) -> Points:
         radii += random.normal(0.0, 0.4 / wave) * np.cos(
             wave * angles + random.uniform(0, 2 * np.pi)
         )
-    outline = np.abs(radii)[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    outline: Points = np.abs(radii)[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     outline *= extent_px / 2 * random.uniform(0.3, 1.0, size=2)
     return outline
 

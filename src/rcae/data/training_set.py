@@ -56,10 +56,13 @@ class TrainingSet:
         sizes_px = (self._working_view.size_of(*image_size(path)) for path in self.paths)
         return max(max(size_px) for size_px in sizes_px)
 
-    def typical_colour(self) -> NDArray[np.float32]:
+    def typical_colour(self) -> Array:
         """The mean colour of the first images, [3], 0..1."""
-        means = [self.image(index).mean(axis=(0, 1)) for index in range(min(len(self), MOST_IMAGES))]
-        return np.mean(means, axis=0, dtype=np.float32)
+        means = [
+            self.image(index).mean(axis=(0, 1)) for index in range(min(len(self), MOST_IMAGES))
+        ]
+        colour: Array = np.mean(means, axis=0, dtype=np.float32)
+        return colour
 
     def window(self, index: int, side_px: int, multiple_px: int, random: Generator) -> Array:
         """The part of an image within a random square window, [up to side_px, up to side_px, 3].
