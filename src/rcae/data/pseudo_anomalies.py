@@ -34,7 +34,7 @@ STRUCTURE_SHARE = 0.5
 """Share of the anomalies that are placed where the image has structure: on a small part in front of
 a plain ground, few would hit the part otherwise (our choice)."""
 
-SHADOW_SHARE = 0.3
+SHADOW_SHARE = 0.1
 """Of the images that get a wide, soft-edged shade besides: some defects are nothing but half a part that
 is darker than it should be (our choice; measured on the polycrystalline cells of `docs/experiments.md`)."""
 
