@@ -14,7 +14,7 @@ from rcae.data.working_view import WorkingView
 
 Array = NDArray[np.float32]
 MOST_IMAGES = 48
-"""That the typical colour is taken from."""
+"""That the colour at the edge is taken from."""
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
@@ -56,13 +56,12 @@ class TrainingSet:
         sizes_px = (self._working_view.size_of(*image_size(path)) for path in self.paths)
         return max(max(size_px) for size_px in sizes_px)
 
-    def typical_colour(self) -> Array:
-        """The mean colour of the first images, [3], 0..1."""
-        means = [
-            self.image(index).mean(axis=(0, 1)) for index in range(min(len(self), MOST_IMAGES))
-        ]
-        colour: Array = np.mean(means, axis=0, dtype=np.float32)
-        return colour
+    def edge_colour(self) -> Array:
+        """The mean colour of the outermost pixels of the first images, [3], 0..1."""
+        edges = [_outermost(self.image(index)) for index in range(min(len(self), MOST_IMAGES))]
+        colours = [pixels.mean(axis=0) for pixels in edges]
+        mean: Array = np.mean(colours, axis=0, dtype=np.float32)
+        return mean
 
     def window(self, index: int, side_px: int, multiple_px: int, random: Generator) -> Array:
         """The part of an image within a random square window, [up to side_px, up to side_px, 3].
@@ -92,6 +91,11 @@ def extended(window: NDArray[Scalar], side_px: int) -> NDArray[Scalar]:
     """A window or its mask, extended by its lower and right edges to side_px x side_px."""
     missing = [(0, side_px - length) for length in window.shape[:2]]
     return np.pad(window, (*missing, *[(0, 0)] * (window.ndim - 2)), mode="edge")
+
+
+def _outermost(image: Array) -> Array:
+    """The pixels of the four sides, [pixel, 3]."""
+    return np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
 
 
 def _position(extended_px: int, length_px: int, side_px: int, random: Generator) -> int:

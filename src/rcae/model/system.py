@@ -34,9 +34,9 @@ class RcaeSystem(nn.Module):
     the settings leave them out. `distance` judges the features of `detection` and `weighed` puts both
     together, if the settings ask; they are None otherwise.
 
-    `ground`, [3, 1, 1], is the colour of a typical image, taken off before the networks and added to
-    what they return (our choice): zeros lie beyond the edge for their convolutions, which would be
-    black otherwise, and a black frame costs them the corners of a bright image.
+    `ground`, [3, 1, 1], is the colour that good images have at their edge, taken off before the networks
+    and added to what they return (our choice): zeros lie beyond the edge for their convolutions, and
+    would be a black frame otherwise, which costs them the corners of a bright image.
     """
 
     ground: Tensor
