@@ -51,6 +51,7 @@ def test_the_file_needs_nothing_but_safetensors_to_be_read(finished_run):
         "detection",
         "distance",
         "weighed",
+        "ground",
     }
     content = json.loads(header["__metadata__"]["rcae"])
     assert content.keys() == {"format", "header", "digest"}
