@@ -15,6 +15,7 @@ from rcae.service.app import create_app
 from rcae.service.limits import Limits
 from rcae.service.served_model import load_models
 from rcae.service.server import listen
+from tests.conftest import until
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -83,6 +84,7 @@ def serving(finished_run, parts, tmp_path):
             thread.start()
             stack.callback(thread.join)
             stack.callback(setattr, server, "should_exit", True)
+            until(lambda: server.started)  # a port that nobody listens at yet refuses
             line = Line(
                 f"http://127.0.0.1:{listening.getsockname()[1]}/", parts, options.get("api_key")
             )
