@@ -9,13 +9,18 @@ from scipy import ndimage
 Array = NDArray[np.float32]
 Points = NDArray[np.float64]
 SMALLEST_PX = 3.0
+SMALLEST_SHADOW_PX = 48.0
 _CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 
 
 def draw_extent_px(largest_px: float, random: Generator) -> float:
     """Log-uniform from 3 px to `largest_px`: small defects are as frequent as large."""
-    bounds = np.log(SMALLEST_PX), np.log(max(SMALLEST_PX + 1, largest_px))
-    return float(np.exp(random.uniform(*bounds)))
+    return _log_uniform(SMALLEST_PX, max(SMALLEST_PX + 1, largest_px), random)
+
+
+def draw_shadow_extent_px(largest_px: float, random: Generator) -> float:
+    """Log-uniform from 48 px to `largest_px`, where that is more."""
+    return _log_uniform(SMALLEST_SHADOW_PX, max(SMALLEST_SHADOW_PX, largest_px), random)
 
 
 def area(extent_px: float, random: Generator) -> Array:
@@ -51,6 +56,10 @@ def line(extent_px: float, random: Generator) -> Array:
     path = np.cumsum(step_px * np.stack([np.cos(turns), np.sin(turns)], axis=1), axis=0)
     width_px = max(1, round(float(random.exponential(1.5))))
     return _drawn(path, random.uniform(0.0, 0.7), line_width_px=width_px)
+
+
+def _log_uniform(smallest: float, largest: float, random: Generator) -> float:
+    return float(np.exp(random.uniform(np.log(smallest), np.log(largest))))
 
 
 def _outline(extent_px: float, random: Generator) -> Points:

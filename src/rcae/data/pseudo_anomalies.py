@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rcae.data.anomaly_fills import AREA_FILLS, LINE_FILLS, draw_fill
-from rcae.data.anomaly_shapes import area, draw_extent_px, line, shadow
+from rcae.data.anomaly_shapes import (
+    area,
+    draw_extent_px,
+    draw_shadow_extent_px,
+    line,
+    shadow,
+)
 
 Array = NDArray[np.float32]
 VISIBLE_CHANGE = 0.03
@@ -37,9 +43,6 @@ a plain ground, few would hit the part otherwise (our choice)."""
 SHADOW_SHARE = 0.1
 """Of the images that get a wide, soft-edged shade besides: some defects are nothing but half a part that
 is darker than it should be (our choice; measured on the polycrystalline cells of `docs/experiments.md`)."""
-
-SMALLEST_SHADOW_PX = 48.0
-"""Its least extent; the largest is the window's side."""
 
 
 def paint_anomalies(
@@ -82,10 +85,9 @@ def paint_anomalies(
 def _paint_shadow(painted: Array, covered: NDArray[np.bool_], random: Generator) -> None:
     """Paint one wide shade in place; what it covers by half belongs to it."""
     height, width = covered.shape
-    largest_px = max(SMALLEST_SHADOW_PX, min(height, width))
-    extent_px = np.exp(random.uniform(np.log(SMALLEST_SHADOW_PX), np.log(largest_px)))
+    extent_px = draw_shadow_extent_px(min(height, width), random)
     centre_px = int(random.integers(height)), int(random.integers(width))
-    inside, box = _place(shadow(float(extent_px), random), centre_px, (height, width))
+    inside, box = _place(shadow(extent_px, random), centre_px, (height, width))
     if inside.size:
         strength = random.uniform(0.1, 0.6) * random.choice([-1.0, 1.0])
         painted[box] += np.float32(strength * painted[box].mean()) * inside[..., None]

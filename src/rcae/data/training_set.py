@@ -56,6 +56,7 @@ class TrainingSet:
         sizes_px = (self._working_view.size_of(*image_size(path)) for path in self.paths)
         return max(max(size_px) for size_px in sizes_px)
 
+    @cached_property
     def edge_colour(self) -> Array:
         """The mean colour of the outermost pixels of the first images, [3], 0..1."""
         edges = [_outermost(self.image(index)) for index in range(min(len(self), MOST_IMAGES))]

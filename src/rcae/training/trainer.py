@@ -132,6 +132,6 @@ def _new_system(settings: Settings, parts: GoodParts) -> tuple[RcaeSystem, list[
     system = RcaeSystem(settings.model)
     if processes.count() > 1:
         normalise_over_processes(system)
-    system.ground.copy_(torch.from_numpy(parts.training.edge_colour())[:, None, None])
+    system.ground.copy_(torch.from_numpy(parts.training.edge_colour)[:, None, None])
     system.to(processes.device()).requires_grad_(False).eval()
     return system, build_stages(system, parts.training, settings)
