@@ -324,21 +324,3 @@ def test_the_cosine_schedule_starts_at_the_rate_and_falls_to_nearly_zero(tiny_se
     assert rates[50] == pytest.approx(rates[0] / 2)
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] < rates[0] / 1000
-
-
-def test_batches_are_drawn_ahead_in_order():
-    drawn = []
-    batches = loop.drawn_ahead(lambda step: drawn.append(step) or step, 3, 40)
-    assert next(batches) == 3
-    assert len(drawn) <= 2 + loop.BATCHES_AHEAD
-    assert list(batches) == list(range(4, 40))
-
-
-def test_an_error_while_drawing_reaches_the_caller():
-    def draw(step):
-        if step == 2:
-            raise DataError("broken")
-        return step
-
-    with pytest.raises(DataError, match="broken"):
-        list(loop.drawn_ahead(draw, 0, 9))

@@ -28,7 +28,7 @@ def draw_fill(
 def colour(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # noqa: ARG001
     """One colour, alone or with noise; a grey one in a grey image, where colour would give it away."""
     part = image[box]
-    is_grey = np.ptp(part, axis=2).max() == 0
+    is_grey = bool((part == part[..., :1]).all())
     drawn = random.uniform(0.0, 1.0, size=1 if is_grey or random.random() < 0.5 else 3)
     noise = random.normal(0.0, random.uniform(0.0, 0.2), size=(*part.shape[:2], 1))
     return np.broadcast_to(drawn + noise, part.shape).astype(np.float32)

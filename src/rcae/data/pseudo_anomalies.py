@@ -5,6 +5,8 @@ because a real defect may be a faint scratch one pixel wide or a large bright st
 shape (where) and a fill (what stands there); only the box around the shape is ever computed.
 """
 
+from functools import reduce
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -78,7 +80,7 @@ def paint_anomalies(
     if random.random() < SHADOW_SHARE:
         _paint_shadow(painted, covered, random)
     painted = np.clip(painted, 0.0, 1.0)
-    change = np.abs(painted - image).max(axis=2)
+    change = reduce(np.maximum, _channels(np.abs(painted - image)))
     return painted, covered & (ndimage.maximum_filter(change, size=5) > VISIBLE_CHANGE)
 
 
@@ -96,11 +98,16 @@ def _paint_shadow(painted: Array, covered: NDArray[np.bool_], random: Generator)
 
 def _structure(image: Array) -> NDArray[np.float64]:
     """Cumulative weight of the pixels, row by row: more where the image has edges and texture."""
-    grey = image.mean(axis=2)
+    grey = sum(_channels(image)) / np.float32(3)
     edges = np.abs(ndimage.sobel(grey, axis=0)) + np.abs(ndimage.sobel(grey, axis=1))
     return np.cumsum(ndimage.uniform_filter(edges, size=9).ravel() + np.float64(1e-6)).reshape(
         grey.shape
     )
+
+
+def _channels(image: Array) -> list[Array]:
+    """One plane for each: numpy takes ten times as long to reduce an axis of three."""
+    return list(np.moveaxis(image, 2, 0))
 
 
 def _centre_px(structure: NDArray[np.float64], random: Generator) -> tuple[int, int]:

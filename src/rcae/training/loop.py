@@ -1,9 +1,7 @@
 """The one training loop: the same for the three stages, and exactly repeatable from any step."""
 
 import math
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -11,9 +9,8 @@ from torch import nn
 from rcae.errors import TrainingError
 from rcae.settings import Settings
 from rcae.training import processes
+from rcae.training.drawing import drawing_processes, drawn_ahead
 from rcae.training.stages import Batch, Stage
-
-BATCHES_AHEAD = 4
 
 
 def make_optimizer(module: nn.Module, settings: Settings) -> torch.optim.Adam:
@@ -71,29 +68,10 @@ def run_stage(
     """
     device = next(stage.module.parameters()).device
     stage.module.requires_grad_(True).train()
-    batches = drawn_ahead(stage.draw, first_step, steps)
+    batches = drawn_ahead(stage.draw, first_step, steps, drawing_processes(device))
     for step, batch in enumerate(batches, start=first_step):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings, step, steps)
         loss = train_step(stage, batch.to(device), optimizer, settings)
         after_step(step + 1, loss)
     stage.module.requires_grad_(False).eval()
-
-
-def drawn_ahead(draw: Callable[[int], Batch], first: int, end: int) -> Iterator[Batch]:
-    """`draw(first) ... draw(end - 1)` in order, drawn in the background while earlier ones are used.
-
-    Each draw depends on its step alone, so the number of threads changes nothing.
-    """
-    with ThreadPoolExecutor(max_workers=BATCHES_AHEAD) as pool:
-        waiting: deque[Future[Batch]] = deque()
-        try:
-            for step in range(first, end):
-                waiting.append(pool.submit(draw, step))
-                if len(waiting) > BATCHES_AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()

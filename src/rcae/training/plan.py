@@ -9,11 +9,15 @@ from statistics import median
 from rcae.errors import UsageError
 from rcae.settings import Settings, StageSettings
 from rcae.training import processes
+from rcae.training.drawing import drawing_processes, drawn_ahead
 from rcae.training.loop import make_optimizer, train_step
 from rcae.training.stages import Stage
 
 MEASURING_S = 3.0
 """Time to spend on measuring each stage when a budget depends on it."""
+
+MOST_MEASURED = 1000
+"""Steps of each stage that are measured, warming up included."""
 
 
 def seconds_per_step(
@@ -31,17 +35,19 @@ def _measure(stage: Stage, settings: Settings, measuring_s: float) -> float:
     stage.module.requires_grad_(True).train()
     device = next(stage.module.parameters()).device
     optimizer = make_optimizer(stage.module, settings)
+    batches = drawn_ahead(stage.draw, 0, MOST_MEASURED, drawing_processes(device))
     deepest = settings.model.recursion_depth
     for depth in range(1 if settings.training.compiled else deepest, deepest + 1):
-        train_step(stage, replace(stage.draw(0), depth=depth).to(device), optimizer, settings)
+        train_step(stage, replace(next(batches), depth=depth).to(device), optimizer, settings)
     durations_s: list[float] = []
-    started_at = time.perf_counter()
-    while len(durations_s) < 2 or processes.any_says(
-        time.perf_counter() - started_at < measuring_s
-    ):
-        step_at = time.perf_counter()
-        train_step(stage, stage.draw(1 + len(durations_s)).to(device), optimizer, settings)
-        durations_s.append(time.perf_counter() - step_at)
+    started_at = step_at = time.perf_counter()
+    for batch in batches:
+        train_step(stage, batch.to(device), optimizer, settings)
+        now = time.perf_counter()
+        durations_s.append(now - step_at)
+        step_at = now
+        if not processes.any_says(len(durations_s) < 2 or now - started_at < measuring_s):
+            break
     stage.module.requires_grad_(False).eval()
     return median(durations_s)
 

@@ -29,8 +29,13 @@ class Batch:
     """n, the recursion depth trained in this step of stages 1 and 2."""
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on another device."""
-        return Batch(self.image.to(device), self.mask.to(device), self.depth)
+        """The same batch on another device; at once, or from pinned memory while the caller goes on."""
+        image, mask = (part.to(device, non_blocking=True) for part in (self.image, self.mask))
+        return Batch(image, mask, self.depth)
+
+    def pin_memory(self) -> "Batch":
+        """The same batch in memory that a GPU can read by itself."""
+        return Batch(self.image.pin_memory(), self.mask.pin_memory(), self.depth)
 
 
 @dataclass(frozen=True)
