@@ -226,6 +226,17 @@ def test_the_end_of_another_process_is_told_from_within_a_compiled_network(
         loss_of(stages[2])
 
 
+def test_networks_that_pytorch_cannot_compile_are_refused_with_a_way_out(images, monkeypatch):
+    def refuses(graph, _):
+        raise ValueError("not comparable")
+
+    torch.compiler.reset()
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=refuses))
+    stages, _ = build(images, COMPILED)
+    with pytest.raises(SettingsError, match=r"not comparable.*set training\.compiled=false"):
+        loss_of(stages[2])
+
+
 def test_fine_tuning_is_the_same_however_the_model_was_trained(parts, finished_run, graphs):
     model = load_model(finished_run / "model.safetensors")
     changes = {"compiled": True, "precision": "bf16"}

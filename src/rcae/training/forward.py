@@ -29,9 +29,10 @@ def as_in_training(forward: Forward, training: TrainingSettings) -> Forward:
         training: `precision` and `compiled` count.
 
     Returns:
-        The same function, whose results are float32.
+        The same function, whose results are float32. A compiled one raises SettingsError where PyTorch
+        cannot compile it.
     """
-    run = torch.compile(forward, dynamic=False) if training.compiled else forward
+    run = _compiled(forward) if training.compiled else forward
     is_bf16 = training.precision == "bf16"
 
     def run_forward(image: Tensor, *others: int) -> Tensor:
@@ -46,7 +47,7 @@ def require_runnable(training: TrainingSettings, device: torch.device) -> None:
     """Refuse settings that this machine cannot train with; before anything is trained.
 
     Raises:
-        SettingsError: the GPU has no bfloat16, or PyTorch cannot compile here.
+        SettingsError: the GPU has no bfloat16, or PyTorch cannot compile anything here.
     """
     on_gpu = device.type == "cuda"
     if training.precision == "bf16" and on_gpu and not torch.cuda.is_bf16_supported():
@@ -59,13 +60,32 @@ def require_runnable(training: TrainingSettings, device: torch.device) -> None:
         say("training.compiled: compiling the networks before their first steps takes minutes")
 
 
+def _compiled(forward: Forward) -> Forward:
+    from torch._dynamo.exc import TorchDynamoException  # seconds to import
+
+    compiled = torch.compile(forward, dynamic=False)
+
+    def run(*arguments: object) -> Tensor:
+        try:
+            return compiled(*arguments)
+        except TorchDynamoException as error:
+            raise _cannot_compile(error) from error
+
+    return run
+
+
 def _require_compiler(device: torch.device) -> None:
     try:
         torch.compiler.reset()  # graphs of an earlier training would count among those kept
         torch.compile(torch.sin)(torch.zeros(8, device=device))
     except RuntimeError as error:
-        reason = " ".join(str(error).partition("\n\n")[0].split())
-        raise SettingsError(
-            f"training.compiled = true, but PyTorch cannot compile on this machine ({reason}); install "
-            "what it misses (on a CPU a C++ compiler like g++), or set training.compiled=false."
-        ) from error
+        raise _cannot_compile(error) from error
+
+
+def _cannot_compile(error: RuntimeError) -> SettingsError:
+    reason = " ".join(str(error).partition("\n\n")[0].split())
+    return SettingsError(
+        f"training.compiled = true, but PyTorch {torch.__version__} cannot compile on this machine "
+        f"({reason}); install what it misses (on a CPU a C++ compiler like g++), use another PyTorch, or "
+        "set training.compiled=false."
+    )
