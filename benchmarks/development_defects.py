@@ -21,7 +21,7 @@ from rcae.demo import TEST_COUNTS, copy_cells, solar_cells, spread_over
 from rcae.inference import as_tensor
 from rcae.metrics.ranking import image_metrics
 
-KINDS = ("crd", "distance")
+KINDS = ("crd", "distance", "crd_wide", "distance_wide")
 GOOD = 100
 DEFECTIVE = 100
 STEPS = (

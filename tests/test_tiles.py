@@ -5,6 +5,7 @@ import torch
 from rcae import tiles as tiling
 from rcae.inference import explain, working_map
 from rcae.model.system import RcaeSystem
+from rcae.model.weighed_evidence import KINDS
 from rcae.settings import load_settings
 from rcae.tiles import blended, tiles
 from tests.conftest import TINY
@@ -64,7 +65,7 @@ def test_a_tiled_map_equals_the_whole_one_where_no_network_sees_a_tiles_edge(
     with torch.no_grad():
         whole = torch.from_numpy(image).permute(2, 0, 1)[None]
         system.distance.fit([system.features(whole)])
-        system.weighed.fit(np.array([[0.0] * 2, [1.0] * 2]))
+        system.weighed.fit(np.array([[0.0] * KINDS, [1.0] * KINDS]))
     tiled, seen = working_map(system, image), explain(system, image)
     monkeypatch.setattr(tiling, "TILE_PX", 1024)
     expected = explain(system, image)

@@ -11,6 +11,7 @@ from rcae.detector import Detector
 from rcae.export.graph import resized
 from rcae.export.onnx_export import onnx_model
 from rcae.model.system import RcaeSystem
+from rcae.model.weighed_evidence import KINDS
 from rcae.model_header import ModelHeader
 from rcae.runners.torch_runner import TorchRunner
 from rcae.settings import load_settings
@@ -28,7 +29,7 @@ def untrained(*values, working_view=UNCHANGED):
     system = RcaeSystem(settings.model).requires_grad_(False).eval()
     if system.distance is not None:
         system.distance.fit([system.features(torch.rand(2, 3, 48, 64))])
-        system.weighed.fit(np.array([[0.0] * 2, [1.0] * 2]))
+        system.weighed.fit(np.array([[0.0] * KINDS, [1.0] * KINDS]))
     header = ModelHeader(settings, working_view, calibrate([0.4, 0.5], 0.1, 0.4), {})
     return Model(system, header)
 

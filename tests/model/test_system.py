@@ -9,6 +9,7 @@ from rcae.model.cross_recursion_detection import CrossRecursionDetection
 from rcae.model.detail_preservation import DetailPreservationNetwork
 from rcae.model.folding import fold, unfold
 from rcae.model.system import RcaeSystem
+from rcae.model.weighed_evidence import KINDS, widened
 from rcae.settings import load_settings
 from tests.conftest import TINY
 
@@ -148,7 +149,8 @@ def test_the_map_weighs_what_crd_draws_and_the_distance():
         evidence = system.evidence(image)
         cells = system.distance(system.features(image))[0]
         anomaly_map = system(image)
-    assert evidence.shape == (1, 2, 24, 40)
+    assert evidence.shape == (1, KINDS, 24, 40)
+    torch.testing.assert_close(evidence[:, 2:], widened(evidence[:, :2]))
     torch.testing.assert_close(evidence[:, 0], system.detect(system.pad(image))[:, :24, :40])
     torch.testing.assert_close(anomaly_map, system.weighed(evidence))
     # A cell stands for 2 x 2 pixels (one decoder level on blocks of 2 x 2), a quarter of it off its centre.

@@ -14,7 +14,7 @@ from rcae.model.feature_distance import FeatureDistance, joined
 from rcae.model.folding import fold, unfold
 from rcae.model.plain_autoencoder import PlainAutoencoder
 from rcae.model.recursive_autoencoder import RecursiveAutoencoder
-from rcae.model.weighed_evidence import WeighedEvidence
+from rcae.model.weighed_evidence import WeighedEvidence, averaged, widened
 from rcae.settings import ModelSettings
 
 
@@ -117,9 +117,10 @@ class RcaeSystem(nn.Module):
     def evidence(self, image: Tensor) -> Tensor:
         """All that the anomaly map is made of: [batch, kind, height, width].
 
-        M_A comes first; where the settings ask, the feature distance follows. The image is extended by
-        its edge to multiples of fold * 2^N and the maps cropped back. M_A is averaged over
-        `smoothing_px` squared so that one noisy pixel does not decide (our choice).
+        M_A comes first; where the settings ask, the feature distance follows, and then both again as
+        `widened` sees them. The image is extended by its edge to multiples of fold * 2^N and the maps
+        cropped back. M_A is averaged over `smoothing_px` squared so that one noisy pixel does not decide
+        (our choice).
         """
         height, width = image.shape[2:]
         padded = self.pad(image)
@@ -129,7 +130,8 @@ class RcaeSystem(nn.Module):
         distance = self.distance(self._within(image, levels))[:, None]
         enlarged = functional.interpolate(distance, scale_factor=self._cell_px, mode="bilinear")
         drawn = self._smoothed(self._map_of(levels)[:, None, :height, :width])
-        return torch.cat([drawn, enlarged[:, :, :height, :width]], dim=1)
+        fine = torch.cat([drawn, enlarged[:, :, :height, :width]], dim=1)
+        return torch.cat([fine, widened(fine)], dim=1)
 
     def features(self, image: Tensor) -> Tensor:
         """CRD's features of images of any size, as `FeatureDistance.fit` takes them.
@@ -168,10 +170,7 @@ class RcaeSystem(nn.Module):
         return unfold(self.detection.map_of(levels), self.settings.fold)[:, 0]
 
     def _smoothed(self, anomaly_map: Tensor) -> Tensor:
-        side = self.settings.smoothing_px
-        return functional.avg_pool2d(
-            anomaly_map, side, stride=1, padding=side // 2, count_include_pad=False
-        )
+        return averaged(anomaly_map, self.settings.smoothing_px)
 
     def _sequences(self, image: Tensor) -> Sequences:
         """As `sequences`, as the networks see them."""
