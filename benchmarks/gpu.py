@@ -11,13 +11,15 @@ the same run. Prints a line as JSON for each case, then Markdown tables. Nothing
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
+from rcae.errors import SettingsError
 from rcae.model.system import RcaeSystem
 from rcae.settings import load_settings
 from rcae.training import plan, trainer
@@ -29,7 +31,9 @@ SIZE_PX, BATCH = 256, 32
 PRESETS = ("quick", "standard")
 PRECISIONS = ("fp32", "bf16")
 SIDE, COPIED = 8192, 2**30
+NAN = float("nan")
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 def main() -> None:
@@ -110,7 +114,7 @@ def _prediction(preset: str, precision: str, compiled: bool, measuring_s: float)
         assert system.distance is not None
         system.distance.fit([system.features(images)])
         run = as_in_training(system.forward, settings.training)
-        taken_s = _seconds(lambda: run(images), measuring_s)
+        taken_s = _if_compilable(lambda: _seconds(lambda: run(images), measuring_s), NAN)
     return {
         "predicting": preset,
         **_form(precision, compiled),
@@ -129,18 +133,25 @@ def _training(precision: str, compiled: bool, options: argparse.Namespace) -> Ro
     parts = open_good_parts(options.data, settings)
     _, stages = trainer._new_system(settings, parts)
     torch.cuda.reset_peak_memory_stats()
-    if compiled:
-        stages = stages[2:]
-    step_s = plan.seconds_per_step(stages, settings, measuring_s=options.seconds)
-    if compiled:
-        step_s = {"reconstruction": float("nan"), "detail": float("nan"), **step_s}
+    measured = stages[2:] if compiled else stages
+    step_s = _if_compilable(
+        lambda: plan.seconds_per_step(measured, settings, measuring_s=options.seconds), {}
+    )
     return {
         "training": "standard",
         **_form(precision, compiled),
-        **{f"{stage} steps/s": 1 / taken_s for stage, taken_s in step_s.items()},
+        **{f"{stage.name} steps/s": 1 / step_s.get(stage.name, NAN) for stage in stages},
         "batches painted/s": _painted_per_second(stages[-1].draw, options.seconds),
         "peak MiB": torch.cuda.max_memory_allocated() // 2**20,
     }
+
+
+def _if_compilable(measure: Callable[[], T], otherwise: T) -> T:
+    try:
+        return measure()
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return otherwise
 
 
 def _painted_per_second(draw: Any, measuring_s: float) -> float:
