@@ -95,6 +95,13 @@ def test_verification_refuses_a_file_whose_weights_were_changed(
         verification.require_agreement(tmp_path / "changed.onnx", found, 1e-3)
 
 
+def test_the_columns_of_the_table_stay_apart():
+    changed = verification.Difference("OpenVINO", 160, 0.4, 0.6, (), 0.9003, 0.7006)
+    heading, row, *_ = verification.table([changed]).splitlines()
+    assert row.split() == ["OpenVINO", "160", "4.0e-01", "6.0e-01", "0", "0.9003", "(+0.1997)"]
+    assert len(heading) == len(row)
+
+
 def test_a_flipped_decision_is_never_within_tolerance(tmp_path):
     flipped = verification.Difference("other", 1, 0.0, 0.0, (tmp_path,), None, None)
     assert not flipped.is_within(1.0)

@@ -84,14 +84,14 @@ def differences(
 
 def table(found: Sequence[Difference]) -> str:
     """The differences as text, one line per runtime, and the images whose decision flips."""
-    lines = [f"{'':14s}{'images':>8s}{'score':>10s}{'map':>10s}{'flipped':>9s}{'AUROC':>16s}"]
+    lines = [f"{'':14s}{'images':>8s}{'score':>10s}{'map':>10s}{'flipped':>9s}{'AUROC':>18s}"]
     for one in found:
         auroc = "-"
         if one.image_auroc is not None and one.torch_image_auroc is not None:
             auroc = f"{one.image_auroc:.4f} ({one.image_auroc - one.torch_image_auroc:+.4f})"
         lines.append(
             f"{one.runtime:14s}{one.image_count:8d}{one.score_difference:10.1e}"
-            f"{one.map_difference:10.1e}{len(one.flipped):9d}{auroc:>16s}"
+            f"{one.map_difference:10.1e}{len(one.flipped):9d}{auroc:>18s}"
         )
         lines += [f"  another decision: {path}" for path in one.flipped]
     lines.append(
