@@ -15,13 +15,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any, TypeVar
 
 import torch
 
 from rcae.errors import SettingsError
 from rcae.model.system import RcaeSystem
-from rcae.settings import load_settings
+from rcae.settings import Settings, load_settings
 from rcae.training import plan, trainer
 from rcae.training.drawing import drawing_processes, drawn_ahead
 from rcae.training.forward import as_in_training
@@ -78,7 +79,7 @@ def _seconds(run: Callable[[], object], measuring_s: float) -> float:
         run()
         torch.cuda.synchronize()
         taken_s.append(time.perf_counter() - started_at)
-    return sorted(taken_s)[len(taken_s) // 2]
+    return median(taken_s)
 
 
 def _ceilings(measuring_s: float) -> list[Row]:
@@ -102,10 +103,7 @@ def _ceilings(measuring_s: float) -> list[Row]:
 
 def _prediction(preset: str, precision: str, compiled: bool, measuring_s: float) -> Row:
     """Weights do not matter for speed, and are untrained."""
-    settings = load_settings(
-        preset,
-        values=[f"training.precision={precision}", f"training.compiled={str(compiled).lower()}"],
-    )
+    settings = _settings(preset, precision, compiled)
     torch.manual_seed(0)
     system = RcaeSystem(settings.model).cuda().requires_grad_(False).eval()
     images = torch.rand(BATCH, 3, SIZE_PX, SIZE_PX, device="cuda")
@@ -126,10 +124,7 @@ def _prediction(preset: str, precision: str, compiled: bool, measuring_s: float)
 
 def _training(precision: str, compiled: bool, options: argparse.Namespace) -> Row:
     """Steps per second of the three stages of `standard`; compiled, of the third alone."""
-    settings = load_settings(
-        "standard",
-        values=[f"training.precision={precision}", f"training.compiled={str(compiled).lower()}"],
-    )
+    settings = _settings("standard", precision, compiled)
     parts = open_good_parts(options.data, settings)
     _, stages = trainer._new_system(settings, parts)
     torch.cuda.reset_peak_memory_stats()
@@ -144,6 +139,11 @@ def _training(precision: str, compiled: bool, options: argparse.Namespace) -> Ro
         "batches painted/s": _painted_per_second(stages[-1].draw, options.seconds),
         "peak MiB": torch.cuda.max_memory_allocated() // 2**20,
     }
+
+
+def _settings(preset: str, precision: str, compiled: bool) -> Settings:
+    values = [f"training.precision={precision}", f"training.compiled={str(compiled).lower()}"]
+    return load_settings(preset, values=values)
 
 
 def _if_compilable(measure: Callable[[], T], otherwise: T) -> T:
