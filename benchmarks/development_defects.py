@@ -75,7 +75,7 @@ def judge(detector: rcae.Detector, data: Path) -> dict[str, float]:
     for image in open_category(data).test:
         batch = as_tensor(model.header.working_view.of(read_image(image.path)), system)
         evidence = system.evidence(batch)
-        peaks.append([float(system.weigh(evidence).max()), *evidence.amax(dim=(0, 2, 3)).tolist()])
+        peaks.append([float(system.weighed(evidence).max()), *evidence.peaks()[0].tolist()])
         labels.append(image.is_defective)
     names = ("anomaly_map", *KINDS)
     return {

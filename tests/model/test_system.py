@@ -9,7 +9,7 @@ from rcae.model.cross_recursion_detection import CrossRecursionDetection
 from rcae.model.detail_preservation import DetailPreservationNetwork
 from rcae.model.folding import fold, unfold
 from rcae.model.system import RcaeSystem
-from rcae.model.weighed_evidence import KINDS, widened
+from rcae.model.weighed_evidence import KINDS, averaged
 from rcae.settings import load_settings
 from tests.conftest import TINY
 
@@ -140,27 +140,24 @@ def test_smoothing_averages_over_the_pixels_that_exist():
 
 
 def test_the_map_weighs_what_crd_draws_and_the_distance():
-    system, image = build("model.smoothing_px=1"), torch.rand(1, 3, 24, 40)
+    system, image = build(), torch.rand(1, 3, 23, 40)
     with torch.no_grad():
         good = [torch.rand(1, 3, 32, 32) for _ in range(3)]
         system.distance.fit([system.features(batch) for batch in good])
-        peaks = [system.evidence(batch).amax(dim=(0, 2, 3)).numpy() for batch in good]
+        peaks = [system.evidence(batch).peaks()[0].numpy() for batch in good]
         system.weighed.fit(np.stack(peaks))
         evidence = system.evidence(image)
-        cells = system.distance(system.features(image))[0]
+        distance = system.distance(system.features(image))
+        drawn = system.detect(system.pad(image))
         anomaly_map = system(image)
-    assert evidence.shape == (1, KINDS, 24, 40)
-    torch.testing.assert_close(evidence[:, 2:], widened(evidence[:, :2]))
-    torch.testing.assert_close(evidence[:, 0], system.detect(system.pad(image))[:, :24, :40])
+    assert evidence.drawn.shape == anomaly_map.shape == (1, 23, 40)
+    within = averaged(drawn[None, :, :23, :40], system.settings.smoothing_px)[0]
+    torch.testing.assert_close(evidence.drawn, within)
+    expected = system.weighed.gather(within, drawn, distance)
+    torch.testing.assert_close(evidence.cells, expected.cells)
     torch.testing.assert_close(anomaly_map, system.weighed(evidence))
-    # A cell stands for 2 x 2 pixels (one decoder level on blocks of 2 x 2), a quarter of it off its centre.
-    assert cells.shape == (12, 20)
-    for row, column in [(0, 0), (5, 7), (10, 33), (23, 39)]:
-        rows = np.clip((row // 2, row // 2 + 2 * (row % 2) - 1), 0, 11)
-        columns = np.clip((column // 2, column // 2 + 2 * (column % 2) - 1), 0, 19)
-        weights = torch.tensor([[9.0, 3.0], [3.0, 1.0]]) / 16
-        expected = (weights * cells[np.ix_(rows, columns)]).sum()
-        torch.testing.assert_close(evidence[0, 1, row, column], expected)
+    # A cell stands for 2 x 2 pixels: one decoder level on blocks of 2 x 2.
+    assert evidence.cells.shape == (1, KINDS - 1, 12, 20)
 
 
 def test_features_end_where_the_image_ends():

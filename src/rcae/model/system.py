@@ -14,7 +14,7 @@ from rcae.model.feature_distance import FeatureDistance, joined
 from rcae.model.folding import fold, unfold
 from rcae.model.plain_autoencoder import PlainAutoencoder
 from rcae.model.recursive_autoencoder import RecursiveAutoencoder
-from rcae.model.weighed_evidence import WeighedEvidence, averaged, widened
+from rcae.model.weighed_evidence import Evidence, WeighedEvidence, averaged
 from rcae.settings import ModelSettings
 
 
@@ -67,7 +67,7 @@ class RcaeSystem(nn.Module):
         self.weighed: WeighedEvidence | None = None
         if settings.detection_network and settings.feature_distance:
             self.distance = FeatureDistance(sum(settings.detection_widths[:-1]))
-            self.weighed = WeighedEvidence()
+            self.weighed = WeighedEvidence(self._cell_px)
         for network in (self.reconstruction, self.detail):
             if network is not None:  # twice as fast on a CPU; 5-D weights could not take it
                 network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -108,30 +108,22 @@ class RcaeSystem(nn.Module):
             [batch, height, width], higher is more anomalous: M_A, 0..1; with the feature distance the
             sum of all evidence, in units of `WeighedEvidence`.
         """
-        return self.weigh(self.evidence(image))
+        if self.weighed is not None:
+            weighed: Tensor = self.weighed(self.evidence(image))
+            return weighed
+        return self._smoothed(self.detect(self.pad(image)), image)
 
-    def weigh(self, evidence: Tensor) -> Tensor:
-        """The anomaly map that `forward` makes of what `evidence` gives."""
-        return evidence[:, 0] if self.weighed is None else self.weighed(evidence)
+    def evidence(self, image: Tensor) -> Evidence:
+        """All that `weighed` makes the anomaly map of, where the settings ask for the feature distance.
 
-    def evidence(self, image: Tensor) -> Tensor:
-        """All that the anomaly map is made of: [batch, kind, height, width].
-
-        M_A comes first; where the settings ask, the feature distance follows, and then both again as
-        `widened` sees them. The image is extended by its edge to multiples of fold * 2^N and the maps
-        cropped back. M_A is averaged over `smoothing_px` squared so that one noisy pixel does not decide
-        (our choice).
+        The image is extended by its edge to multiples of fold * 2^N, and what lies beyond it left out.
         """
-        height, width = image.shape[2:]
-        padded = self.pad(image)
-        if self.distance is None:
-            return self._smoothed(self.detect(padded)[:, None, :height, :width])
-        levels = self._detection_levels(padded)
-        distance = self.distance(self._within(image, levels))[:, None]
-        enlarged = functional.interpolate(distance, scale_factor=self._cell_px, mode="bilinear")
-        drawn = self._smoothed(self._map_of(levels)[:, None, :height, :width])
-        fine = torch.cat([drawn, enlarged[:, :, :height, :width]], dim=1)
-        return torch.cat([fine, widened(fine)], dim=1)
+        assert self.distance is not None
+        assert self.weighed is not None
+        levels = self._detection_levels(self.pad(image))
+        distance = self.distance(self._within(image, levels))
+        drawn = self._map_of(levels)
+        return self.weighed.gather(self._smoothed(drawn, image), drawn, distance)
 
     def features(self, image: Tensor) -> Tensor:
         """CRD's features of images of any size, as `FeatureDistance.fit` takes them.
@@ -169,8 +161,14 @@ class RcaeSystem(nn.Module):
         assert self.detection is not None
         return unfold(self.detection.map_of(levels), self.settings.fold)[:, 0]
 
-    def _smoothed(self, anomaly_map: Tensor) -> Tensor:
-        return averaged(anomaly_map, self.settings.smoothing_px)
+    def _smoothed(self, drawn: Tensor, image: Tensor) -> Tensor:
+        """What was drawn of the extended image, within the image.
+
+        Averaged over `smoothing_px` squared so that one noisy pixel does not decide (our choice).
+        """
+        height, width = image.shape[2:]
+        within = drawn[:, None, :height, :width]
+        return averaged(within, self.settings.smoothing_px)[:, 0]
 
     def _sequences(self, image: Tensor) -> Sequences:
         """As `sequences`, as the networks see them."""

@@ -41,7 +41,7 @@ def learn_good_features(system: RcaeSystem, images: TrainingSet, seed: int) -> N
     parts = chain.from_iterable(images_in_parts("learning how good images look to CRD"))
     system.distance.fit(map(system.features, parts))
     peaks = [
-        np.max([system.evidence(part).amax(dim=(0, 2, 3)).cpu().numpy() for part in image], axis=0)
+        np.max([system.evidence(part).peaks()[0].cpu().numpy() for part in image], axis=0)
         for image in images_in_parts("measuring what is usual in them")
     ]
     system.weighed.fit(np.stack(peaks))
