@@ -1,7 +1,7 @@
 """The one training loop: the same for the three stages, and exactly repeatable from any step."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
@@ -52,6 +52,13 @@ def train_step(
     return value
 
 
+def batches(stage: Stage, first: int, end: int) -> Iterator[Batch]:
+    """The stage's batches of steps first ... end - 1, drawn ahead, on the device of its network."""
+    device = next(stage.module.parameters()).device
+    for batch in drawn_ahead(stage.draw, first, end, drawing_processes(device)):
+        yield batch.to(device)
+
+
 def run_stage(
     stage: Stage,
     optimizer: torch.optim.Adam,
@@ -66,12 +73,10 @@ def run_stage(
     `after_step` gets the number of steps done and the loss; what it raises ends the loop between two
     updates, never within one.
     """
-    device = next(stage.module.parameters()).device
     stage.module.requires_grad_(True).train()
-    batches = drawn_ahead(stage.draw, first_step, steps, drawing_processes(device))
-    for step, batch in enumerate(batches, start=first_step):
+    for step, batch in enumerate(batches(stage, first_step, steps), start=first_step):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings, step, steps)
-        loss = train_step(stage, batch.to(device), optimizer, settings)
+        loss = train_step(stage, batch, optimizer, settings)
         after_step(step + 1, loss)
     stage.module.requires_grad_(False).eval()

@@ -9,8 +9,7 @@ from statistics import median
 from rcae.errors import UsageError
 from rcae.settings import Settings, StageSettings
 from rcae.training import processes
-from rcae.training.drawing import drawing_processes, drawn_ahead
-from rcae.training.loop import make_optimizer, train_step
+from rcae.training.loop import batches, make_optimizer, train_step
 from rcae.training.stages import Stage
 
 MEASURING_S = 3.0
@@ -33,16 +32,15 @@ def seconds_per_step(
 
 def _measure(stage: Stage, settings: Settings, measuring_s: float) -> float:
     stage.module.requires_grad_(True).train()
-    device = next(stage.module.parameters()).device
     optimizer = make_optimizer(stage.module, settings)
-    batches = drawn_ahead(stage.draw, 0, MOST_MEASURED, drawing_processes(device))
+    drawn = batches(stage, 0, MOST_MEASURED)
     deepest = settings.model.recursion_depth
     for depth in range(1 if settings.training.compiled else deepest, deepest + 1):
-        train_step(stage, replace(next(batches), depth=depth).to(device), optimizer, settings)
+        train_step(stage, replace(next(drawn), depth=depth), optimizer, settings)
     durations_s: list[float] = []
     started_at = step_at = time.perf_counter()
-    for batch in batches:
-        train_step(stage, batch.to(device), optimizer, settings)
+    for batch in drawn:
+        train_step(stage, batch, optimizer, settings)
         now = time.perf_counter()
         durations_s.append(now - step_at)
         step_at = now
