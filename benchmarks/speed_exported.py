@@ -13,6 +13,8 @@ FILES = {
     "openvino": "openvino.xml",
     "openvino int8": "openvino-int8.xml",
 }
+RECURRING_SIZE = 3
+"""Batches until OpenVINO has the graph compiled for their size, as for a camera's images."""
 
 
 def build(case: dict[str, Any]) -> Contender:
@@ -24,4 +26,6 @@ def build(case: dict[str, Any]) -> Contender:
         from rcae.runners.openvino_runner import OpenvinoRunner as RunnerOf
     runner = RunnerOf(path, threads=case["threads"])
     inputs = {IMAGES: random_images(case), THRESHOLD: np.array(0.5, np.float32)}
+    for _ in range(RECURRING_SIZE):
+        runner.execute(inputs)
     return Contender(lambda: runner.execute(inputs).max(axis=(1, 2)) >= inputs[THRESHOLD])

@@ -10,7 +10,10 @@ from rcae.errors import CheckpointError, ImageError, UsageError, VerificationErr
 from rcae.export import verification
 from rcae.export.onnx_export import export_onnx
 from rcae.export.run_export import export_run, verify_export
+from rcae.runners import openvino_runner
+from rcae.runners.exported import IMAGES
 from rcae.runners.onnx_runner import OnnxRunner
+from rcae.runners.openvino_runner import OpenvinoRunner
 from tests.export.test_graph import untrained
 from tests.test_extras import without
 
@@ -32,6 +35,30 @@ def test_an_exported_file_answers_as_its_run_at_every_size(exported, finished_ru
     np.testing.assert_allclose(seen.anomaly_map, expected.anomaly_map, atol=3e-4)
     assert seen.anomaly_score == pytest.approx(expected.anomaly_score, abs=3e-4)
     assert seen.threshold == expected.threshold
+
+
+def test_openvino_answers_alike_when_its_graph_is_compiled_for_a_size_that_recurs(
+    openvino_file, monkeypatch
+):
+    compiled_for = []
+
+    def compiled(runner):
+        compiled_for.append(str(runner._network.input(IMAGES).partial_shape))
+        return compile_graph(runner)
+
+    compile_graph = OpenvinoRunner._compiled
+    monkeypatch.setattr(OpenvinoRunner, "_compiled", compiled)
+    monkeypatch.setattr(openvino_runner, "MOST_SHAPES", 2)
+    runner = OpenvinoRunner(openvino_file)
+    random = np.random.default_rng(0)
+    images = [random.random((*size, 3), dtype=np.float32) for size in SIZES]
+    first = [runner.draw(image) for image in images]
+    assert len(compiled_for) == 1
+    for _ in range(3):
+        for image, expected in zip(images, first, strict=True):
+            np.testing.assert_allclose(runner.draw(image), expected, rtol=1e-4, atol=1e-4)
+    # Neither the size that came third nor the fourth: there is room for two.
+    assert compiled_for == ["[?,?,?,3]", "[1,40,40,3]", "[1,16,16,3]"]
 
 
 def test_what_the_file_says_of_the_model_is_what_the_run_says(exported, finished_run):
