@@ -9,7 +9,9 @@ from scipy import ndimage
 Array = NDArray[np.float32]
 Points = NDArray[np.float64]
 SMALLEST_PX = 3.0
-SMALLEST_SHADOW_PX = 48.0
+SMALLEST_SHADOW_PX, LARGEST_SHADOW_PX = 48.0, 96.0
+"""Wider ones have an inside from which CRD does not see their edge: it would have to call brightness itself
+anomalous, and small defects drown."""
 _CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 
 
@@ -19,8 +21,9 @@ def draw_extent_px(largest_px: float, random: Generator) -> float:
 
 
 def draw_shadow_extent_px(largest_px: float, random: Generator) -> float:
-    """Log-uniform from 48 px to `largest_px`, where that is more."""
-    return _log_uniform(SMALLEST_SHADOW_PX, max(SMALLEST_SHADOW_PX, largest_px), random)
+    """Log-uniform from 48 to 96 px, or to `largest_px` where that lies between."""
+    largest_px = min(max(SMALLEST_SHADOW_PX, largest_px), LARGEST_SHADOW_PX)
+    return _log_uniform(SMALLEST_SHADOW_PX, largest_px, random)
 
 
 def area(extent_px: float, random: Generator) -> Array:

@@ -43,7 +43,7 @@ STRUCTURE_SHARE = 0.5
 a plain ground, few would hit the part otherwise (our choice)."""
 
 SHADOW_SHARE = 0.1
-"""Of the images that get a wide, soft-edged shade besides: some defects are nothing but half a part that
+"""Of the images that get a soft-edged shade besides: some defects are nothing but half a part that
 is darker than it should be (our choice; measured on the polycrystalline cells of `docs/experiments.md`)."""
 
 
@@ -52,7 +52,7 @@ def paint_anomalies(
 ) -> tuple[Array, NDArray[np.bool_]]:
     """Paint one to four pseudo anomalies into a good image, or as many for each 128 px square of it.
 
-    Some images get a wide shade in addition.
+    Some images get a soft-edged shade in addition.
 
     Args:
         image: [height, width, 3], 0..1.
@@ -85,7 +85,7 @@ def paint_anomalies(
 
 
 def _paint_shadow(painted: Array, covered: NDArray[np.bool_], random: Generator) -> None:
-    """Paint one wide shade in place; what it covers by half belongs to it."""
+    """Paint one shade in place; what it covers by half belongs to it."""
     height, width = covered.shape
     extent_px = draw_shadow_extent_px(min(height, width), random)
     centre_px = int(random.integers(height)), int(random.integers(width))
