@@ -119,6 +119,19 @@ def test_exporting_leaves_the_model_as_it_was():
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+def test_a_large_bright_image_gets_the_exposure_that_its_run_gives_it():
+    plain = (
+        "model.form=plain",
+        "model.detection_network=false",
+        "model.detail_network=false",
+    )
+    model = untrained(*plain, working_view=WorkingView(1.0, None, 0.3))
+    images = 200 + random_images(1, 700, 900) // 8
+    ((anomaly_map, *_),) = run(model, [images])
+    expected = Detector(TorchRunner(model, "cpu")).predict(images[0]).anomaly_map
+    np.testing.assert_allclose(anomaly_map[0], expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [((40, 33), (17, 20)), ((17, 20), (40, 33)), ((64, 64), (64, 30)), ((50, 3), (1, 9))],

@@ -61,8 +61,19 @@ class PredictionGraph(nn.Module):
         brightness = self.working_view.brightness
         if brightness is None:
             return images
-        means = images.mean(dim=(1, 2, 3), keepdim=True).clamp(min=brightness / MOST_GAIN)
-        return (images * (brightness / means)).clamp(max=1)
+        gain = brightness / _means(images).clamp(min=brightness / MOST_GAIN)
+        return (images * gain).clamp(max=1)
+
+
+def _means(images: Tensor) -> Tensor:
+    """The mean of each image [batch, channel, height, width], as [batch, 1, 1, 1].
+
+    One axis after the other: ONNX Runtime adds all values up in one float32, whose rounding grows to a
+    ten-thousandth of the mean within a few hundred thousand of them.
+    """
+    for axis in (3, 2, 1):
+        images = images.mean(dim=axis, keepdim=True)
+    return images
 
 
 def resized(planes: Tensor, height: Tensor, width: Tensor) -> Tensor:
