@@ -119,14 +119,18 @@ def test_windows_of_any_size_can_be_painted(size_px):
 def test_a_tenth_of_the_windows_get_a_shade_besides_and_nothing_else_is_moved(monkeypatch):
     flat = np.full((256, 256, 3), 0.5, dtype=np.float32)
 
-    def masks(share):
+    def painted(share):
         monkeypatch.setattr(pseudo_anomalies, "SHADOW_SHARE", share)
-        return np.stack([paint(seed, flat, flat)[1] for seed in range(100)])
+        images, masks = zip(*(paint(seed, flat, flat) for seed in range(100)), strict=True)
+        return np.stack(images), np.stack(masks)
 
-    usual, without, always = masks(pseudo_anomalies.SHADOW_SHARE), masks(0.0), masks(1.0)
+    (images, usual), (_, without), (_, always) = map(
+        painted, (pseudo_anomalies.SHADOW_SHARE, 0.0, 1.0)
+    )
     assert 0.03 < (usual != without).any(axis=(1, 2)).mean() < 0.2
-    hidden = without & ~usual  # a shade may bring a painted pixel back to what it was
-    assert hidden.sum() < 0.002 * without.sum()
+    # But for what a shade brings back to what it was, so that nobody sees it.
+    change = ndimage.maximum_filter(np.abs(images - flat).max(axis=3), size=(1, 5, 5))
+    assert change[without & ~usual].max(initial=0) <= VISIBLE_CHANGE
     shaded_px = (always & ~without).sum(axis=(1, 2))
     assert 30**2 < np.median(shaded_px) < 90**2
 

@@ -102,6 +102,8 @@ def test_a_speck_with_a_higher_peak_counts_less_than_a_spot():
     drawn = torch.zeros(1, 64, 128)
     drawn[0, 31:34, 31:34] = 1.0
     drawn[0, 24:40, 88:104] = 0.8
-    wide = gathered(drawn, torch.zeros(1, 16, 32)).cells[0, 1]
-    speck, spot = (part.max() for part in wide.split(16, dim=1))
+    evidence = gathered(drawn, torch.zeros(1, 16, 32))
+    speck, spot = (part.max() for part in evidence.drawn[0].split(64, dim=1))
+    assert speck > spot
+    speck, spot = (part.max() for part in evidence.cells[0, 1].split(16, dim=1))
     assert speck < 0.1 * spot

@@ -51,6 +51,7 @@ class OpenvinoRunner(ExportedRunner):
         super().__init__(ExportRecord.from_text(_metadata(self._network), path))
         self._seen: Counter[tuple[int, ...]] = Counter()
         self._for_shape: dict[tuple[int, ...], Any] = {}
+        self._used = self._for_any_shape
 
     def execute(self, inputs: dict[str, NDArray[Any]]) -> Array:
         """See `ExportedRunner.execute`."""
@@ -58,9 +59,12 @@ class OpenvinoRunner(ExportedRunner):
         self._seen[shape] += 1
         if self._seen[shape] == RECURRING and len(self._for_shape) < MOST_SHAPES:
             self._network.reshape({IMAGES: shape})
-            self._for_any_shape.release_memory()  # until another shape comes
             self._for_shape[shape] = self._compiled()
-        anomaly_map: Array = self._for_shape.get(shape, self._for_any_shape)(inputs)[OUTPUTS[0]]
+        graph = self._for_shape.get(shape, self._for_any_shape)
+        if graph is not self._used:
+            self._used.release_memory()  # or every graph would keep the memory of one
+            self._used = graph
+        anomaly_map: Array = graph(inputs)[OUTPUTS[0]]
         return anomaly_map
 
     def _compiled(self) -> Any:
