@@ -214,8 +214,8 @@ def test_fills_are_drawn_as_often_as_their_shares_say(shares):
 
 
 def test_lines_are_never_filled_with_copied_texture():
-    copies = {anomaly_fills.moved, anomaly_fills.turned, anomaly_fills.warped}
-    assert copies <= anomaly_fills.AREA_FILLS.keys()
+    copies = anomaly_fills.AREA_FILLS.keys() - {anomaly_fills.colour, anomaly_fills.shade}
+    assert len(copies) == 4
     assert not copies & anomaly_fills.LINE_FILLS.keys()
 
 
@@ -227,6 +227,20 @@ def test_copied_texture_comes_from_the_donor():
     windows = np.lib.stride_tricks.sliding_window_view(endless, moved.shape[:2])
     mirrored = [moved[::a, ::b, 0] for a in (-1, 1) for b in (-1, 1)]
     assert any((windows == part).all(axis=(2, 3)).any() for part in mirrored)
+
+
+def test_blended_texture_meets_the_image_all_round_and_keeps_its_edges():
+    image, donor, box = good_image(), good_image(3), np.s_[10:30, 5:45]
+    moved, blended = (
+        fill(image, donor, box, np.random.default_rng(0))
+        for fill in (anomaly_fills.moved, anomaly_fills.blended)
+    )
+    border = np.ones(blended.shape[:2], dtype=np.bool_)
+    border[1:-1, 1:-1] = False
+    assert np.abs(blended - image[box])[border].max() < 1e-6
+    assert np.abs(moved - image[box])[border].max() > 0.1
+    added = ndimage.laplace(blended[..., 0] - moved[..., 0])[1:-1, 1:-1]
+    assert np.abs(added).max() < 1e-5  # bends nowhere
 
 
 @pytest.mark.parametrize("fill", [anomaly_fills.turned, anomaly_fills.warped])

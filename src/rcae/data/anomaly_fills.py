@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import fft, ndimage
 
 Array = NDArray[np.float32]
 Box = tuple[slice, slice]
@@ -61,6 +61,16 @@ def moved(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # 
     return part[:: random.choice([-1, 1]), :: random.choice([-1, 1])]
 
 
+def blended(image: Array, donor: Array, box: Box, random: Generator) -> Array:
+    """The same without a seam: it keeps its edges and takes its brightness from around the box.
+
+    So it is told from good texture by what it shows, as a real defect is, and not by where it ends
+    (after Schlüter et al., Natural Synthetic Anomalies, 2022).
+    """
+    part = moved(image, donor, box, random)
+    return part + _membrane(image[box] - part)
+
+
 def turned(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # noqa: ARG001
     """The image itself, shifted, turned and scaled a little: bent, broken or misplaced structure."""
     angle, scale = random.normal(0.0, 0.4), np.exp(random.normal(0.0, 0.25))
@@ -80,7 +90,14 @@ def warped(image: Array, donor: Array, box: Box, random: Generator) -> Array:  #
     return _sampled(image, np.stack(_grid(box)) + strength_px * field)
 
 
-AREA_FILLS: dict[Fill, float] = {colour: 0.25, shade: 0.35, moved: 0.15, turned: 0.15, warped: 0.1}
+AREA_FILLS: dict[Fill, float] = {
+    colour: 0.2,
+    shade: 0.25,
+    moved: 0.05,
+    blended: 0.3,
+    turned: 0.1,
+    warped: 0.1,
+}
 LINE_FILLS: dict[Fill, float] = {colour: 0.4, shade: 0.6}
 """A line of copied texture cannot be told from good texture: it would teach nothing."""
 
@@ -99,6 +116,26 @@ def _sampled(image: Array, coordinates: NDArray[np.float64]) -> Array:
         for channel in range(3)
     ]
     return np.stack(planes, axis=2)
+
+
+def _membrane(values: Array) -> Array:
+    """The smoothest surface [height, width, 3] that has these values along its border.
+
+    Every pixel within is the mean of its four neighbours: Poisson's equation, solved by sines.
+    """
+    height, width = values.shape[:2]
+    if min(height, width) < 3:
+        return values
+    border = values.copy()
+    border[1:-1, 1:-1] = 0.0
+    pull = border[:-2, 1:-1] + border[2:, 1:-1] + border[1:-1, :-2] + border[1:-1, 2:]
+    rows, columns = (
+        2.0 - 2.0 * np.cos(np.pi * np.arange(1, side - 1) / (side - 1)) for side in (height, width)
+    )
+    stiffness = (rows[:, None] + columns)[..., None].astype(np.float32)
+    waves = fft.dstn(pull, type=1, axes=(0, 1)) / stiffness
+    border[1:-1, 1:-1] = fft.idstn(waves, type=1, axes=(0, 1))
+    return border
 
 
 def _clouds(size_px: tuple[int, int], cell_px: float, random: Generator) -> Array:
