@@ -126,16 +126,16 @@ def _membrane(values: Array) -> Array:
     height, width = values.shape[:2]
     if min(height, width) < 3:
         return values
-    border = values.copy()
-    border[1:-1, 1:-1] = 0.0
-    pull = border[:-2, 1:-1] + border[2:, 1:-1] + border[1:-1, :-2] + border[1:-1, 2:]
+    surface = values.copy()
+    surface[1:-1, 1:-1] = 0.0
+    pull = surface[:-2, 1:-1] + surface[2:, 1:-1] + surface[1:-1, :-2] + surface[1:-1, 2:]
     rows, columns = (
         2.0 - 2.0 * np.cos(np.pi * np.arange(1, side - 1) / (side - 1)) for side in (height, width)
     )
     stiffness = (rows[:, None] + columns)[..., None].astype(np.float32)
     waves = fft.dstn(pull, type=1, axes=(0, 1)) / stiffness
-    border[1:-1, 1:-1] = fft.idstn(waves, type=1, axes=(0, 1))
-    return border
+    surface[1:-1, 1:-1] = fft.idstn(waves, type=1, axes=(0, 1))
+    return surface
 
 
 def _clouds(size_px: tuple[int, int], cell_px: float, random: Generator) -> Array:
