@@ -116,3 +116,23 @@ def test_single_keys_can_be_switched_off(page, line, newest_first):
     page.keyboard.press("j")
     expect(page.locator("#part-title")).to_have_text("000.png")
     assert reviews(line, newest_first[0]) == []
+
+
+def test_what_was_set_counts_as_soon_as_the_dialog_is_gone(page, line, newest_first):
+    page.click("#show-settings")
+    page.uncheck("#single-keys")
+    key_came_before_the_dialog_said_that_it_closed = page.evaluate(
+        """async () => {
+          const dialog = document.getElementById("settings-dialog");
+          let closed = false;
+          dialog.addEventListener("close", () => (closed = true));
+          dialog.querySelector("[value=save]").click();
+          for (let turn = 0; turn < 10; turn += 1) await null;
+          document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "d", bubbles: true}));
+          return !dialog.open && !closed;
+        }"""
+    )
+    assert key_came_before_the_dialog_said_that_it_closed
+    page.keyboard.press("j")
+    expect(page.locator("#part-title")).to_have_text("000.png")
+    assert reviews(line, newest_first[0]) == []

@@ -50,17 +50,19 @@ export function announce(words) {
 /**
  * Ask in a dialog.
  * @param {string} id of the dialog
- * @returns {Promise<string>} the value of the button; "" when it was dismissed
+ * @returns {Promise<string>} the value of the button, as it is pressed; "" when it was dismissed
  */
 export function ask(id) {
   const dialog = byId(id);
-  dialog.returnValue = "";
   if (!dialog.open) dialog.showModal();
   return new Promise((resolve) => {
-    const closed = () => {
+    const answer = (value) => {
       if (dialog.contains(document.activeElement)) document.activeElement.blur(); // or keys would still be typed into it
-      resolve(dialog.returnValue);
+      resolve(value); // the first one counts
     };
-    dialog.addEventListener("close", closed, { once: true });
+    const asked = new AbortController();
+    // "close" comes a moment after the dialog is gone: what was answered would not count yet for a key pressed by then.
+    dialog.addEventListener("submit", ({ submitter }) => answer(submitter.value), { signal: asked.signal });
+    dialog.addEventListener("close", () => (asked.abort(), answer("")), { once: true });
   });
 }
