@@ -48,7 +48,8 @@ def anomaly_map(system: RcaeSystem, working_view: WorkingView, image: Array) -> 
     Returns:
         [height, width] float32; higher is more anomalous.
     """
-    return resize(working_map(system, working_view.of(image)), *image.shape[:2])
+    seen = working_view.see(image)
+    return resize(seen.on_whole(working_map(system, seen.image)), *image.shape[:2])
 
 
 @torch.inference_mode()

@@ -1,12 +1,13 @@
 """What a model file says beside its weights; the same in every format a model is kept in."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import ValidationError
 
 from rcae.calibration import Calibration
+from rcae.data.part_frame import PartFrame
 from rcae.data.working_view import WorkingView
 from rcae.errors import CheckpointError, SettingsError
 from rcae.settings import Settings, to_plain, validate
@@ -24,12 +25,14 @@ class ModelHeader:
 
     def to_plain(self) -> dict[str, Any]:
         """Plain values for JSON; see docs/file-format.md."""
+        frame = self.working_view.frame
         return {
             "settings": to_plain(self.settings),
             "working_view": {
                 "scale": self.working_view.scale,
                 "squashed_px": self.working_view.squashed_px,
                 "brightness": self.working_view.brightness,
+                "frame": None if frame is None else asdict(frame),
             },
             "calibration": self.calibration.model_dump(mode="json", exclude_none=True),
             "provenance": self.provenance,
@@ -55,9 +58,11 @@ class ModelHeader:
             CheckpointError: names `path`, where the values come from, and what is wrong with them.
         """
         try:
+            view = plain["working_view"]
+            frame = view["frame"]
             return cls(
                 settings=validate(plain["settings"], source=str(path)),
-                working_view=WorkingView(**plain["working_view"]),
+                working_view=WorkingView(**{**view, "frame": frame and PartFrame(**frame)}),
                 calibration=Calibration.model_validate(plain["calibration"]),
                 provenance=plain["provenance"],
             )

@@ -33,6 +33,8 @@ class ImageSettings(_Section):
     """`keep_aspect`: one scale for every image of the model, so texture keeps its size."""
     exposure: Literal["camera", "equal"] = "camera"
     """`equal`: every image is made as bright, on average, as a typical training image."""
+    frame: Literal["camera", "part"] = "camera"
+    """`part`: cut to the part and turned, where all training images show one before plain ground."""
 
 
 class ModelSettings(_Section):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -6,6 +8,7 @@ import torch
 from rcae.calibration import calibrate
 from rcae.checkpoint import Model
 from rcae.data.images import resize
+from rcae.data.part_frame import PartFrame
 from rcae.data.working_view import WorkingView
 from rcae.detector import Detector
 from rcae.export.graph import resized
@@ -16,6 +19,7 @@ from rcae.model_header import ModelHeader
 from rcae.runners.torch_runner import TorchRunner
 from rcae.settings import load_settings
 from tests.conftest import TINY
+from tests.part_images import part_image
 
 UNCHANGED = WorkingView(1.0)
 SIZES = [(40, 40), (16, 16), (100, 17), (33, 64)]
@@ -89,6 +93,22 @@ def test_every_working_view_is_in_the_graph(rule):
     for batch, (anomaly_map, *_) in zip(images, run(model, images), strict=True):
         expected = detector.predict(batch[0]).anomaly_map
         np.testing.assert_allclose(anomaly_map[0], expected, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("rule", [WorkingView(1.0), WorkingView(0.6, None, 0.7)], ids=str)
+def test_the_frame_of_the_part_is_in_the_graph(rule):
+    model = untrained(working_view=replace(rule, frame=PartFrame(0.75, 0.1, 30, 30, 12, 14)))
+    poses = [((90, 130), (40, 60), 0.3), ((120, 100), (70, 45), 2.5), ((64, 64), (30, 31), -1.4)]
+    images = [np.rint(255 * part_image(*pose)).astype(np.uint8)[None] for pose in poses]
+    detector = Detector(TorchRunner(model, "cpu"))
+    for batch, (anomaly_map, *_) in zip(images, run(model, images), strict=True):
+        expected = detector.predict(batch[0]).anomaly_map
+        np.testing.assert_allclose(anomaly_map[0], expected, atol=1e-4, rtol=1e-4)
+    batch = np.concatenate([images[2], images[2][:, ::-1], images[2][:, :, ::-1]])
+    ((together, *_),) = run(model, [batch])
+    for image, drawn in zip(batch, together, strict=True):
+        expected = detector.predict(image).anomaly_map
+        np.testing.assert_allclose(drawn, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_nothing_is_resized_where_the_camera_scale_is_kept():

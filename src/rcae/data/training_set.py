@@ -53,7 +53,7 @@ class TrainingSet:
     @cached_property
     def largest_side_px(self) -> int:
         """The longest side that any of the images has at working size."""
-        sizes_px = (self._working_view.size_of(*image_size(path)) for path in self.paths)
+        sizes_px = (self._working_view.seen_size_of(*image_size(path)) for path in self.paths)
         return max(max(size_px) for size_px in sizes_px)
 
     @cached_property

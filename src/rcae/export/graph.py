@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from rcae.checkpoint import Model
 from rcae.data.working_view import MOST_GAIN
 from rcae.model.blocks import ConvolutionalAutoencoder, UpLayer, doubled_and_joined
+from rcae.part_pose import cut_to_part, find_part, put_back
 
 
 class PredictionGraph(nn.Module):
@@ -43,12 +44,23 @@ class PredictionGraph(nn.Module):
         height, width = (torch.as_tensor(length) for length in images.shape[1:3])
         pixels = images.permute(0, 3, 1, 2).float() / 255
         if self.working_view.keeps_size:
-            anomaly_map = self.system(self._exposed(pixels))
+            anomaly_map = self._drawn(self._exposed(pixels))
         else:
             working = self._exposed(resized(pixels, self._working(height), self._working(width)))
-            anomaly_map = resized(self.system(working), height, width)
+            anomaly_map = resized(self._drawn(working), height, width)
         anomaly_score = anomaly_map.amax(dim=(1, 2))
         return anomaly_map, anomaly_score, anomaly_score >= threshold
+
+    def _drawn(self, working: Tensor) -> Tensor:
+        """The anomaly map of whole images at working size and exposure, as `Seen.on_whole` gives it."""
+        frame = self.working_view.frame
+        if frame is None:
+            whole_map: Tensor = self.system(working)
+            return whole_map
+        pose = find_part(frame, working)
+        drawn = self.system(cut_to_part(frame, working, pose))[:, None]
+        least = drawn.amin(dim=(1, 2, 3), keepdim=True).expand_as(working[:, :1])
+        return put_back(frame, drawn, pose, least)[:, 0]
 
     def _working(self, length: Tensor) -> Tensor:
         """As `WorkingView.size_of`, for one side."""

@@ -15,7 +15,7 @@ from rcae.errors import CheckpointError, ImageError, UsageError
 from rcae.model_header import ModelHeader, incomplete
 from rcae.tiles import blended
 
-FORMAT = "rcae-export-2"
+FORMAT = "rcae-export-3"
 METADATA_KEY = "rcae"
 IMAGES, THRESHOLD = "images", "threshold"
 OUTPUTS = ("anomaly_map", "anomaly_score", "is_defective")

@@ -42,7 +42,8 @@ class TorchRunner:
 
     def draw(self, image: Array) -> Array:
         """See `Runner.draw`; at working size."""
-        return working_map(self.model.system, self.header.working_view.of(image))
+        seen = self.header.working_view.see(image)
+        return seen.on_whole(working_map(self.model.system, seen.image))
 
     def drawn_px(self, image: Array) -> tuple[int, int]:
         """See `Runner.drawn_px`."""
@@ -56,8 +57,19 @@ class TorchRunner:
         """
         if not self._is_on_gpu:
             return [self.draw(image) for image in images]
-        return working_maps(self.model.system, [self.header.working_view.of(i) for i in images])
+        seen = [self.header.working_view.see(image) for image in images]
+        maps = working_maps(self.model.system, [one.image for one in seen])
+        return [one.on_whole(drawn) for one, drawn in zip(seen, maps, strict=True)]
 
     def explain(self, image: Array) -> Explanation:
         """See `Runner.explain`."""
-        return explain(self.model.system, self.header.working_view.of(image))
+        seen = self.header.working_view.see(image)
+        explained = explain(self.model.system, seen.image)
+        steps = explained.reconstructions.items()
+        restored = explained.restored
+        return Explanation(
+            image=seen.whole,
+            reconstructions={step: seen.on_whole(drawn, seen.whole) for step, drawn in steps},
+            restored=None if restored is None else seen.on_whole(restored, seen.whole),
+            anomaly_map=seen.on_whole(explained.anomaly_map),
+        )

@@ -10,12 +10,12 @@ from rcae.data.layouts import Category, open_category
 from rcae.data.training_set import TrainingSet
 from rcae.data.working_view import WorkingView
 from rcae.errors import DataError
-from rcae.progress import shown
+from rcae.progress import say, shown
 from rcae.run_folder import RunFolder
 from rcae.settings import ImageSettings, Settings
 
-EXPOSURES = 64
-"""Training images whose brightness is measured, at most: any common value would do."""
+TYPICAL_IMAGES = 64
+"""Training images that brightness and frame are measured on, at most."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,15 @@ def open_good_parts(data: Path, settings: Settings) -> GoodParts:
 
 def _view(paths: Sequence[Path], settings: ImageSettings) -> WorkingView:
     view = WorkingView.fit(map(image_size, paths), settings.size_px, settings.resize)
-    if settings.exposure == "camera":
-        return view
-    some = paths[:: -(-len(paths) // EXPOSURES)]
-    return view.exposed_like(map(read_image, shown(some, "measuring brightness")))
+    some = paths[:: -(-len(paths) // TYPICAL_IMAGES)]
+    if settings.exposure == "equal":
+        view = view.exposed_like(map(read_image, shown(some, "measuring brightness")))
+    if settings.frame == "part":
+        view = view.framed_by(map(read_image, shown(some, "looking for one part in each image")))
+    if view.frame is not None:
+        height, width = view.frame.size_px
+        say(f"every image shows one part: each is turned and cut to it, {width}x{height} px")
+    return view
 
 
 def require_same_data(parts: GoodParts, folder: RunFolder) -> None:

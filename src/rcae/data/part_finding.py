@@ -1,0 +1,99 @@
+"""Whether good images show one part each before plain ground, and the frame that then fits them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from rcae.data.part_frame import PartFrame
+from rcae.part_pose import SPECK_PX, Moments, as_batch, foreground, moments
+
+Array = NDArray[np.float32]
+
+LEAST_CONTRAST = 0.05
+"""Of the range 0..1: a part that differs less from the ground is not told from it."""
+SHARES = (0.01, 0.5)
+"""Of the image that the part covers, at least and at most."""
+LEAST_IN_ONE = 0.9
+"""Of the foreground: one part, and dust."""
+LEAST_ELONGATION = 1.5
+"""Of a part whose direction can be told."""
+LEAST_TAIL = 0.1
+"""Of a part whose two ends can be told apart."""
+MOST_EXCEPTIONS = 0.1
+"""Of the images that may break a rule, and of the parts that may reach into the margin of the frame."""
+MARGIN = 0.04
+"""Around the parts, of their length."""
+
+
+def fit_frame(images: Sequence[Array]) -> PartFrame | None:
+    """The frame of the part in good images; None unless nearly all show one part in a pose that can be told.
+
+    Textures, boards and parts that fill the image or look alike from both ends have none (our choice).
+
+    Args:
+        images: [height, width, 3] each, 0..1, at working size and exposure.
+    """
+    ground, contrast = _ground(images)
+    masses = [foreground(as_batch(image), ground, contrast) for image in images]
+    found = [moments(mass) for mass in masses]
+    clear = [_is_clear(mass[0].numpy() > 0.5, one) for mass, one in zip(masses, found, strict=True)]
+    if clear.count(False) > MOST_EXCEPTIONS * len(images):
+        return None
+    reaches = [
+        _reach_px(mass[0].numpy() > 0.5, one) for mass, one in zip(masses, found, strict=True)
+    ]
+    back, forth, above, below = np.quantile(reaches, 1 - MOST_EXCEPTIONS, axis=0)
+    margin = MARGIN * (back + forth) + SPECK_PX  # whose rule takes as much from the ends
+    sides = (int(np.ceil(side + margin)) for side in (back, forth, above, below))
+    return PartFrame(ground, contrast, *sides)
+
+
+def _ground(images: Sequence[Array]) -> tuple[float, float]:
+    """The grey at the edges of the images, and the contrast that tells a part from it.
+
+    Twice of what the edges differ by, or half of what that foreground differs by: a shadow differs less
+    than the part that throws it.
+    """
+    greys = [image.mean(axis=2) for image in images]
+    edges = np.concatenate([_edge(grey) for grey in greys])
+    ground = float(np.median(edges))
+    least = max(LEAST_CONTRAST, 2 * float(np.quantile(np.abs(edges - ground), 0.9)))
+    differences = [np.abs(grey - ground) for grey in greys]
+    apart = [float(one[one > least].mean()) for one in differences if (one > least).any()]
+    return ground, max(least, float(np.median(apart)) / 2 if apart else 0.0)
+
+
+def _is_clear(solid: NDArray[np.bool_], found: Moments) -> bool:
+    """Whether there is one part, all of it within the image, in a pose that can be told."""
+    labels, count = ndimage.label(solid)
+    if not count:
+        return False
+    sizes = np.bincount(labels.ravel())[1:]
+    is_one_within = (
+        sizes.max() >= LEAST_IN_ONE * sizes.sum()
+        and not (_edge(labels) == 1 + sizes.argmax()).any()
+    )
+    has_pose = (
+        SHARES[0] <= float(found.share) <= SHARES[1]
+        and float(found.elongation) >= LEAST_ELONGATION
+        and float(found.tail) >= LEAST_TAIL
+    )
+    return bool(is_one_within and has_pose)
+
+
+def _reach_px(solid: NDArray[np.bool_], found: Moments) -> list[float]:
+    """How far nearly all of the part reaches from its centre: back, forth, and to either side."""
+    rows, columns = np.nonzero(solid)
+    (x, y), (dx, dy) = found.pose.centre[0].tolist(), found.pose.axis[0].tolist()
+    along = (columns - x) * dx + (rows - y) * dy
+    across = (rows - y) * dx - (columns - x) * dy
+    if not rows.size:
+        return [0.0] * 4
+    return [float(np.quantile(side, 0.999)) for side in (-along, along, -across, across)]
+
+
+def _edge(plane: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The outermost pixels of a plane [row, column]."""
+    return np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]])

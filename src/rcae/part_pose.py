@@ -1,0 +1,155 @@
+"""Where the part lies in an image, and how the image is cut to it and what was drawn is put back."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from rcae.data.part_frame import PartFrame
+
+Array = NDArray[np.float32]
+
+SPECK_PX = 5
+"""Side of the square that has to be covered by half to count."""
+
+
+class Pose(NamedTuple):
+    """Where the part lies in each image of a batch."""
+
+    centre: Tensor
+    """Of mass: column and row in pixels, [batch, 2]."""
+    axis: Tensor
+    """The direction of its length, towards the end with the longer tail: columns and rows, [batch, 2],
+    of length 1."""
+
+
+class Moments(NamedTuple):
+    """What the foreground of each image of a batch is like."""
+
+    pose: Pose
+    share: Tensor
+    """Of the image, 0..1, [batch]."""
+    elongation: Tensor
+    """Deviation along the axis over that across it, [batch]; 1 where no axis stands out."""
+    tail: Tensor
+    """Skewness along the axis, [batch]; 0 where both ends are alike."""
+
+
+def find_part(frame: PartFrame, images: Tensor) -> Pose:
+    """The pose of the part in images [batch, 3, height, width], 0..1: that of the foreground's moments."""
+    return moments(foreground(images, frame.ground, frame.contrast)).pose
+
+
+def cut_to_part(frame: PartFrame, images: Tensor, pose: Pose) -> Tensor:
+    """What the frame shows, [batch, channel, *frame.size_px]; beyond an image's edge lies its edge."""
+    height, width = frame.size_px
+    along = _count_to(width, images) - frame.back_px
+    across = _count_to(height, images)[:, None] - frame.above_px
+    (x, y), (dx, dy) = _columns_and_rows(pose.centre), _columns_and_rows(pose.axis)
+    return _sampled(images, x + along * dx - across * dy, y + along * dy + across * dx)
+
+
+def put_back(frame: PartFrame, drawn: Tensor, pose: Pose, onto: Tensor) -> Tensor:
+    """What was drawn of the frame, [batch, channel, *frame.size_px], in the image's pixels.
+
+    Args:
+        onto: [batch, channel, height, width], what stands where the frame does not reach.
+    """
+    height, width = frame.size_px
+    (x, y), (dx, dy) = _columns_and_rows(pose.centre), _columns_and_rows(pose.axis)
+    columns = _count_to(onto.shape[3], onto) - x
+    rows = _count_to(onto.shape[2], onto)[:, None] - y
+    along = columns * dx + rows * dy + frame.back_px
+    across = rows * dx - columns * dy + frame.above_px
+    is_within = (along >= 0) & (along <= width - 1) & (across >= 0) & (across <= height - 1)
+    return torch.where(is_within[:, None], _sampled(drawn, along, across), onto)
+
+
+def cut_array(frame: PartFrame, image: Array) -> tuple[Array, Pose]:
+    """As `cut_to_part`, for one image [height, width, 3], with the pose found in it."""
+    images = as_batch(image)
+    pose = find_part(frame, images)
+    return _of_batch(cut_to_part(frame, images, pose), image.ndim), pose
+
+
+def put_array_back(frame: PartFrame, drawn: Array, pose: Pose, onto: Array) -> Array:
+    """As `put_back`, for one array [height, width] or [height, width, channel]."""
+    return _of_batch(put_back(frame, as_batch(drawn), pose, as_batch(onto)), drawn.ndim)
+
+
+def as_batch(array: Array) -> Tensor:
+    """An array [height, width] or [height, width, channel] as [1, channel, height, width]."""
+    batch = torch.from_numpy(np.atleast_3d(array)).permute(2, 0, 1)[None]
+    return batch.contiguous()
+
+
+def _of_batch(batch: Tensor, dimensions: int) -> Array:
+    array: Array = batch[0].permute(1, 2, 0).contiguous().numpy()
+    return array if dimensions == 3 else array[..., 0]
+
+
+def foreground(images: Tensor, ground: float, contrast: float) -> Tensor:
+    """0 where an image is like the ground, 1 where it differs by twice the contrast.
+
+    Less than half of `SPECK_PX` squared is nothing: far from the part, dust would turn it.
+
+    Args:
+        images: [batch, channel, height, width].
+
+    Returns:
+        [batch, height, width]
+    """
+    difference = (images.mean(dim=1, keepdim=True) - ground).abs()
+    differs = (difference / contrast - 1).clamp(0, 1)
+    around = functional.avg_pool2d(
+        differs, SPECK_PX, stride=1, padding=SPECK_PX // 2, count_include_pad=False
+    )
+    return (2 * around - 1).clamp(min=0)[:, 0]
+
+
+def moments(mass: Tensor) -> Moments:
+    """The moments of a mass [batch, height, width], 0..1; those of an empty one mean nothing."""
+    height, width = mass.shape[1:]
+    columns, rows = _count_to(width, mass), _count_to(height, mass)[:, None]
+    share = _mean(mass)
+    weight = mass / share.clamp(min=1e-6)[:, None, None]
+    centre = torch.stack([_mean(weight * columns), _mean(weight * rows)], dim=1)
+    x, y = _columns_and_rows(centre)
+    columns, rows = columns - x, rows - y
+    xx, yy = _mean(weight * columns.square()), _mean(weight * rows.square())
+    xy = _mean(weight * columns * rows)
+    difference = ((xx - yy).square() + 4 * xy.square()).sqrt().clamp(min=1e-6)
+    # Half the angle of (xx - yy, 2 xy), without the arctangent that ONNX lacks.
+    right, down = (
+        ((1 + sign * (xx - yy) / difference).clamp(min=0) / 2).sqrt() for sign in (1, -1)
+    )
+    axis = torch.stack([right, torch.where(xy < 0, -down, down)], dim=1)
+    dx, dy = _columns_and_rows(axis)
+    long, short = (((xx + yy + sign * difference) / 2).clamp(min=1e-6) for sign in (1, -1))
+    tail = _mean(weight * (columns * dx + rows * dy) ** 3) / long**1.5
+    axis = torch.where(tail[:, None] < 0, -axis, axis)
+    return Moments(Pose(centre, axis), share, (long / short).sqrt(), tail.abs())
+
+
+def _mean(values: Tensor) -> Tensor:
+    """Of each image, row by row first: a sum of all pixels would round too much for runtimes to agree."""
+    return values.mean(dim=2).mean(dim=1)
+
+
+def _columns_and_rows(values: Tensor) -> tuple[Tensor, Tensor]:
+    """The two of [batch, 2], each [batch, 1, 1]."""
+    return values[:, 0, None, None], values[:, 1, None, None]
+
+
+def _count_to(length: int, like: Tensor) -> Tensor:
+    return torch.arange(length, device=like.device, dtype=like.dtype)
+
+
+def _sampled(images: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
+    """Images at positions in pixels, each [batch, height, width]; between pixels in proportion."""
+    height, width = images.shape[2:]
+    grid = torch.stack([(2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1], dim=3)
+    return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)

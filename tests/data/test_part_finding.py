@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+
+from rcae.data.part_finding import fit_frame
+from rcae.data.working_view import WorkingView
+from rcae.part_pose import cut_array
+from tests.part_images import GROUND, PART, part_image
+
+
+def in_any_pose(count=20, size_px=(100, 110), **shape):
+    random = np.random.default_rng(0)
+    return [
+        part_image(size_px, random.uniform(35, 65, 2), random.uniform(-np.pi, np.pi), **shape)
+        for _ in range(count)
+    ]
+
+
+def with_noise(images, deviation, seed=1):
+    random = np.random.default_rng(seed)
+    return [
+        np.clip(image + random.normal(0, deviation, image.shape), 0, 1).astype(np.float32)
+        for image in images
+    ]
+
+
+def test_the_frame_holds_the_whole_part_in_every_pose():
+    images = with_noise(in_any_pose(), 0.01)
+    frame = fit_frame(images)
+    height, width = frame.size_px
+    assert 40 < width < 60
+    assert 12 < height < 30
+    assert frame.ground == pytest.approx(GROUND, abs=0.01)
+    for image in images:
+        cut, _ = cut_array(frame, image)
+        assert (GROUND - cut).sum() == pytest.approx((GROUND - image).sum(), rel=0.1)
+        edges = np.concatenate([cut[0], cut[-1], cut[:, 0], cut[:, -1]])
+        np.testing.assert_allclose(edges, GROUND, atol=0.1)
+
+
+def test_a_shadow_is_not_taken_for_the_part():
+    shadow = GROUND - (GROUND - PART) / 4
+    images = in_any_pose()
+    shaded = [
+        np.where((image > shadow) & (np.roll(image, 5, axis=0) < 0.5), np.float32(shadow), image)
+        for image in images
+    ]
+    assert fit_frame(shaded).size_px == pytest.approx(fit_frame(images).size_px, abs=3)
+
+
+def test_dust_is_not_taken_for_parts():
+    random = np.random.default_rng(2)
+    dusty = in_any_pose()
+    for image in dusty:
+        for row, column in random.integers(0, 100, (8, 2)):
+            image[row, column] = PART
+    assert fit_frame(dusty) is not None
+
+
+def textures():
+    return list(np.random.default_rng(0).random((20, 60, 60, 3), dtype=np.float32))
+
+
+def two_parts_each():
+    pairs = zip(in_any_pose(length_px=24), in_any_pose(length_px=24), strict=True)
+    return [
+        np.minimum(np.roll(one, -30, axis=1), np.roll(other, 30, axis=1)) for one, other in pairs
+    ]
+
+
+NO_FRAME = {
+    "textures": textures,
+    "plain": lambda: [np.full((50, 50, 3), 0.5, np.float32)] * 20,
+    "round": lambda: [
+        np.maximum(part_image((60, 60), (30, 30), a), part_image((60, 60), (30, 30), a + 1.57))
+        for a in range(20)
+    ],
+    "alike at both ends": lambda: in_any_pose(tail=1.0),
+    "cut off by the edge": lambda: [np.roll(image, 45, axis=1)[:, :60] for image in in_any_pose()],
+    "two parts": two_parts_each,
+    "faint": lambda: in_any_pose(ground=PART + 0.03),
+}
+
+
+@pytest.mark.parametrize("images", NO_FRAME.values(), ids=NO_FRAME)
+def test_other_images_keep_the_view_of_the_camera(images):
+    assert fit_frame(images()) is None
+
+
+@pytest.mark.parametrize(("exceptions", "is_framed"), [(2, True), (3, False)])
+def test_one_image_in_ten_may_be_an_exception(exceptions, is_framed):
+    empty = [np.full((100, 110, 3), GROUND, np.float32)] * exceptions
+    assert (fit_frame(in_any_pose(20 - exceptions) + empty) is not None) == is_framed
+
+
+def test_a_brighter_part_before_a_dark_ground_is_framed_as_well():
+    inverted = [1 - image for image in in_any_pose()]
+    assert fit_frame(inverted).size_px == fit_frame(in_any_pose()).size_px
+
+
+def test_the_view_cuts_images_and_knows_the_way_back():
+    images = in_any_pose()
+    view = WorkingView(0.5).exposed_like(images).framed_by(images)
+    seen = view.see(images[0])
+    assert seen.image.shape == (*view.frame.size_px, 3)
+    assert seen.whole.shape == (50, 55, 3)
+    assert view.seen_size_of(100, 110) == view.frame.size_px
+    assert view.size_of(100, 110) == (50, 55)
+    assert not view.keeps_image
+    drawn = seen.image.mean(axis=2)
+    np.testing.assert_allclose(seen.on_whole(seen.image, seen.whole), seen.whole, atol=0.2)
+    placed = seen.on_whole(drawn)
+    assert placed.shape == (50, 55)
+    assert placed[0, 0] == drawn.min()
+
+
+def test_without_a_part_the_view_stays_as_it_was():
+    images = textures()
+    view = WorkingView(1.0).exposed_like(images)
+    assert view.framed_by(images) == view
+    seen = view.see(images[0])
+    assert seen.image is seen.whole
+    assert seen.on_whole(seen.image) is seen.image
