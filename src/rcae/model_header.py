@@ -46,9 +46,16 @@ class ModelHeader:
         return {
             "Seed": str(self.settings.seed),
             "Recursion depth N": str(self.settings.model.recursion_depth),
-            "Working image": f"about {image.size_px} x {image.size_px} px, {image.resize}",
+            "Working image": f"about {image.size_px} x {image.size_px} px, {image.resize}{self._cut}",
             "Steps": " / ".join(str(stage.steps) for stage in stages),
         }
+
+    @property
+    def _cut(self) -> str:
+        if self.working_view.frame is None:
+            return ""
+        height, width = self.working_view.frame.size_px
+        return f", turned and cut to the part ({width} x {height} px)"
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any], path: Path) -> Self:

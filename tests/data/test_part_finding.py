@@ -60,23 +60,24 @@ def textures():
     return list(np.random.default_rng(0).random((20, 60, 60, 3), dtype=np.float32))
 
 
-def two_parts_each():
-    pairs = zip(in_any_pose(length_px=24), in_any_pose(length_px=24), strict=True)
-    return [
-        np.minimum(np.roll(one, -30, axis=1), np.roll(other, 30, axis=1)) for one, other in pairs
-    ]
+def with_a_small_part_behind():
+    one = part_image((100, 130), (50, 35), 0.0)
+    return [np.minimum(one, part_image((100, 130), (50, 90), 0.0, length_px=24))] * 20
+
+
+def about_as_wide_as_long():
+    return [np.repeat(part_image((30, 80), (15, 40), 0.0), 3, axis=0)] * 20
 
 
 NO_FRAME = {
     "textures": textures,
     "plain": lambda: [np.full((50, 50, 3), 0.5, np.float32)] * 20,
-    "round": lambda: [
-        np.maximum(part_image((60, 60), (30, 30), a), part_image((60, 60), (30, 30), a + 1.57))
-        for a in range(20)
-    ],
+    "about as wide as long": about_as_wide_as_long,
     "alike at both ends": lambda: in_any_pose(tail=1.0),
-    "cut off by the edge": lambda: [np.roll(image, 45, axis=1)[:, :60] for image in in_any_pose()],
-    "two parts": two_parts_each,
+    "cut off by the edge": lambda: [part_image((60, 80), (30, 18), 0.0) for _ in range(20)],
+    "more than one part": with_a_small_part_behind,
+    "small": lambda: [part_image((150, 160), (70, 80), 0.3, length_px=24)] * 20,
+    "nearly all part": lambda: [part_image((56, 170), (28, 85), 0.0, length_px=160)] * 20,
     "faint": lambda: in_any_pose(ground=PART + 0.03),
 }
 

@@ -79,7 +79,7 @@ def _last_step(detector: Detector, record: Record) -> tuple[Array, dict[str, Arr
 
 
 def _likeness(image: Array, reconstruction: Array) -> tuple[float, float]:
-    """PSNR in dB and SSIM."""
+    """PSNR in dB and SSIM; what lies beyond the frame of a part counts as reconstructed without error."""
     try:
         from skimage.metrics import peak_signal_noise_ratio, structural_similarity
     except ModuleNotFoundError as error:
