@@ -12,6 +12,8 @@ LAYERS = [
         "storage",
         "settings",
         "gradient",
+        "part_frame",
+        "part_pose",
         "progress",
         "names",
         "csv_table",

@@ -7,9 +7,9 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from rcae.calibration import Calibration
-from rcae.data.part_frame import PartFrame
 from rcae.data.working_view import WorkingView
 from rcae.errors import CheckpointError, SettingsError
+from rcae.part_frame import PartFrame
 from rcae.settings import Settings, to_plain, validate
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from rcae.data.part_frame import PartFrame
+from rcae.part_frame import PartFrame
 
 Array = NDArray[np.float32]
 
@@ -64,8 +64,11 @@ def put_back(frame: PartFrame, drawn: Tensor, pose: Pose, onto: Tensor) -> Tenso
     rows = _count_to(onto.shape[2], onto)[:, None] - y
     along = columns * dx + rows * dy + frame.back_px
     across = rows * dx - columns * dy + frame.above_px
-    is_within = (along >= 0) & (along <= width - 1) & (across >= 0) & (across <= height - 1)
-    return torch.where(is_within[:, None], _sampled(drawn, along, across), onto)
+    inward = torch.minimum(
+        torch.minimum(along, width - 1 - along), torch.minimum(across, height - 1 - across)
+    )
+    # Faded in over a pixel: with a sharp edge, the last digit of a pose would move pixels across it.
+    return onto + inward.clamp(0, 1)[:, None] * (_sampled(drawn, along, across) - onto)
 
 
 def cut_array(frame: PartFrame, image: Array) -> tuple[Array, Pose]:

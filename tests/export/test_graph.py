@@ -8,7 +8,6 @@ import torch
 from rcae.calibration import calibrate
 from rcae.checkpoint import Model
 from rcae.data.images import resize
-from rcae.data.part_frame import PartFrame
 from rcae.data.working_view import WorkingView
 from rcae.detector import Detector
 from rcae.export.graph import resized
@@ -16,6 +15,7 @@ from rcae.export.onnx_export import onnx_model
 from rcae.model.system import RcaeSystem
 from rcae.model.weighed_evidence import KINDS
 from rcae.model_header import ModelHeader
+from rcae.part_frame import PartFrame
 from rcae.runners.torch_runner import TorchRunner
 from rcae.settings import load_settings
 from tests.conftest import TINY

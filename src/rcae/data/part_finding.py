@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from rcae.data.part_frame import PartFrame
+from rcae.part_frame import PartFrame
 from rcae.part_pose import SPECK_PX, Moments, as_batch, foreground, moments
 
 Array = NDArray[np.float32]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rcae.data.images import resize
-from rcae.data.part_frame import PartFrame
+from rcae.part_frame import PartFrame
 
 if TYPE_CHECKING:
     from rcae.part_pose import Pose
