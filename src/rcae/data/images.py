@@ -1,6 +1,7 @@
 """What an image and a mask are to the rest of the package: float RGB in 0..1, and booleans."""
 
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from rcae.data.image_files import ImageContent, check_size, decode, read_header
 from rcae.errors import ImageError
 
 Array = NDArray[np.float32]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 _GREY_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
@@ -98,6 +100,11 @@ def resize(image: Array, height: int, width: int) -> Array:
         for plane in np.moveaxis(np.atleast_3d(image), 2, 0)
     ]
     return np.stack(resized, axis=2).reshape(height, width, *image.shape[2:])
+
+
+def outermost(image: NDArray[Scalar]) -> NDArray[Scalar]:
+    """The pixels of the four sides of an image [height, width, ...], as [pixel, ...]; corners twice."""
+    return np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
 
 
 def _scale(pixels: NDArray[np.generic], name: str) -> Array:

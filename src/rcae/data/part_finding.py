@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from rcae.data.images import outermost
 from rcae.part_frame import PartFrame
 from rcae.part_pose import SPECK_PX, Moments, as_batch, foreground, moments
 
@@ -37,13 +38,11 @@ def fit_frame(images: Sequence[Array]) -> PartFrame | None:
     """
     ground, contrast = _ground(images)
     masses = [foreground(as_batch(image), ground, contrast) for image in images]
-    found = [moments(mass) for mass in masses]
-    clear = [_is_clear(mass[0].numpy() > 0.5, one) for mass, one in zip(masses, found, strict=True)]
-    if clear.count(False) > MOST_EXCEPTIONS * len(images):
+    parts = [(mass[0].numpy() > 0.5, moments(mass)) for mass in masses]
+    unclear = sum(not _is_clear(*part) for part in parts)
+    if unclear > MOST_EXCEPTIONS * len(images):
         return None
-    reaches = [
-        _reach_px(mass[0].numpy() > 0.5, one) for mass, one in zip(masses, found, strict=True)
-    ]
+    reaches = [_reach_px(*part) for part in parts]
     back, forth, above, below = np.quantile(reaches, 1 - MOST_EXCEPTIONS, axis=0)
     margin = MARGIN * (back + forth) + SPECK_PX  # whose rule takes as much from the ends
     sides = (int(np.ceil(side + margin)) for side in (back, forth, above, below))
@@ -57,7 +56,7 @@ def _ground(images: Sequence[Array]) -> tuple[float, float]:
     than the part that throws it.
     """
     greys = [image.mean(axis=2) for image in images]
-    edges = np.concatenate([_edge(grey) for grey in greys])
+    edges = np.concatenate([outermost(grey) for grey in greys])
     ground = float(np.median(edges))
     least = max(LEAST_CONTRAST, 2 * float(np.quantile(np.abs(edges - ground), 0.9)))
     differences = [np.abs(grey - ground) for grey in greys]
@@ -73,7 +72,7 @@ def _is_clear(solid: NDArray[np.bool_], found: Moments) -> bool:
     sizes = np.bincount(labels.ravel())[1:]
     is_one_within = (
         sizes.max() >= LEAST_IN_ONE * sizes.sum()
-        and not (_edge(labels) == 1 + sizes.argmax()).any()
+        and not (outermost(labels) == 1 + sizes.argmax()).any()
     )
     has_pose = (
         SHARES[0] <= float(found.share) <= SHARES[1]
@@ -92,8 +91,3 @@ def _reach_px(solid: NDArray[np.bool_], found: Moments) -> list[float]:
     if not rows.size:
         return [0.0] * 4
     return [float(np.quantile(side, 0.999)) for side in (-along, along, -across, across)]
-
-
-def _edge(plane: NDArray[np.generic]) -> NDArray[np.generic]:
-    """The outermost pixels of a plane [row, column]."""
-    return np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]])

@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from rcae.data.images import image_size, read_image
+from rcae.data.images import Scalar, image_size, outermost, read_image
 from rcae.data.working_view import WorkingView
 
 Array = NDArray[np.float32]
 MOST_IMAGES = 48
 """That the colour at the edge is taken from."""
-Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class TrainingSet:
@@ -59,7 +57,7 @@ class TrainingSet:
     @cached_property
     def edge_colour(self) -> Array:
         """The mean colour of the outermost pixels of the first images, [3], 0..1."""
-        edges = [_outermost(self.image(index)) for index in range(min(len(self), MOST_IMAGES))]
+        edges = [outermost(self.image(index)) for index in range(min(len(self), MOST_IMAGES))]
         colours = [pixels.mean(axis=0) for pixels in edges]
         mean: Array = np.mean(colours, axis=0, dtype=np.float32)
         return mean
@@ -92,11 +90,6 @@ def extended(window: NDArray[Scalar], side_px: int) -> NDArray[Scalar]:
     """A window or its mask, extended by its lower and right edges to side_px x side_px."""
     missing = [(0, side_px - length) for length in window.shape[:2]]
     return np.pad(window, (*missing, *[(0, 0)] * (window.ndim - 2)), mode="edge")
-
-
-def _outermost(image: Array) -> Array:
-    """The pixels of the four sides, [pixel, 3]."""
-    return np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
 
 
 def _position(extended_px: int, length_px: int, side_px: int, random: Generator) -> int:
