@@ -37,6 +37,12 @@ def working_maps(system: RcaeSystem, working_images: Sequence[Array]) -> list[Ar
     return maps
 
 
+def whole_map(system: RcaeSystem, working_view: WorkingView, image: Array) -> Array:
+    """As `anomaly_map`, of the whole image at working size."""
+    seen = working_view.see(image)
+    return seen.on_whole(working_map(system, seen.image))
+
+
 def anomaly_map(system: RcaeSystem, working_view: WorkingView, image: Array) -> Array:
     """The anomaly map of an image, enlarged to the image's own size.
 
@@ -48,8 +54,7 @@ def anomaly_map(system: RcaeSystem, working_view: WorkingView, image: Array) -> 
     Returns:
         [height, width] float32; higher is more anomalous.
     """
-    seen = working_view.see(image)
-    return resize(seen.on_whole(working_map(system, seen.image)), *image.shape[:2])
+    return resize(whole_map(system, working_view, image), *image.shape[:2])
 
 
 @torch.inference_mode()

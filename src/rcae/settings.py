@@ -34,7 +34,7 @@ class ImageSettings(_Section):
     exposure: Literal["camera", "equal"] = "camera"
     """`equal`: every image is made as bright, on average, as a typical training image."""
     frame: Literal["camera", "part"] = "camera"
-    """`part`: cut to the part and turned, where all training images show one before plain ground."""
+    """`part`: cut to the part and turned, where nearly all training images show one before plain ground."""
 
 
 class ModelSettings(_Section):

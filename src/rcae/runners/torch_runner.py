@@ -8,7 +8,7 @@ import torch
 
 from rcae.checkpoint import Model, load_model, weights_sha256
 from rcae.detection import Array, Explanation
-from rcae.inference import explain, working_map, working_maps
+from rcae.inference import explain, whole_map, working_maps
 from rcae.model_header import ModelHeader
 from rcae.run_folder import RunFolder
 
@@ -42,8 +42,7 @@ class TorchRunner:
 
     def draw(self, image: Array) -> Array:
         """See `Runner.draw`; at working size."""
-        seen = self.header.working_view.see(image)
-        return seen.on_whole(working_map(self.model.system, seen.image))
+        return whole_map(self.model.system, self.header.working_view, image)
 
     def drawn_px(self, image: Array) -> tuple[int, int]:
         """See `Runner.drawn_px`."""
