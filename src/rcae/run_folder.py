@@ -60,6 +60,11 @@ class RunFolder:
         return self.path / "training-state.safetensors"
 
     @property
+    def lock(self) -> Path:
+        """Held by the process that trains; removed when it ends."""
+        return self.path / "training.lock"
+
+    @property
     def evaluation(self) -> Path:
         """Where `rcae evaluate` writes: report, metrics, scores, pictures."""
         return self.path / "evaluation"
@@ -135,7 +140,7 @@ class RunFolder:
                 f"{self.path} holds an interrupted run; add --resume to go on with it, or choose "
                 "another -o folder."
             )
-        left_behind = {self.data.name, self.record.name}
+        left_behind = {self.data.name, self.record.name, self.lock.name}
         if self.path.exists() and (
             not self.path.is_dir()
             or any(f.name not in left_behind and f.suffix != ".part" for f in self.path.iterdir())

@@ -27,7 +27,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -62,17 +62,18 @@ def write_new(path: Path, data: bytes, mode: int) -> None:
             f"{error.filename} already exists and is never overwritten; choose another -o file."
         ) from error
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         _flush_to_disk(path)
     except OSError as error:
         path.unlink()
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
 
 
-def _refused(path: Path, error: OSError) -> StorageError:
+def refused(path: Path, error: OSError) -> StorageError:
+    """What to raise where the disk did not let us write `path`."""
     return StorageError(
         f"{path} could not be written ({error.strerror or error}); what was there before is "
         "unchanged. Free space or choose another folder, then run the same command again."

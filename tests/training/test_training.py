@@ -1,4 +1,5 @@
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from rcae.checkpoint import load_model
 from rcae.data.images import read_image
 from rcae.errors import DataError, InterruptedTrainingError, StorageError, TrainingError, UsageError
 from rcae.run_folder import RunFolder
-from rcae.training import loop, plan, sitting
+from rcae.training import loop, plan, sitting, trainer
 from rcae.training.sitting import Sitting
 from tests.conftest import TINY
 
@@ -268,6 +269,57 @@ def test_a_start_killed_before_the_settings_were_written_can_be_started_again(
     assert list((tmp_path / "run").iterdir())
     rcae.train(parts, tmp_path / "run", values=TINY)
     assert_equal_weights(finished_run, tmp_path / "run")
+
+
+def test_a_second_training_in_the_same_folder_is_refused_and_disturbs_nothing(
+    parts, finished_run, tmp_path, monkeypatch
+):
+    run, refusals = tmp_path / "run", []
+    original = Sitting.after_step
+
+    def after_step(self, done, loss):
+        if not refusals:
+            for resume in (False, True):  # as if the folder had been free a moment ago
+                with monkeypatch.context() as patch:
+                    patch.setattr(RunFolder, "require_free", lambda folder: None)
+                    with pytest.raises(UsageError, match="another process is training in") as error:
+                        rcae.train(parts, run, values=TINY, resume=resume)
+                    refusals.append(error.value)
+        original(self, done, loss)
+
+    monkeypatch.setattr(Sitting, "after_step", after_step)
+    rcae.train(parts, run, values=TINY)
+    assert len(refusals) == 2
+    assert_equal_weights(finished_run, run)
+    assert not RunFolder(run).lock.exists()
+
+
+def test_the_lock_of_a_killed_training_keeps_nobody_out(parts, finished_run, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    RunFolder(run).lock.touch()
+    rcae.train(parts, run, values=TINY)
+    assert_equal_weights(finished_run, run)
+
+
+def test_a_run_that_another_process_finished_meanwhile_is_not_trained_again(
+    parts, finished_run, tmp_path, monkeypatch, capsys
+):
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        stop_after(patch, 1, InterruptedTrainingError)
+        with pytest.raises(InterruptedTrainingError):
+            rcae.train(parts, run, values=TINY)
+    original = trainer.require_same_data
+
+    def finished_meanwhile(listed, folder):
+        original(listed, folder)
+        shutil.copyfile(RunFolder(finished_run).model, folder.model)
+
+    monkeypatch.setattr(trainer, "require_same_data", finished_meanwhile)
+    rcae.train(parts, run, values=TINY, resume=True)
+    assert "already finished" in capsys.readouterr().err
+    assert RunFolder(run).state.exists()
 
 
 def test_resuming_nothing_is_refused(parts, tmp_path):

@@ -20,6 +20,7 @@ from rcae.training.loop import make_optimizer, run_stage
 from rcae.training.record import new_record
 from rcae.training.request import Request
 from rcae.training.sitting import Sitting
+from rcae.training.sole_trainer import sole_trainer
 from rcae.training.stages import Stage, build_stages
 from rcae.training.state import TrainingState, load_state, restore_optimizer
 from rcae.training.whole_batch import normalise_over_processes
@@ -51,8 +52,7 @@ def train(data: Path, run: Path, request: Request, *, resume: bool = False) -> N
 def _train(data: Path, run: Path, request: Request, *, resume: bool) -> None:
     started_at = time.perf_counter()
     folder = RunFolder(run)
-    if resume and folder.model.exists():
-        say(f"{run} is already finished; nothing to resume.")
+    if resume and _is_finished(folder):
         return
     if resume:
         settings = request.settings_to_resume(folder)
@@ -64,35 +64,46 @@ def _train(data: Path, run: Path, request: Request, *, resume: bool) -> None:
     parts = open_good_parts(data, settings)
     if resume:
         require_same_data(parts, folder)
+        step_seconds: dict[str, float] = {}
     else:
-        _start(folder, parts, settings, request, started_at)
+        settings, step_seconds = _planned(parts, settings, request, started_at)
+    with sole_trainer(folder):
+        if resume and _is_finished(folder):  # by another process, while we read the images
+            return
+        if not resume and processes.is_first():
+            folder.require_free()  # another process may have trained here while we measured
+            write_text(folder.data, to_csv(parts.listed))
+            folder.write_record(new_record(request, settings, parts, step_seconds))
+            folder.write_settings(settings)  # last: a run exists once its settings do
         processes.wait()
-        settings = folder.read_settings()  # which only the first process has written
-    system, state = _run(folder, parts, settings)
-    if processes.is_first():
-        finish(folder, parts, settings, system, state)
+        settings = folder.read_settings()  # of several processes only the first one's count
+        system, state = _run(folder, parts, settings)
+        if processes.is_first():
+            finish(folder, parts, settings, system, state)
     processes.wait()
 
 
-def _start(
-    folder: RunFolder, parts: GoodParts, settings: Settings, request: Request, started_at: float
-) -> None:
-    """Fix the number of steps and write down what the run is."""
+def _is_finished(folder: RunFolder) -> bool:
+    """Whether there is nothing to resume; said if so."""
+    if folder.model.exists():
+        say(f"{folder.path} is already finished; nothing to resume.")
+    return folder.model.exists()
+
+
+def _planned(
+    parts: GoodParts, settings: Settings, request: Request, started_at: float
+) -> tuple[Settings, dict[str, float]]:
+    """The settings with the number of steps fixed, and the seconds that a step of each stage takes."""
     system, stages = _new_system(settings, parts)  # thrown away after measuring
     measuring_s = 0.0 if request.budget_s is None else plan.MEASURING_S
     step_seconds = plan.seconds_per_step(stages, settings, measuring_s=measuring_s)
-    if not processes.is_first():  # measuring together, all have found the folder free
-        return
     if request.budget_s is None:
         steps = plan.steps_from_settings(settings, len(parts.training))
     else:
         reserve_s = finishing_seconds(system, parts)
         available_s = request.budget_s - reserve_s - (time.perf_counter() - started_at)
         steps = plan.steps_from_budget(settings, step_seconds, available_s)
-    settings = plan.with_steps(settings, steps)
-    write_text(folder.data, to_csv(parts.listed))
-    folder.write_record(new_record(request, settings, parts, step_seconds))
-    folder.write_settings(settings)  # last: a run exists once its settings do
+    return plan.with_steps(settings, steps), step_seconds
 
 
 def _run(

@@ -1,0 +1,42 @@
+"""One training at a time in a run folder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
+
+from rcae.errors import UsageError
+from rcae.run_folder import RunFolder
+from rcae.storage import refused
+from rcae.training import processes
+
+
+@contextmanager
+def sole_trainer(folder: RunFolder) -> Iterator[None]:
+    """Keep others from training in this folder meanwhile; the processes of one training count as one.
+
+    A process that is killed leaves its file behind, but not its lock.
+
+    Raises:
+        UsageError: another process trains here.
+        StorageError: the disk refused.
+    """
+    if not processes.is_first():
+        yield
+        return
+    lock = FileLock(folder.lock)
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UsageError(
+            f"another process is training in {folder.path}; wait until it ends, or choose another -o "
+            "folder."
+        ) from error
+    except OSError as error:
+        raise refused(folder.lock, error) from error
+    try:
+        yield
+    finally:
+        folder.lock.unlink(missing_ok=True)
+        lock.release()
