@@ -66,6 +66,8 @@ class ModelSettings(_Section):
     """False leaves CRD out: the map is the last step's mean absolute error."""
     detection_steps: tuple[int, ...] | Literal["all"] = "all"
     """Recursion steps that CRD sees, counted from 1."""
+    restoration: bool = False
+    """True trains CRD to draw the image without its anomalies as well."""
     feature_distance: bool = False
     """True adds to CRD's map how far its features are from those of good images."""
     smoothing_px: int = Field(default=5, ge=1, le=101)

@@ -20,7 +20,7 @@ pytestmark = [
 
 
 def numbered(step):
-    return Batch(torch.full((1, 3, 2, 2), float(step)), torch.zeros(1, 2, 2), depth=1)
+    return Batch(torch.full((1, 3, 2, 2), float(step)), torch.zeros(1, 2, 2), None, depth=1)
 
 
 @BY

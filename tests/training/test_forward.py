@@ -184,7 +184,7 @@ def test_every_step_of_all_eight_depths_is_compiled_and_each_depth_once(images, 
         stage = build(images, *values)[0][0]
         stage.module.requires_grad_(True).train()
         for depth in depths:
-            stage.loss(Batch(image, image[:, 0], depth)).backward()
+            stage.loss(Batch(image, image[:, 0], image, depth)).backward()
     assert graphs.count == 8
     assert graphs.runs == 2 * len(depths)
 

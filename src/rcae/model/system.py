@@ -59,6 +59,7 @@ class RcaeSystem(nn.Module):
                 widths=settings.detection_widths,
                 map_channels=settings.fold**2,
                 dimensions=settings.detection_dimensions,
+                restores=settings.restoration,
             )
             if settings.detection_network
             else None
@@ -92,6 +93,17 @@ class RcaeSystem(nn.Module):
         with torch.no_grad():
             last = self._unfold(self._sequences(image).refined[:, -1])
         return (last - image).abs().mean(dim=1)
+
+    def detect_and_restore(self, image: Tensor) -> Tensor:
+        """M_A as `detect` gives it, and the image without its anomalies, as trained in stage 3.
+
+        Returns:
+            [batch, 1 + 3, height, width], M_A first.
+        """
+        assert self.detection is not None
+        levels = self._detection_levels(image)
+        restored = self._unfold(self.detection.restored(levels))
+        return torch.cat([self._map_of(levels)[:, None], restored], dim=1)
 
     def sequences(self, image: Tensor) -> Sequences:
         """I_R^n and I_D^n of images whose height and width are multiples of fold * 2^N."""

@@ -6,15 +6,20 @@ from functools import partial
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rcae.data.pseudo_anomalies import paint_anomalies
 from rcae.data.training_set import TrainingSet, extended
-from rcae.losses import PixelTerm, detection_loss, reconstruction_loss
+from rcae.losses import PixelTerm, detection_loss, reconstruction_loss, restoration_loss
 from rcae.model.system import RcaeSystem
 from rcae.settings import STAGES, Settings
 from rcae.training import processes
 from rcae.training.forward import Forward, as_in_training
+
+RESTORATION_WEIGHT = 3.0
+"""Of the restored image beside the map (our choice: with 1 the cells kept for development have more false
+alarms, see `docs/experiments.md`)."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +30,22 @@ class Batch:
     """[batch, 3, height, width], 0..1; painted in stage 3."""
     mask: Tensor
     """[batch, height, width]: 1 where a pseudo anomaly was painted."""
+    good: Tensor | None
+    """The image before that, in stage 3."""
     depth: int
     """n, the recursion depth trained in this step of stages 1 and 2."""
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device; at once, or from pinned memory while the caller goes on."""
-        image, mask = (part.to(device, non_blocking=True) for part in (self.image, self.mask))
-        return Batch(image, mask, self.depth)
+        return self._changed(lambda part: part.to(device, non_blocking=True))
 
     def pin_memory(self) -> "Batch":
         """The same batch in memory that a GPU can read by itself."""
-        return Batch(self.image.pin_memory(), self.mask.pin_memory(), self.depth)
+        return self._changed(Tensor.pin_memory)
+
+    def _changed(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        good = None if self.good is None else change(self.good)
+        return Batch(change(self.image), change(self.mask), good, self.depth)
 
 
 @dataclass(frozen=True)
@@ -52,9 +62,14 @@ def build_stages(system: RcaeSystem, images: TrainingSet, settings: Settings) ->
     """The stages that this system needs, in the order of the paper."""
 
     networks = (system.reconstruction, system.detail, system.detection)
-    forwards: tuple[Forward, ...] = (system.reconstruct, system.refine, system.detect)
-    detection = partial(stage_3_loss, pixel_term=settings.training.detection_loss)
-    losses: tuple[Callable[..., Tensor], ...] = (stage_1_loss, stage_2_loss, detection)
+    restores = settings.model.restoration
+    detect = system.detect_and_restore if restores else system.detect
+    forwards: tuple[Forward, ...] = (system.reconstruct, system.refine, detect)
+    loss_of_detection = partial(
+        restoring_stage_3_loss if restores else stage_3_loss,
+        pixel_term=settings.training.detection_loss,
+    )
+    losses: tuple[Callable[..., Tensor], ...] = (stage_1_loss, stage_2_loss, loss_of_detection)
     return [
         Stage(
             name,
@@ -84,6 +99,17 @@ def stage_3_loss(detect: Forward, batch: Batch, *, pixel_term: PixelTerm) -> Ten
     return detection_loss(detect(batch.image), batch.mask, pixel_term, averaged=processes.average)
 
 
+def restoring_stage_3_loss(
+    detect_and_restore: Forward, batch: Batch, *, pixel_term: PixelTerm
+) -> Tensor:
+    """That, and how far the restored image is from the good one that was painted on (our addition)."""
+    assert batch.good is not None
+    drawn = detect_and_restore(batch.image)
+    of_map = detection_loss(drawn[:, 0], batch.mask, pixel_term, averaged=processes.average)
+    of_image = restoration_loss(drawn[:, 1:], batch.good, batch.mask, averaged=processes.average)
+    return of_map + RESTORATION_WEIGHT * of_image
+
+
 def draw_batch(
     images: TrainingSet, settings: Settings, stage: int, step: int, *, paint: bool
 ) -> Batch:
@@ -98,9 +124,10 @@ def draw_batch(
     # A generator for each window: any of them can be drawn without the others.
     randoms = step_random.spawn(count)
     own = processes.share()
-    windows, masks = [], []
+    windows, masks, goods = [], [], []
     for index, random in zip(indices[own], randoms[own], strict=True):
         window = images.window(index, side_px, multiple_px, random)
+        goods.append(extended(window, side_px))
         mask = np.zeros(window.shape[:2], dtype=np.bool_)
         if paint and random.random() < training.anomalous_share:
             donor = images.image(int(random.integers(len(images))))
@@ -108,9 +135,13 @@ def draw_batch(
         windows.append(extended(window, side_px))
         masks.append(extended(mask, side_px))
     return Batch(
-        image=torch.from_numpy(np.stack(windows))
-        .permute(0, 3, 1, 2)
-        .contiguous(memory_format=torch.channels_last),
+        image=_as_tensor(windows),
         mask=torch.from_numpy(np.stack(masks)).float(),
+        good=_as_tensor(goods) if paint else None,
         depth=int(step_random.integers(1, settings.model.recursion_depth + 1)),
     )
+
+
+def _as_tensor(windows: list[NDArray[np.float32]]) -> Tensor:
+    stacked = torch.from_numpy(np.stack(windows)).permute(0, 3, 1, 2)
+    return stacked.contiguous(memory_format=torch.channels_last)
