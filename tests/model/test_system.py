@@ -121,6 +121,22 @@ def test_unfolding_undoes_folding_and_folding_gathers_blocks(side):
     assert torch.equal(folded[1, 2, : side**2, 0, 1], block.flatten())
 
 
+@pytest.mark.parametrize(("fold", "dimensions"), [(1, 3), (2, 2), (4, 2)])
+def test_restoring_leaves_the_map_as_it_is_and_draws_an_image_about_the_ground(fold, dimensions):
+    values = f"model.fold={fold}", f"model.detection_dimensions={dimensions}"
+    system, image = build(*values, "model.restoration=true"), torch.rand(2, 3, 32, 64)
+    with torch.no_grad():
+        drawn = system.detect_and_restore(image)
+        torch.testing.assert_close(drawn[:, 0], system.detect(image))
+        system.ground.fill_(0.25)
+        system.detection.restoration.weight.zero_()
+        system.detection.restoration.bias.copy_(torch.arange(3.0 * fold**2))
+        restored = system.detect_and_restore(image)[:, 1:]
+    # Channels first, then the rows and columns of a block, as images are folded.
+    block = torch.arange(3.0 * fold**2).view(3, fold, fold) + 0.25
+    torch.testing.assert_close(restored, block.repeat(2, 1, 32 // fold, 64 // fold))
+
+
 def test_without_crd_the_map_is_the_last_steps_mean_absolute_error():
     system = build("model.detection_network=false", "model.smoothing_px=1")
     image = torch.rand(1, 3, 32, 32)

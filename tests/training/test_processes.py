@@ -13,7 +13,7 @@ import rcae
 from rcae.data.training_set import TrainingSet
 from rcae.data.working_view import WorkingView
 from rcae.errors import RcaeError, SettingsError, UsageError
-from rcae.losses import detection_loss
+from rcae.losses import detection_loss, restoration_loss
 from rcae.model.system import RcaeSystem
 from rcae.settings import load_settings
 from rcae.training import processes
@@ -153,21 +153,28 @@ def test_the_end_of_another_process_is_told_in_one_sentence(monkeypatch):
         processes.wait()
 
 
-def test_the_mean_of_the_losses_of_equal_shares_is_the_loss_of_the_whole_batch():
+def _loss_of_map(own, averaged=lambda total: total):
     torch.manual_seed(0)
     drawn, mask = torch.rand(4, 8, 8), (torch.rand(4, 8, 8) > 0.9).float()
     mask[:2] = 0.0  # shares of very different weight
-    weights = []
-    for own in (slice(0, 2), slice(2, 4)):
-        detection_loss(
-            drawn[own], mask[own], "squared_error", averaged=lambda w: weights.append(w) or w
-        )
+    return detection_loss(drawn[own], mask[own], "squared_error", averaged=averaged)
+
+
+def _loss_of_restored(own, averaged=lambda total: total):
+    torch.manual_seed(0)
+    (restored, good), mask = torch.rand(2, 4, 3, 8, 8), (torch.rand(4, 8, 8) > 0.9).float()
+    mask[:2] = 0.0
+    return restoration_loss(restored[own], good[own], mask[own], averaged=averaged)
+
+
+@pytest.mark.parametrize("loss", [_loss_of_map, _loss_of_restored])
+def test_the_mean_of_the_losses_of_equal_shares_is_the_loss_of_the_whole_batch(loss):
+    shares, weights = (slice(0, 2), slice(2, 4)), []
+    for own in shares:
+        loss(own, lambda weight: weights.append(weight) or weight)
     mean = sum(weights) / 2
-    shares = [
-        detection_loss(drawn[own], mask[own], "squared_error", averaged=lambda _: mean)
-        for own in (slice(0, 2), slice(2, 4))
-    ]
-    torch.testing.assert_close(sum(shares) / 2, detection_loss(drawn, mask, "squared_error"))
+    total = sum(loss(own, lambda _: mean) for own in shares)
+    torch.testing.assert_close(total / 2, loss(slice(None)))
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])

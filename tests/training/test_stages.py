@@ -64,6 +64,33 @@ def test_a_batch_depends_on_seed_stage_and_step_alone(images, parts):
     assert not torch.equal(first.image, other.image)
 
 
+def test_a_batch_keeps_the_images_as_they_were_before_painting(images):
+    _, _, settings = build(images)
+    painted = draw_batch(images, settings, 2, 7, paint=True)
+    plain = draw_batch(images, settings, 2, 7, paint=False)
+    assert torch.equal(painted.good, plain.image)
+    assert not torch.equal(painted.image, plain.image)
+    assert plain.good is None
+    assert plain.mask.sum() == 0
+
+
+def test_crd_learns_to_take_anomalies_out_of_the_image(images):
+    system, stages, _ = build(images, "training.anomalous_share=1")
+    stage, batch = stages[-1], stages[-1].draw(3)
+    stage.module.requires_grad_(True).train()
+    optimizer = torch.optim.Adam(stage.module.parameters(), lr=1e-2)
+    for _ in range(150):
+        optimizer.zero_grad()
+        stage.loss(batch).backward()
+        optimizer.step()
+    with torch.no_grad():
+        restored = system.detect_and_restore(batch.image)[:, 1:]
+    where = batch.mask.bool()[:, None].expand_as(restored)
+    before = (batch.image - batch.good).abs()[where].mean()
+    after = (restored - batch.good).abs()[where].mean()
+    assert after < 0.5 * before
+
+
 def test_every_depth_is_drawn_about_equally_often(images):
     _, _, settings = build(images, "model.recursion_depth=4")
     depths = [draw_batch(images, settings, 0, step, paint=False).depth for step in range(400)]
