@@ -127,7 +127,7 @@ def draw_batch(
     windows, masks, goods = [], [], []
     for index, random in zip(indices[own], randoms[own], strict=True):
         window = images.window(index, side_px, multiple_px, random)
-        goods.append(extended(window, side_px))
+        goods.append(window)
         mask = np.zeros(window.shape[:2], dtype=np.bool_)
         if paint and random.random() < training.anomalous_share:
             donor = images.image(int(random.integers(len(images))))
@@ -137,7 +137,7 @@ def draw_batch(
     return Batch(
         image=_as_tensor(windows),
         mask=torch.from_numpy(np.stack(masks)).float(),
-        good=_as_tensor(goods) if paint else None,
+        good=_as_tensor([extended(good, side_px) for good in goods]) if paint else None,
         depth=int(step_random.integers(1, settings.model.recursion_depth + 1)),
     )
 

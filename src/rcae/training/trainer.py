@@ -97,6 +97,8 @@ def _planned(
     system, stages = _new_system(settings, parts)  # thrown away after measuring
     measuring_s = 0.0 if request.budget_s is None else plan.MEASURING_S
     step_seconds = plan.seconds_per_step(stages, settings, measuring_s=measuring_s)
+    if not processes.is_first():  # measured together, planned by the first one alone
+        return settings, step_seconds
     if request.budget_s is None:
         steps = plan.steps_from_settings(settings, len(parts.training))
     else:
