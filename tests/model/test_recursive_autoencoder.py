@@ -30,8 +30,9 @@ def test_the_sequence_equals_separate_chains(depth, share, skip):
     network = build(depth, share=share, skip=skip)
     image = torch.rand(2, 3, 2**depth, 2 ** (depth + 1))
     with torch.no_grad():
-        sequence = network.sequence(image)
-        chains = [network(image, n) for n in range(1, depth + 1)]
+        depths = range(1, depth + 1)
+        sequence = network.sequence(image, depths)
+        chains = [network(image, n) for n in depths]
     torch.testing.assert_close(sequence, torch.stack(chains, dim=1), atol=1e-5, rtol=0)
 
 
@@ -58,8 +59,25 @@ def test_the_sequence_takes_one_encoder_and_one_decoder_call_per_level():
 
     network.encoders[0].register_forward_hook(count("encoder"))
     network.decoders[0].register_forward_hook(count("decoder"))
-    network.sequence(torch.rand(1, 3, 32, 32))
+    network.sequence(torch.rand(1, 3, 32, 32), (1, 2, 3, 4, 5))
     assert calls == {"encoder": 5, "decoder": 5}
+
+
+@pytest.mark.parametrize("depths", [*itertools.combinations((1, 2, 3, 4), 2), (3,), (1, 3, 4)])
+def test_a_sequence_of_some_depths_is_that_part_of_the_whole_sequence(depths):
+    network = build(4)
+    image = torch.rand(2, 3, 16, 32)
+    with torch.no_grad():
+        whole, some = network.sequence(image, (1, 2, 3, 4)), network.sequence(image, depths)
+    torch.testing.assert_close(some, whole[:, [n - 1 for n in depths]], atol=1e-6, rtol=0)
+
+
+def test_no_chain_is_decoded_that_nobody_asked_for():
+    network = build(5)
+    decoded = []
+    network.decoders[0].register_forward_hook(lambda *call: decoded.append(len(call[2])))
+    network.sequence(torch.rand(1, 3, 32, 32), (1, 4))
+    assert decoded == [1, 1, 1, 2]
 
 
 def test_shared_weights_do_not_grow_with_depth_and_others_do():
@@ -78,7 +96,7 @@ def test_an_image_in_a_batch_is_reconstructed_as_it_is_alone():
     network = build(3)
     images = torch.rand(3, 3, 16, 16)
     with torch.no_grad():
-        together, alone = network.sequence(images), network.sequence(images[1:2])
+        together, alone = (network.sequence(part, (1, 2, 3)) for part in (images, images[1:2]))
     torch.testing.assert_close(together[1:2], alone, atol=1e-6, rtol=0)
 
 

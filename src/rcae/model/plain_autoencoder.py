@@ -21,6 +21,6 @@ class PlainAutoencoder(nn.Module):
         reconstruction: Tensor = self.network(image)
         return reconstruction
 
-    def sequence(self, image: Tensor) -> Tensor:
+    def sequence(self, image: Tensor, depths: Sequence[int]) -> Tensor:  # noqa: ARG002
         """The same as the only step, [batch, 1, channel, height, width]."""
         return self.forward(image, 1)[:, None]

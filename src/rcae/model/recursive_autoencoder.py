@@ -77,25 +77,27 @@ class RecursiveAutoencoder(nn.Module):
         reconstruction: Tensor = self.to_image(chain)
         return reconstruction
 
-    def sequence(self, image: Tensor) -> Tensor:
-        """I_R^1 ... I_R^N with N encoder and N decoder calls, equal to N separate chains.
+    def sequence(self, image: Tensor, depths: Sequence[int]) -> Tensor:
+        """I_R^n for each n of `depths`, equal to separate chains, with as many calls as the deepest needs.
 
         All chains that have arrived at the same resolution are decoded together as one batch.
 
         Args:
-            image: I, [batch, channel, height, width]; height and width are multiples of 2^N.
+            image: I, [batch, channel, height, width]; height and width are multiples of 2^n.
+            depths: rising, each 1 ... recursion_depth; what they do not need is not computed.
 
         Returns:
-            [batch, N, channel, height, width], depth 1 first.
+            [batch, len(depths), channel, height, width]
         """
-        codes = self.compress(image, self.recursion_depth)
-        chains = codes.pop()  # [chain * batch, carried, height / 2^level, width / 2^level]
-        for level in reversed(range(self.recursion_depth)):
+        deepest = depths[-1]
+        codes = self.compress(image, deepest)
+        chains = codes[-1]  # [chain * batch, carried, height / 2^level, width / 2^level]
+        for level in reversed(range(deepest)):
             chains = self.decoders[level % len(self.decoders)](chains)
-            if codes:
-                chains = torch.cat([codes.pop(), chains])  # the chain that starts here comes first
+            if level in depths:
+                chains = torch.cat([codes[level - 1], chains])  # what starts here comes first
         reconstructions: Tensor = self.to_image(chains)
-        return reconstructions.view(self.recursion_depth, *image.shape).transpose(0, 1)
+        return reconstructions.view(len(depths), *image.shape).transpose(0, 1)
 
 
 class Application(nn.Module):

@@ -184,8 +184,7 @@ class RcaeSystem(nn.Module):
 
     def _sequences(self, image: Tensor) -> Sequences:
         """As `sequences`, as the networks see them."""
-        indices = [step - 1 for step in self.settings.used_steps]
-        reconstructions = self.reconstruction.sequence(self._fold(image))[:, indices]
+        reconstructions = self.reconstruction.sequence(self._fold(image), self.settings.used_steps)
         return Sequences(reconstructions, self._detailed(reconstructions, image))
 
     def _detailed(self, reconstructions: Tensor, image: Tensor) -> Tensor:
