@@ -1,10 +1,10 @@
 """Judge a change of the settings on good training images alone, as the protocol asks.
 
 Trains on a category, then compares held-out good images with copies of them that carry an anomaly of
-a kind which training never paints: smooth pits, hairline cracks, foreign texture, local blur. Prints
-one JSON object: the image AUROC over all kinds and of each, pixel AUROC and AP; once under the light of
-the training images and once with each image a little brighter or darker, as on another day; each with
-the feature distance and without. Test images are never opened.
+a kind which training never paints: smooth pits, hairline cracks, short or through much of the image,
+foreign texture, local blur. Prints one JSON object: the image AUROC over all kinds and of each, pixel
+AUROC and AP; once under the light of the training images and once with each image a little brighter
+or darker, as on another day; each with the feature distance and without. Test images are never opened.
 
     python benchmarks/held_out_anomalies.py DATA --budget-s 240 --set training.batch_size=4
     python benchmarks/held_out_anomalies.py DATA --run RUN
@@ -136,6 +136,30 @@ def crack(image, unit_px, random):
         row, column = row + np.sin(angle), column + np.cos(angle)
         if 0 <= row < drawn.shape[0] and 0 <= column < drawn.shape[1]:
             drawn[int(row), int(column)] = random.uniform(0.5, 1)
+    return hairline(image, drawn, unit_px, random)
+
+
+def fracture(image, unit_px, random):
+    """A crack through much of the image, straight at large and jagged at every smaller scale."""
+    length_px, angle = min(image.shape[:2]) * random.uniform(0.35, 1.1), random.uniform(0, np.pi)
+    half = length_px / 2 * np.array([np.sin(angle), np.cos(angle)])
+    path, jag_px = centre(image, random) + np.stack([-half, half]), 0.05 * length_px
+    for _ in range(6):
+        middles = (path[1:] + path[:-1]) / 2
+        path = np.insert(
+            path, range(1, len(path)), middles + random.normal(0, jag_px, middles.shape), 0
+        )
+        jag_px /= 2
+    along = np.linspace(0, len(path) - 1, int(4 * length_px))
+    pixels = np.stack([np.interp(along, range(len(path)), side) for side in path.T]).astype(int)
+    inside = ((pixels >= 0) & (pixels < np.array(image.shape[:2])[:, None])).all(axis=0)
+    drawn = np.zeros(image.shape[:2])
+    drawn[tuple(pixels[:, inside])] = 1
+    return hairline(image, drawn, unit_px, random)
+
+
+def hairline(image, drawn, unit_px, random):
+    """Darker, sometimes brighter, along what is drawn."""
     drawn = ndimage.gaussian_filter(drawn, unit_px * random.uniform(0.5, 1.1))
     drawn /= max(drawn.max(), 1e-6)
     shift = random.choice([-1, 1], p=[0.7, 0.3]) * 2 * image.mean() * random.uniform(0.12, 0.4)
@@ -161,7 +185,7 @@ def blur(image, unit_px, random):
     return image + opacity[..., None] * (smooth - image), opacity > 0.3
 
 
-KINDS = {"pit": pit, "crack": crack, "foreign": foreign, "blur": blur}
+KINDS = {"pit": pit, "crack": crack, "fracture": fracture, "foreign": foreign, "blur": blur}
 
 
 def centre(image, random) -> tuple[int, int]:
