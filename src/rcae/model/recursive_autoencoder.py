@@ -83,7 +83,8 @@ class RecursiveAutoencoder(nn.Module):
         All chains that have arrived at the same resolution are decoded together as one batch.
 
         Args:
-            image: I, [batch, channel, height, width]; height and width are multiples of 2^n.
+            image: I, [batch, channel, height, width]; height and width are multiples of
+                2^depths[-1].
             depths: rising, each 1 ... recursion_depth; what they do not need is not computed.
 
         Returns:
