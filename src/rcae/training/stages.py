@@ -113,7 +113,11 @@ def restoring_stage_3_loss(
 def draw_batch(
     images: TrainingSet, settings: Settings, stage: int, step: int, *, paint: bool
 ) -> Batch:
-    """This process's share of the batch of one step: windows of shuffled good images, painted or not."""
+    """This process's share of the batch of one step: windows of shuffled good images, painted or not.
+
+    Drawn in threads beside the training, so torch only gets to hold the result: a thread in which it computes
+    has a team of threads of its own from then on, which take the cores from the networks while they wait.
+    """
     training = settings.training
     step_random = np.random.default_rng([settings.seed, stage, step])
     count, multiple_px = training.batch_size, settings.model.size_multiple
@@ -136,12 +140,11 @@ def draw_batch(
         masks.append(extended(mask, side_px))
     return Batch(
         image=_as_tensor(windows),
-        mask=torch.from_numpy(np.stack(masks)).float(),
+        mask=torch.from_numpy(np.stack(masks).astype(np.float32)),
         good=_as_tensor([extended(good, side_px) for good in goods]) if paint else None,
         depth=int(step_random.integers(1, settings.model.recursion_depth + 1)),
     )
 
 
 def _as_tensor(windows: list[NDArray[np.float32]]) -> Tensor:
-    stacked = torch.from_numpy(np.stack(windows)).permute(0, 3, 1, 2)
-    return stacked.contiguous(memory_format=torch.channels_last)
+    return torch.from_numpy(np.stack(windows)).permute(0, 3, 1, 2)  # channels last, as it lies
