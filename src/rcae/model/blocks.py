@@ -15,7 +15,9 @@ class ConvolutionalAutoencoder(nn.Module):
     accepted: each decoder level returns to the exact size of its encoder level.
 
     Our choices: LeakyReLU, nearest-neighbour up-sampling followed by a convolution (no checkerboard),
-    batch normalisation only where asked for.
+    batch normalisation only where asked for. Here and in the networks made of it, sums and activations
+    are written over what a convolution has just returned (on a CPU fresh memory costs more than the sum),
+    and what `add_` returns is used: an export does not see that a view has changed.
     """
 
     def __init__(
@@ -129,7 +131,7 @@ def doubled_and_joined(
     if of_shallow is None:
         return inside
     convolve = functional.conv2d if deep.dim() == 4 else functional.conv3d
-    return inside + convolve(shallow, of_shallow, padding=1)
+    return convolve(shallow, of_shallow, padding=1).add_(inside)
 
 
 def _sums_of_weights() -> Tensor:

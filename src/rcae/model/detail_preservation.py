@@ -32,7 +32,7 @@ class DetailPreservationNetwork(nn.Module):
         """
         by_step = reconstructions.transpose(0, 1)  # as the sequence lies in memory
         of_reconstructions = self.of_reconstruction(by_step.flatten(0, 1))
-        of_both = of_reconstructions.unflatten(0, by_step.shape[:2]) + self.of_gradient(gradient)
-        residual = self.network(of_both.flatten(0, 1))
-        refined: Tensor = reconstructions + residual.view_as(by_step).transpose(0, 1)
-        return refined
+        by_image = of_reconstructions.unflatten(0, by_step.shape[:2])
+        of_both = by_image.add_(self.of_gradient(gradient)).flatten(0, 1)
+        refined: Tensor = self.network(of_both).view_as(by_step).add_(by_step)
+        return refined.transpose(0, 1)

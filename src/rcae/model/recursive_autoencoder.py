@@ -123,7 +123,7 @@ class Application(nn.Module):
         """[batch, channel, height, width] -> half (E) or twice (D) the height and width."""
         refined = self.block(features)
         if self.block.skip_connections:  # the outermost one leads around the whole block
-            refined = features + refined
+            refined = refined.add_(features)
         output: Tensor = self.resample(refined)
         return output
 
