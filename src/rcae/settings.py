@@ -133,6 +133,8 @@ class TrainingSettings(_Section):
     """Of stage 3: `squared_error` is the paper's."""
     anomalous_share: float = Field(default=0.75, gt=0, le=1)
     """Share of the images of stage 3 that get pseudo anomalies; the others teach what is good."""
+    varied: bool = False
+    """True shows CRD good images mirrored and in other light, noise and focus as well, painted or not."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Of the forward passes in training; `bf16` is for GPUs. Weights are float32 in both."""
     compiled: bool = False

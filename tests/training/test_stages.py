@@ -65,13 +65,26 @@ def test_a_batch_depends_on_seed_stage_and_step_alone(images, parts):
 
 
 def test_a_batch_keeps_the_images_as_they_were_before_painting(images):
-    _, _, settings = build(images)
+    _, _, settings = build(images, "training.varied=false")
     painted = draw_batch(images, settings, 2, 7, paint=True)
     plain = draw_batch(images, settings, 2, 7, paint=False)
     assert torch.equal(painted.good, plain.image)
     assert not torch.equal(painted.image, plain.image)
     assert plain.good is None
     assert plain.mask.sum() == 0
+
+
+def test_good_images_are_varied_for_crd_alone_and_then_painted(images):
+    as_they_are, varied = (
+        [draw_batch(images, build(images, value)[2], 2, 7, paint=paint) for paint in (False, True)]
+        for value in ("training.varied=false", "training.varied=true")
+    )
+    assert torch.equal(as_they_are[0].image, varied[0].image)
+    painted = varied[1]
+    assert not torch.equal(as_they_are[1].good, painted.good)
+    unpainted = ~painted.mask.bool()[:, None].expand_as(painted.image)
+    assert (painted.image - painted.good).abs()[unpainted].median() == 0
+    assert unpainted.any(dim=(1, 2, 3)).all()
 
 
 def test_crd_learns_to_take_anomalies_out_of_the_image(images):

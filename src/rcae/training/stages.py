@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from rcae.data.good_variation import varied
 from rcae.data.pseudo_anomalies import paint_anomalies
 from rcae.data.training_set import TrainingSet, extended
 from rcae.losses import PixelTerm, detection_loss, reconstruction_loss, restoration_loss
@@ -113,10 +114,11 @@ def restoring_stage_3_loss(
 def draw_batch(
     images: TrainingSet, settings: Settings, stage: int, step: int, *, paint: bool
 ) -> Batch:
-    """This process's share of the batch of one step: windows of shuffled good images, painted or not.
+    """This process's share of the batch of one step: windows of shuffled good images, or painted ones.
 
-    Drawn in threads beside the training, so torch only gets to hold the result: a thread in which it computes
-    has a team of threads of its own from then on, which take the cores from the networks while they wait.
+    Those to be painted are varied first where the settings ask. Drawn in threads beside the training, so
+    torch only gets to hold the result: a thread in which it computes has a team of threads of its own
+    from then on, which take the cores from the networks while they wait.
     """
     training = settings.training
     step_random = np.random.default_rng([settings.seed, stage, step])
@@ -131,6 +133,8 @@ def draw_batch(
     windows, masks, goods = [], [], []
     for index, random in zip(indices[own], randoms[own], strict=True):
         window = images.window(index, side_px, multiple_px, random)
+        if paint and training.varied:
+            window = varied(window, random)
         goods.append(window)
         mask = np.zeros(window.shape[:2], dtype=np.bool_)
         if paint and random.random() < training.anomalous_share:
