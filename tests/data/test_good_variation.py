@@ -13,8 +13,8 @@ def window():
     return np.repeat(np.kron(greys, np.ones((16, 24), np.float32))[..., None], 3, axis=2)
 
 
-def several(window, count=400):
-    return [varied(window, np.random.default_rng(seed)) for seed in range(count)]
+def several(window, count=400, *, mirrored=True):
+    return [varied(window, np.random.default_rng(seed), mirrored=mirrored) for seed in range(count)]
 
 
 def test_a_window_stays_an_image_of_its_size_and_the_one_given_is_left_alone(window):
@@ -34,6 +34,12 @@ def test_the_same_draws_vary_it_the_same_way(window):
 def test_it_is_mirrored_either_way_or_both(window):
     quarters = (other[4::16, 4::24, 0].argmax() for other in several(window, 40))
     assert set(quarters) == {0, 1, 2, 3}
+
+
+def test_a_part_in_one_pose_stays_in_it(window):
+    in_one_pose = several(window, 40, mirrored=False)
+    assert {other[4::16, 4::24, 0].argmax() for other in in_one_pose} == {3}
+    assert len({other.mean().item() for other in in_one_pose}) == 40
 
 
 def test_light_contrast_and_noise_use_their_ranges_and_stay_within(window):

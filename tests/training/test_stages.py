@@ -87,6 +87,19 @@ def test_good_images_are_varied_for_crd_alone_and_then_painted(images):
     assert unpainted.any(dim=(1, 2, 3)).all()
 
 
+def test_parts_in_one_pose_are_not_mirrored(images, monkeypatch):
+    may_be = []
+    monkeypatch.setattr(
+        "rcae.training.stages.varied",
+        lambda window, _, *, mirrored: may_be.append(mirrored) or window,
+    )
+    _, _, settings = build(images, "training.varied=true")
+    for in_one_pose in (False, True):
+        monkeypatch.setattr(TrainingSet, "in_one_pose", in_one_pose)
+        draw_batch(images, settings, 2, 0, paint=True)
+    assert may_be == [True, True, False, False]
+
+
 def test_crd_learns_to_take_anomalies_out_of_the_image(images):
     system, stages, _ = build(images, "training.anomalous_share=1")
     stage, batch = stages[-1], stages[-1].draw(3)

@@ -17,7 +17,7 @@ BLUR_PX = (0.3, 0.9)
 """Its deviation, in a quarter of the windows."""
 
 
-def varied(window: Array, random: Generator) -> Array:
+def varied(window: Array, random: Generator, *, mirrored: bool) -> Array:
     """The window mirrored or not, in other light, noisier or out of focus: as good as before (our choice).
 
     CRD sees each good image dozens of times, and would come to know these very images: others of
@@ -26,11 +26,12 @@ def varied(window: Array, random: Generator) -> Array:
     Args:
         window: [height, width, 3], 0..1; left as it is.
         random: decides.
+        mirrored: whether it may be; not where all images show a part in the same pose.
 
     Returns:
         Same shape, float32, 0..1.
     """
-    turned = window[:: random.choice((1, -1)), :: random.choice((1, -1))]
+    turned = window[:: random.choice((1, -1)), :: random.choice((1, -1))] if mirrored else window
     if random.random() < 0.25:
         deviation_px = random.uniform(*BLUR_PX)
         turned = ndimage.gaussian_filter(turned, (deviation_px, deviation_px, 0))

@@ -48,6 +48,11 @@ class TrainingSet:
             self._kept[index] = image
         return image
 
+    @property
+    def in_one_pose(self) -> bool:
+        """Whether every image is cut to its part, which then lies alike in all of them."""
+        return self._working_view.frame is not None
+
     @cached_property
     def largest_side_px(self) -> int:
         """The longest side that any of the images has at working size."""

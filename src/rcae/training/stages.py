@@ -134,7 +134,7 @@ def draw_batch(
     for index, random in zip(indices[own], randoms[own], strict=True):
         window = images.window(index, side_px, multiple_px, random)
         if paint and training.varied:
-            window = varied(window, random)
+            window = varied(window, random, mirrored=not images.in_one_pose)
         goods.append(window)
         mask = np.zeros(window.shape[:2], dtype=np.bool_)
         if paint and random.random() < training.anomalous_share:
