@@ -114,11 +114,11 @@ def restoring_stage_3_loss(
 def draw_batch(
     images: TrainingSet, settings: Settings, stage: int, step: int, *, paint: bool
 ) -> Batch:
-    """This process's share of the batch of one step: windows of shuffled good images, or painted ones.
+    """This process's share of the batch of one step: windows of shuffled good images.
 
-    Those to be painted are varied first where the settings ask. Drawn in threads beside the training, so
-    torch only gets to hold the result: a thread in which it computes has a team of threads of its own
-    from then on, which take the cores from the networks while they wait.
+    With `paint` they are varied, where the settings ask, and most of them painted on. Drawn in threads
+    beside the training, so torch only gets to hold the result: a thread in which it computes has a team of
+    threads of its own from then on, which take the cores from the networks while they wait.
     """
     training = settings.training
     step_random = np.random.default_rng([settings.seed, stage, step])
