@@ -98,6 +98,15 @@ def test_a_failing_cell_is_named_and_keeps_the_others(parts, tmp_path):
     assert caught.value.exit_code == 2
 
 
+def test_a_cell_takes_no_module_from_where_the_user_is(parts, tmp_path, monkeypatch):
+    (tmp_path / "glob.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
+    refused = replace(OURS, values=("model.recursion_depth=99",))
+    with pytest.raises(CellFailedError) as caught:
+        list(run_cells(cell_requests([parts], [refused], [0], tmp_path / "output")))
+    assert caught.value.exit_code == 2
+
+
 def test_unknown_models_and_equal_names_are_refused_before_any_training(parts, tmp_path):
     with pytest.raises(UsageError, match="'best' is not known; choose from quick"):
         contender("best")

@@ -96,9 +96,12 @@ def _is_finished(folder: CellFolder, request: CellRequest) -> bool:
 
 
 def _run(folder: CellFolder) -> None:
-    """In a process of its own: the peak memory is then that of this cell alone."""
+    """In a process of its own: the peak memory is then that of this cell alone.
+
+    With -P, so that no module is taken from the folder where the user happens to be.
+    """
     code = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "rcae", "run-cell", str(folder.path)], check=False
+        [sys.executable, "-P", "-m", "rcae", "run-cell", str(folder.path)], check=False
     ).returncode
     if code:
         raise CellFailedError(
