@@ -51,6 +51,7 @@ def test_the_file_needs_nothing_but_safetensors_to_be_read(finished_run):
         "detection",
         "distance",
         "weighed",
+        "thumbnail",
         "ground",
     }
     content = json.loads(header["__metadata__"]["rcae"])
@@ -116,12 +117,12 @@ def test_a_truncated_file_is_refused(finished_run, tmp_path):
 def test_a_foreign_safetensors_file_is_refused(tmp_path):
     save_file({"weight": torch.zeros(3)}, tmp_path / "foreign.safetensors")
     with pytest.raises(
-        CheckpointError, match="format 'unknown'; this version reads 'rcae-model-12'"
+        CheckpointError, match="format 'unknown'; this version reads 'rcae-model-13'"
     ):
         load_model(tmp_path / "foreign.safetensors")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "null", '"text"', '{"format": "rcae-model-12"}'])
+@pytest.mark.parametrize("text", ["{", "[]", "null", '"text"', '{"format": "rcae-model-13"}'])
 def test_metadata_that_is_not_ours_is_refused(tmp_path, text):
     save_file({"weight": torch.zeros(3)}, tmp_path / "odd.safetensors", {"rcae": text})
     with pytest.raises(CheckpointError, match=r"odd\.safetensors"):
@@ -129,26 +130,26 @@ def test_metadata_that_is_not_ours_is_refused(tmp_path, text):
 
 
 def test_a_training_state_is_not_taken_for_a_model(tmp_path):
-    save_tensors(tmp_path / "state", {"a": torch.zeros(1)}, {}, file_format="rcae-training-7")
-    with pytest.raises(CheckpointError, match="rcae-training-7"):
+    save_tensors(tmp_path / "state", {"a": torch.zeros(1)}, {}, file_format="rcae-training-8")
+    with pytest.raises(CheckpointError, match="rcae-training-8"):
         load_model(tmp_path / "state")
 
 
 @pytest.mark.parametrize("missing", ["settings", "working_view", "calibration", "provenance"])
 def test_a_model_with_a_part_missing_is_refused(model, tmp_path, missing):
     save_model(tmp_path / "whole", model)
-    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-12")
+    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-13")
     del header[missing]
-    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-12")
+    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-13")
     with pytest.raises(CheckpointError, match="does not hold a complete model"):
         load_model(tmp_path / "part")
 
 
 def test_weights_of_other_settings_are_refused(model, tmp_path):
     save_model(tmp_path / "whole", model)
-    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-12")
+    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-13")
     header["settings"]["model"]["carried_channels"] = 5
-    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-12")
+    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-13")
     with pytest.raises(CheckpointError, match="does not hold a complete model"):
         load_model(tmp_path / "part")
 

@@ -5,6 +5,7 @@ import torch
 from rcae import tiles as tiling
 from rcae.inference import explain, working_map
 from rcae.model.system import RcaeSystem
+from rcae.model.thumbnail_distance import SIDE_PX
 from rcae.model.weighed_evidence import KINDS
 from rcae.settings import load_settings
 from rcae.tiles import blended, tiles
@@ -66,6 +67,9 @@ def test_a_tiled_map_equals_the_whole_one_where_no_network_sees_a_tiles_edge(
         whole = torch.from_numpy(image).permute(2, 0, 1)[None]
         system.distance.fit([system.features(whole)])
         system.weighed.fit(np.array([[0.0] * KINDS, [1.0] * KINDS]))
+        system.thumbnail.fit(torch.rand(5, 1, 1, 1).expand(-1, 3, SIDE_PX, SIDE_PX))
+        local = system(whole)
+        assert (system.with_thumbnail(local, whole) - local).abs().max() > 0.1
     tiled, seen = working_map(system, image), explain(system, image)
     monkeypatch.setattr(tiling, "TILE_PX", 1024)
     expected = explain(system, image)

@@ -22,7 +22,7 @@ def working_map(system: RcaeSystem, working_image: Array) -> Array:
     def draw(part: Array) -> list[Array]:
         return [system(as_tensor(part, system))[0].cpu().numpy()]
 
-    return blended(working_image, draw)[0]
+    return _with_thumbnail(system, blended(working_image, draw)[0], working_image)
 
 
 @torch.inference_mode()
@@ -33,7 +33,8 @@ def working_maps(system: RcaeSystem, working_images: Sequence[Array]) -> list[Ar
         if len(part) == 1:
             maps.append(working_map(system, part[0]))
         else:
-            maps += [*system(torch.cat([as_tensor(image, system) for image in part])).cpu().numpy()]
+            batch = torch.cat([as_tensor(image, system) for image in part])
+            maps += [*system.with_thumbnail(system(batch), batch).cpu().numpy()]
     return maps
 
 
@@ -77,8 +78,15 @@ def explain(system: RcaeSystem, working_image: Array) -> Explanation:
         image=working_image,
         reconstructions=dict(zip(system.settings.used_steps, reconstructions, strict=True)),
         restored=restored if system.detail is not None else None,
-        anomaly_map=anomaly_map,
+        anomaly_map=_with_thumbnail(system, anomaly_map, working_image),
     )
+
+
+def _with_thumbnail(system: RcaeSystem, drawn: Array, image: Array) -> Array:
+    """As `RcaeSystem.with_thumbnail`, of one whole image."""
+    whole = as_tensor(image, system)
+    completed = system.with_thumbnail(torch.from_numpy(drawn)[None].to(whole.device), whole)
+    return completed[0].cpu().numpy()
 
 
 def as_tensor(image: Array, system: RcaeSystem) -> torch.Tensor:

@@ -70,6 +70,9 @@ class ModelSettings(_Section):
     """True trains CRD to draw the image without its anomalies as well."""
     feature_distance: bool = False
     """True adds to CRD's map how far its features are from those of good images."""
+    thumbnail_distance: bool = False
+    """True raises that map's peak by how far the image as a whole is from good images: a comparison of
+    thumbnails."""
     smoothing_px: int = Field(default=5, ge=1, le=101)
     """Odd side of the square over which the map is averaged before its maximum is the score."""
 

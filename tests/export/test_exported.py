@@ -32,8 +32,11 @@ def test_an_exported_file_answers_as_its_run_at_every_size(exported, finished_ru
     seen = Detector.load(exported).predict(image)
     assert seen.anomaly_map.shape == size
     assert seen.anomaly_map.dtype == np.float32
-    np.testing.assert_allclose(seen.anomaly_map, expected.anomaly_map, atol=3e-4)
-    assert seen.anomaly_score == pytest.approx(expected.anomaly_score, abs=3e-4)
+    rounding = 1e-5 * float(
+        np.ptp(expected.anomaly_map)
+    )  # noise is unlike any good image: large values
+    np.testing.assert_allclose(seen.anomaly_map, expected.anomaly_map, atol=rounding)
+    assert seen.anomaly_score == pytest.approx(expected.anomaly_score, abs=rounding)
     assert seen.threshold == expected.threshold
 
 
@@ -71,7 +74,7 @@ def test_predicting_needs_no_torch(exported, finished_run, parts):
     done = without(["torch", "safetensors"], code)
     assert done.stderr == ""
     expected = Detector.load(finished_run).predict(image).anomaly_score
-    assert float(done.stdout) == pytest.approx(expected, abs=5e-5)
+    assert float(done.stdout) == pytest.approx(expected, rel=1e-5, abs=5e-5)
 
 
 def test_half_precision_halves_the_file_and_hardly_moves_the_scores(
@@ -178,7 +181,7 @@ def test_an_exported_model_runs_on_no_device_and_explains_nothing(onnx_file, par
 
 
 def test_a_large_image_is_drawn_in_tiles_where_the_camera_scale_is_kept(tmp_path, monkeypatch):
-    model = untrained()
+    model = untrained("model.thumbnail_distance=false")
     export_onnx(model, "fp32", (), tmp_path / "model.onnx")
     image = np.random.default_rng(0).integers(0, 256, (300, 520, 3)).astype(np.uint8)
     whole = Detector.load(tmp_path / "model.onnx").predict(image)
@@ -195,6 +198,13 @@ def test_a_large_image_is_drawn_in_tiles_where_the_camera_scale_is_kept(tmp_path
     tiled = Detector.load(tmp_path / "model.onnx").predict(image)
     assert max(map(max, heights)) == 256
     np.testing.assert_allclose(tiled.anomaly_map, whole.anomaly_map, atol=1e-4)
+
+
+def test_a_large_image_is_refused_where_the_model_compares_it_as_a_whole(tmp_path, monkeypatch):
+    export_onnx(untrained(), "fp32", (), tmp_path / "model.onnx")
+    monkeypatch.setattr("rcae.runners.exported.LARGEST_PIXELS", 1000)
+    with pytest.raises(ImageError, match="inspect it with the run"):
+        Detector.load(tmp_path / "model.onnx").predict(np.zeros((40, 50, 3), dtype=np.uint8))
 
 
 def test_a_large_image_is_refused_where_it_is_resized_in_the_graph(onnx_file, monkeypatch):

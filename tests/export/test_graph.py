@@ -13,6 +13,7 @@ from rcae.detector import Detector
 from rcae.export.graph import resized
 from rcae.export.onnx_export import onnx_model
 from rcae.model.system import RcaeSystem
+from rcae.model.thumbnail_distance import SIDE_PX
 from rcae.model.weighed_evidence import KINDS
 from rcae.model_header import ModelHeader
 from rcae.part_frame import PartFrame
@@ -27,13 +28,15 @@ OUTPUTS = ["anomaly_map", "anomaly_score", "is_defective"]
 
 
 def untrained(*values, working_view=UNCHANGED):
-    """A model with random weights and a fitted feature distance."""
+    """A model with random weights and fitted distances."""
     torch.manual_seed(0)
     settings = load_settings("quick", values=[*TINY, "training.crop_px=512", *values])
     system = RcaeSystem(settings.model).requires_grad_(False).eval()
     if system.distance is not None:
         system.distance.fit([system.features(torch.rand(2, 3, 48, 64))])
         system.weighed.fit(np.array([[0.0] * KINDS, [1.0] * KINDS]))
+    if system.thumbnail is not None:
+        system.thumbnail.fit(torch.rand(5, 1, 1, 1).expand(-1, 3, SIDE_PX, SIDE_PX))
     header = ModelHeader(settings, working_view, calibrate([0.4, 0.5], 0.1, 0.4), {})
     return Model(system, header)
 
@@ -60,6 +63,7 @@ def run(model, images, threshold=0.5):
         ("model.detail_network=false", "model.skip_connections=false"),
         ("model.detection_network=false",),
         ("model.feature_distance=false", "model.smoothing_px=1"),
+        ("model.thumbnail_distance=false",),
         ("model.form=plain", "model.detection_network=false", "model.detail_network=false"),
     ],
     ids=lambda values: ",".join(values).replace("model.", "") or "as in quick",
@@ -112,7 +116,9 @@ def test_the_frame_of_the_part_is_in_the_graph(rule):
 
 
 def test_nothing_is_resized_where_the_camera_scale_is_kept():
-    proto = onnx_model(untrained(working_view=WorkingView(1.0, None, 0.3)))
+    proto = onnx_model(
+        untrained("model.thumbnail_distance=false", working_view=WorkingView(1.0, None, 0.3))
+    )
     assert "MatMul" not in {node.op_type for node in proto.graph.node}
 
 

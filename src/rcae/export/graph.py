@@ -55,12 +55,15 @@ class PredictionGraph(nn.Module):
         """The anomaly map of whole images at working size and exposure, as `Seen.on_whole` gives it."""
         frame = self.working_view.frame
         if frame is None:
-            whole_map: Tensor = self.system(working)
-            return whole_map
+            return self._with_thumbnail(working)
         pose = find_part(frame, working)
-        drawn = self.system(cut_to_part(frame, working, pose))[:, None]
+        drawn = self._with_thumbnail(cut_to_part(frame, working, pose))[:, None]
         least = drawn.amin(dim=(1, 2, 3), keepdim=True).expand_as(working[:, :1])
         return put_back(frame, drawn, pose, least)[:, 0]
+
+    def _with_thumbnail(self, seen: Tensor) -> Tensor:
+        """The anomaly map of whole images as the networks see them."""
+        return self.system.with_thumbnail(self.system(seen), seen)
 
     def _working(self, length: Tensor) -> Tensor:
         """As `WorkingView.size_of`, for one side."""

@@ -14,6 +14,7 @@ from rcae.model.feature_distance import FeatureDistance, joined
 from rcae.model.folding import fold, unfold
 from rcae.model.plain_autoencoder import PlainAutoencoder
 from rcae.model.recursive_autoencoder import RecursiveAutoencoder
+from rcae.model.thumbnail_distance import ThumbnailDistance, raised
 from rcae.model.weighed_evidence import Evidence, WeighedEvidence, averaged
 from rcae.settings import ModelSettings
 
@@ -31,8 +32,8 @@ class RcaeSystem(nn.Module):
     """RcAE, DPN and CRD as the settings ask for them, freshly initialised.
 
     `reconstruction`, `detail` and `detection` are the three networks; the last two are None where
-    the settings leave them out. `distance` judges the features of `detection` and `weighed` puts both
-    together, if the settings ask; they are None otherwise.
+    the settings leave them out. `distance` judges the features of `detection`, `weighed` puts both
+    together, and `thumbnail` judges the whole image, if the settings ask; they are None otherwise.
 
     `ground`, [3, 1, 1], is the colour that good images have at their edge, taken off before the networks
     and added to what they return (our choice): zeros lie beyond the edge for their convolutions, and
@@ -66,9 +67,11 @@ class RcaeSystem(nn.Module):
         )
         self.distance: FeatureDistance | None = None
         self.weighed: WeighedEvidence | None = None
+        self.thumbnail: ThumbnailDistance | None = None
         if settings.detection_network and settings.feature_distance:
             self.distance = FeatureDistance(sum(settings.detection_widths[:-1]))
             self.weighed = WeighedEvidence(self._cell_px)
+            self.thumbnail = ThumbnailDistance() if settings.thumbnail_distance else None
         for network in (self.reconstruction, self.detail):
             if network is not None:  # twice as fast on a CPU; 5-D weights could not take it
                 network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -111,7 +114,7 @@ class RcaeSystem(nn.Module):
         return Sequences(*map(self._unfold, sequences))
 
     def forward(self, image: Tensor) -> Tensor:
-        """The anomaly map of images of any size.
+        """The anomaly map of images of any size, or of tiles; `with_thumbnail` completes it.
 
         Args:
             image: [batch, 3, height, width], 0..1.
@@ -124,6 +127,17 @@ class RcaeSystem(nn.Module):
             weighed: Tensor = self.weighed(self.evidence(image))
             return weighed
         return self._smoothed(self.detect(self.pad(image)), image)
+
+    def with_thumbnail(self, anomaly_map: Tensor, image: Tensor) -> Tensor:
+        """What `forward` drew of whole images, raised by what their thumbnails say, if the settings ask.
+
+        Args:
+            anomaly_map: [batch, height, width].
+            image: [batch, 3, height, width].
+        """
+        if self.thumbnail is None:
+            return anomaly_map
+        return raised(anomaly_map, self.thumbnail(image))
 
     def evidence(self, image: Tensor) -> Evidence:
         """All that `weighed` makes the anomaly map of, where the settings ask for the feature distance.

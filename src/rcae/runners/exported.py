@@ -15,7 +15,7 @@ from rcae.errors import CheckpointError, ImageError, UsageError
 from rcae.model_header import ModelHeader, incomplete
 from rcae.tiles import blended
 
-FORMAT = "rcae-export-3"
+FORMAT = "rcae-export-4"
 METADATA_KEY = "rcae"
 IMAGES, THRESHOLD = "images", "threshold"
 OUTPUTS = ("anomaly_map", "anomaly_score", "is_defective")
@@ -85,13 +85,14 @@ class ExportedRunner(ABC):
     def draw(self, image: Array) -> Array:
         """See `Runner.draw`; at the image's own size.
 
-        A large image is drawn tile by tile where the model works on images as they are.
+        A large image is drawn tile by tile where the model works on images as they are, and on nothing
+        of them as a whole.
 
         Raises:
             ImageError: elsewhere, above LARGEST_PIXELS.
         """
         working_view = self.header.working_view
-        if working_view.keeps_image:
+        if working_view.keeps_image and not self.header.settings.model.thumbnail_distance:
             return blended(image, lambda part: [self._draw(part)])[0]
         height, width = working_view.size_of(*image.shape[:2])
         if height * width > LARGEST_PIXELS:

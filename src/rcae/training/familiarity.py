@@ -1,6 +1,6 @@
-"""What good images look like to the finished CRD: its features, and how far they and its map spread."""
+"""What good images look like: to the finished CRD, its features and their spread, and as a whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from rcae.data.training_set import TrainingSet
 from rcae.inference import as_tensor
 from rcae.model.system import RcaeSystem
+from rcae.model.thumbnail_distance import thumbnails
 from rcae.progress import shown
 from rcae.tiles import tiles
 
 MOST_IMAGES = 48
 """Enough by far: each gives thousands of positions, for some hundred features."""
+MOST_THUMBNAILS = 512
+"""Each gives one value for each place; they cost next to nothing."""
 
 
 def image_count(system: RcaeSystem, images: TrainingSet) -> int:
@@ -22,17 +25,23 @@ def image_count(system: RcaeSystem, images: TrainingSet) -> int:
     return 2 * min(len(images), MOST_IMAGES) if system.distance is not None else 0
 
 
-@torch.inference_mode()
 def learn_good_features(system: RcaeSystem, images: TrainingSet, seed: int) -> None:
-    """Fit the system's feature distance and its unit, if it has one, on training images drawn by the seed.
+    """Fit the system's distances and their units, if it has any, on training images drawn by the seed."""
+    random = np.random.default_rng([seed, 5])
+    order = [int(index) for index in random.permutation(len(images))]
+    _learn_features(system, images, order[:MOST_IMAGES])
+    _learn_thumbnails(system, images, order[:MOST_THUMBNAILS])
+
+
+@torch.inference_mode()
+def _learn_features(system: RcaeSystem, images: TrainingSet, chosen: Sequence[int]) -> None:
+    """Fit the feature distance and the units of what is drawn with it.
 
     The tiles of a large image are images of their own here: at their edges the networks see beyond
     them, as at those of an image.
     """
     if system.distance is None or system.weighed is None:
         return
-    random = np.random.default_rng([seed, 5])
-    chosen = [int(index) for index in random.permutation(len(images))[:MOST_IMAGES]]
 
     def images_in_parts(purpose: str) -> Iterator[Iterator[torch.Tensor]]:
         for index in shown(chosen, purpose):
@@ -45,6 +54,16 @@ def learn_good_features(system: RcaeSystem, images: TrainingSet, seed: int) -> N
         for image in images_in_parts("measuring what is usual in them")
     ]
     system.weighed.fit(np.stack(peaks))
+
+
+@torch.inference_mode()
+def _learn_thumbnails(system: RcaeSystem, images: TrainingSet, chosen: Sequence[int]) -> None:
+    """Fit the thumbnail distance."""
+    if system.thumbnail is None:
+        return
+    wholes = (images.image(index) for index in shown(chosen, "learning how good images look whole"))
+    small = [thumbnails(as_tensor(whole, system)) for whole in wholes]
+    system.thumbnail.fit(torch.cat(small))
 
 
 def _parts(image: NDArray[np.float32], system: RcaeSystem) -> Iterator[torch.Tensor]:

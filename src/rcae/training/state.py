@@ -11,7 +11,7 @@ from rcae.errors import CheckpointError
 from rcae.model.system import RcaeSystem
 from rcae.settings import STAGES
 
-FORMAT = "rcae-training-7"
+FORMAT = "rcae-training-8"
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
