@@ -21,7 +21,7 @@ from rcae.demo import TEST_COUNTS, copy_cells, solar_cells, spread_over
 from rcae.inference import as_tensor
 from rcae.metrics.ranking import image_metrics
 
-KINDS = ("crd", "distance", "crd_wide", "distance_wide")
+KINDS = ("crd", "distance", "crd_wide", "distance_wide", "thumbnail")
 GOOD = 100
 DEFECTIVE = 100
 STEPS = (
@@ -75,7 +75,9 @@ def judge(detector: rcae.Detector, data: Path) -> dict[str, float]:
     for image in open_category(data).test:
         batch = as_tensor(model.header.working_view.of(read_image(image.path)), system)
         evidence = system.evidence(batch)
-        peaks.append([float(system.weighed(evidence).max()), *evidence.peaks()[0].tolist()])
+        whole = system.with_thumbnail(system.weighed(evidence), batch)
+        kinds = [*evidence.peaks()[0].tolist(), float(system.thumbnail(batch))]
+        peaks.append([float(whole.max()), *kinds])
         labels.append(image.is_defective)
     names = ("anomaly_map", *KINDS)
     return {

@@ -35,7 +35,7 @@ def fine_tune(
         steps: a tenth of those of stage 3 unless given.
 
     Returns:
-        A new system on the CPU, whose feature distance is fitted anew, ready to predict.
+        A new system on the CPU, whose distances are fitted anew, ready to predict.
 
     Raises:
         UsageError: the model has no CRD.
