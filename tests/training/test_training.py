@@ -15,6 +15,7 @@ import rcae
 from rcae.checkpoint import load_model
 from rcae.data.images import read_image
 from rcae.errors import DataError, InterruptedTrainingError, StorageError, TrainingError, UsageError
+from rcae.model.thumbnail_distance import thumbnails
 from rcae.run_folder import RunFolder
 from rcae.training import loop, plan, sitting, trainer
 from rcae.training.sitting import Sitting
@@ -59,18 +60,29 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     assert not torch.equal(weights(finished_run)[name], weights(tmp_path / "other")[name])
 
 
-def test_the_ground_is_the_mean_colour_at_the_edge_of_the_images_trained_on(parts, finished_run):
-    rows = [line.split(",") for line in RunFolder(finished_run).data.read_text().splitlines()]
+def trained_on(parts, run):
+    """The images that a run trained on, as the networks see them."""
+    rows = [line.split(",") for line in RunFolder(run).data.read_text().splitlines()]
     role, path = rows[0].index("role"), rows[0].index("path")
-    view = load_model(RunFolder(finished_run).model).header.working_view
+    view = load_model(RunFolder(run).model).header.working_view
+    return [
+        view.of(read_image(parts / row[path])) for row in rows[1:] if row[role] != "calibration"
+    ]
+
+
+def test_the_ground_is_the_mean_colour_at_the_edge_of_the_images_trained_on(parts, finished_run):
     colours = []
-    for row in rows[1:]:
-        if row[role] != "calibration":
-            image = view.of(read_image(parts / row[path]))
-            sides = [np.rot90(image, turn)[0] for turn in range(4)]
-            colours.append(np.concatenate(sides).mean(axis=0))
+    for image in trained_on(parts, finished_run):
+        sides = [np.rot90(image, turn)[0] for turn in range(4)]
+        colours.append(np.concatenate(sides).mean(axis=0))
     ground = weights(finished_run)["ground"][:, 0, 0]
     assert ground.tolist() == pytest.approx(np.mean(colours, axis=0).tolist(), abs=1e-5)
+
+
+def test_the_thumbnails_are_those_of_the_images_trained_on(parts, finished_run):
+    images = [torch.from_numpy(image).permute(2, 0, 1) for image in trained_on(parts, finished_run)]
+    small = torch.cat([thumbnails(image[None]) for image in images])
+    torch.testing.assert_close(weights(finished_run)["thumbnail.mean"], small.mean(dim=0))
 
 
 @pytest.mark.parametrize("count", range(1, 9))
