@@ -7,7 +7,6 @@ from rcae.model.thumbnail_distance import (
     LEAST_DEVIATION,
     LEAST_SPREAD,
     SIDE_PX,
-    WEIGHT,
     ThumbnailDistance,
     raised,
     thumbnails,
@@ -76,12 +75,12 @@ def test_images_that_are_all_the_same_are_no_division_by_zero():
     assert distance(torch.rand(2, 3, 40, 30)).isfinite().all()
 
 
-def test_the_peak_rises_by_the_weight_of_the_distance_and_the_least_value_stays():
+def test_the_peak_rises_by_the_distance_and_the_least_value_stays():
     drawn = torch.rand(3, 8, 9) * 20 - 10
     distance = torch.tensor([2.0, 0.0, -1.0])
     lifted = raised(drawn, distance)
     torch.testing.assert_close(lifted.amin(dim=(1, 2)), drawn.amin(dim=(1, 2)))
-    torch.testing.assert_close(lifted.amax(dim=(1, 2)), drawn.amax(dim=(1, 2)) + WEIGHT * distance)
+    torch.testing.assert_close(lifted.amax(dim=(1, 2)), drawn.amax(dim=(1, 2)) + distance)
     torch.testing.assert_close(lifted[1], drawn[1])
 
 

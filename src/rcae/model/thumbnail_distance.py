@@ -4,9 +4,7 @@ import torch
 from torch import Tensor, nn
 
 SIDE_PX = 16
-"""Of a thumbnail, whatever the size of its image (our choice, as the next: `docs/experiments.md`)."""
-WEIGHT = 2.0
-"""Of one interquartile range, where all other evidence has a sum of four kinds in such units."""
+"""Of a thumbnail, whatever the size of its image (our choice, see `docs/experiments.md`)."""
 LEAST_DEVIATION = 1 / 255
 """Of a value in good thumbnails: less than one grey level says nothing."""
 LEAST_SPREAD = 0.1
@@ -73,6 +71,8 @@ class ThumbnailDistance(nn.Module):
 def raised(anomaly_map: Tensor, distance: Tensor) -> Tensor:
     """An anomaly map whose largest value is raised by the thumbnail's distance, or lowered.
 
+    That is one more kind of evidence in the unit that `WeighedEvidence` gives all others.
+
     The map is stretched evenly from its least value (our choice: added everywhere, the distance of the
     whole would count in places where nothing is wrong, and order the pixels of all images by it).
 
@@ -84,7 +84,7 @@ def raised(anomaly_map: Tensor, distance: Tensor) -> Tensor:
         extreme(anomaly_map, dim=(1, 2), keepdim=True) for extreme in (torch.amin, torch.amax)
     )
     height = (peak - least).clamp(min=LEAST_HEIGHT)
-    stretch = (1 + WEIGHT * distance[:, None, None] / height).clamp(min=0)
+    stretch = (1 + distance[:, None, None] / height).clamp(min=0)
     return least + (anomaly_map - least) * stretch
 
 
