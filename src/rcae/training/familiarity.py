@@ -61,8 +61,10 @@ def _learn_thumbnails(system: RcaeSystem, images: TrainingSet, chosen: Sequence[
     """Fit the thumbnail distance."""
     if system.thumbnail is None:
         return
-    wholes = (images.image(index) for index in shown(chosen, "learning how good images look whole"))
-    small = [thumbnails(as_tensor(whole, system)) for whole in wholes]
+    small = [
+        thumbnails(as_tensor(images.image(index), system))
+        for index in shown(chosen, "learning how good images look whole")
+    ]
     system.thumbnail.fit(torch.cat(small))
 
 
