@@ -133,4 +133,4 @@ def _write(output: Path, record: "Record", query: "Query", store: str) -> None:
 def _shown(record: "Record", query: "Query") -> "Iterator[Inspection]":
     from rcae.progress import shown
 
-    return iter(shown(record.each(query), "exporting", record.count(query)))
+    return shown(record.each(query), "exporting", record.count(query))

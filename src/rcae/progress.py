@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -15,12 +15,14 @@ def say(text: str) -> None:
     tqdm.write(text, file=sys.stderr)
 
 
-def shown(items: Iterable[Item], doing: str, total: int | None = None) -> Iterable[Item]:
-    """Iterate with a progress bar on standard error."""
-    bar: Iterable[Item] = tqdm(
+def shown(items: Iterable[Item], doing: str, total: int | None = None) -> Iterator[Item]:
+    """Iterate with a progress bar on standard error.
+
+    It appears with the first item: one that nobody iterates would stay, and move all later ones.
+    """
+    yield from tqdm(
         items, desc=doing, total=total, leave=False, mininterval=_interval_s(), ascii=" #"
     )
-    return bar
 
 
 class StageProgress:

@@ -71,9 +71,11 @@ def _view(paths: Sequence[Path], settings: ImageSettings) -> WorkingView:
     view = WorkingView.fit(map(image_size, paths), settings.size_px, settings.resize)
     some = paths[:: -(-len(paths) // TYPICAL_IMAGES)]
     if settings.exposure == "equal":
-        view = view.exposed_like(map(read_image, shown(some, "measuring brightness")))
+        view = view.exposed_like(shown(map(read_image, some), "measuring brightness", len(some)))
     if settings.frame == "part":
-        view = view.framed_by(map(read_image, shown(some, "looking for one part in each image")))
+        view = view.framed_by(
+            shown(map(read_image, some), "looking for one part in each image", len(some))
+        )
     if view.frame is not None:
         height, width = view.frame.size_px
         say(f"every image shows one part: each is turned and cut to it, {width}x{height} px")
