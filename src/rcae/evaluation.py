@@ -94,10 +94,8 @@ def evaluate_detector(detector: Inspector, data: Path) -> Evaluation:
     if not category.test:
         raise DataError(f"{data} has no test images; add good and defective ones to evaluate on.")
     has_masks = _check_masks(category)
-    outcomes = tuple(
-        _inspect(detector, record)
-        for record in shown(category.test, "inspecting test images", total=len(category.test))
-    )
+    inspected = (_inspect(detector, record) for record in category.test)
+    outcomes = tuple(shown(inspected, "inspecting test images", len(category.test)))
     good = [outcome for outcome in outcomes if not outcome.record.is_defective]
     types = {
         name: [outcome for outcome in outcomes if outcome.record.defect_type == name]

@@ -18,7 +18,8 @@ def say(text: str) -> None:
 def shown(items: Iterable[Item], doing: str, total: int | None = None) -> Iterator[Item]:
     """Iterate with a progress bar on standard error.
 
-    It appears with the first item: one that nobody iterates would stay, and move all later ones.
+    It appears with the first item: one that nobody iterates would stay, and move all later ones. Give it
+    work to iterate, not what to work on: an error then passes through the bar, and ends it.
     """
     yield from tqdm(
         items, desc=doing, total=total, leave=False, mininterval=_interval_s(), ascii=" #"

@@ -61,11 +61,9 @@ def _learn_thumbnails(system: RcaeSystem, images: TrainingSet, chosen: Sequence[
     """Fit the thumbnail distance."""
     if system.thumbnail is None:
         return
-    small = [
-        thumbnails(as_tensor(images.image(index), system))
-        for index in shown(chosen, "learning how good images look whole")
-    ]
-    system.thumbnail.fit(torch.cat(small))
+    small = (thumbnails(as_tensor(images.image(index), system)) for index in chosen)
+    learnt = shown(small, "learning how good images look whole", len(chosen))
+    system.thumbnail.fit(torch.cat(list(learnt)))
 
 
 def _parts(image: NDArray[np.float32], system: RcaeSystem) -> Iterator[torch.Tensor]:
