@@ -37,6 +37,16 @@ def test_the_frame_holds_the_whole_part_in_every_pose():
         np.testing.assert_allclose(edges, GROUND, atol=0.1)
 
 
+def test_ends_that_differ_by_a_fifth_are_told_apart():
+    images = with_noise(in_any_pose(tail=0.8), 0.01)
+    frame = fit_frame(images)
+    mean_cut = np.mean([cut_array(frame, image)[0] for image in images], axis=0)
+    thin_end, thick_end = (
+        (GROUND - end).clip(0).sum() for end in np.array_split(mean_cut[:, ::-1], 2, axis=1)
+    )
+    assert thin_end < 0.95 * thick_end
+
+
 def test_a_shadow_is_not_taken_for_the_part():
     shadow = GROUND - (GROUND - PART) / 4
     images = in_any_pose()
@@ -74,6 +84,7 @@ NO_FRAME = {
     "plain": lambda: [np.full((50, 50, 3), 0.5, np.float32)] * 20,
     "about as wide as long": about_as_wide_as_long,
     "alike at both ends": lambda: in_any_pose(tail=1.0),
+    "alike at both ends but for noise": lambda: with_noise(in_any_pose(tail=1.0), 0.05),
     "cut off by the edge": lambda: [part_image((60, 80), (30, 18), 0.0) for _ in range(20)],
     "more than one part": with_a_small_part_behind,
     "small": lambda: [part_image((150, 160), (70, 80), 0.3, length_px=24)] * 20,
