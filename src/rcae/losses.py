@@ -30,9 +30,8 @@ def reconstruction_loss(reconstruction: Tensor, image: Tensor) -> Tensor:
     Returns:
         A scalar.
     """
-    pixel_term = (reconstruction - image).abs().mean()
-    gradient_term = (spatial_gradient(reconstruction) - spatial_gradient(image)).abs().mean()
-    return pixel_term + gradient_term
+    difference = reconstruction - image  # R' - I' = (R - I)'
+    return difference.abs().mean() + spatial_gradient(difference).abs().mean()
 
 
 def detection_loss(
@@ -64,7 +63,7 @@ def detection_loss(
         given_to_truth = torch.where(mask > 0.5, anomaly_map, 1.0 - anomaly_map)
         errors = -given_to_truth.clamp(min=LEAST_PROBABILITY).log()
     weight = 1.0 + (ANOMALY_WEIGHT[pixel_term] - 1.0) * mask
-    gradients = spatial_gradient(anomaly_map[:, None]) - spatial_gradient(mask[:, None])
+    gradients = spatial_gradient((anomaly_map - mask)[:, None])  # M_A' - M_P' = (M_A - M_P)'
     return (weight * errors).sum() / averaged(weight.sum()) + gradients.square().mean()
 
 

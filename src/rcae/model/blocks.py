@@ -98,8 +98,8 @@ class UpLayer(nn.Module):
         weight, bias = self.convolution.weight, self.convolution.bias
         assert isinstance(weight, Tensor)
         of_doubled = weight[:, : self.deep]
-        summed: Tensor = of_doubled.flatten(-2) @ self.sums
-        of_deep = summed.view(*summed.shape[:-1], 4, 4).transpose(0, 1)
+        summed = of_doubled.reshape(-1, 9) @ self.sums  # one product, not one for each channel
+        of_deep = summed.view(*of_doubled.shape[:-2], 4, 4).transpose(0, 1)
         if of_deep.dim() == 5:
             of_deep = of_deep.flip(
                 2
