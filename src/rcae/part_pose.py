@@ -34,8 +34,6 @@ class Moments(NamedTuple):
     """Of the image, 0..1, [batch]."""
     elongation: Tensor
     """Deviation along the axis over that across it, [batch]; 1 where no axis stands out."""
-    tail: Tensor
-    """Skewness along the axis, [batch]; 0 where both ends are alike."""
 
 
 def find_part(frame: PartFrame, images: Tensor) -> Pose:
@@ -132,9 +130,9 @@ def moments(mass: Tensor) -> Moments:
     axis = torch.stack([right, torch.where(xy < 0, -down, down)], dim=1)
     dx, dy = _columns_and_rows(axis)
     long, short = (((xx + yy + sign * difference) / 2).clamp(min=1e-6) for sign in (1, -1))
-    tail = _mean(weight * (columns * dx + rows * dy) ** 3) / long**1.5
+    tail = _mean(weight * (columns * dx + rows * dy) ** 3)
     axis = torch.where(tail[:, None] < 0, -axis, axis)
-    return Moments(Pose(centre, axis), share, (long / short).sqrt(), tail.abs())
+    return Moments(Pose(centre, axis), share, (long / short).sqrt())
 
 
 def _mean(values: Tensor) -> Tensor:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from rcae.data.images import outermost
 from rcae.part_frame import PartFrame
-from rcae.part_pose import SPECK_PX, Moments, as_batch, foreground, moments
+from rcae.part_pose import SPECK_PX, Moments, Pose, as_batch, cut_to_part, foreground, moments
 
 Array = NDArray[np.float32]
 
@@ -20,9 +21,6 @@ LEAST_IN_ONE = 0.9
 """Of the foreground: one part, and dust."""
 LEAST_ELONGATION = 1.5
 """Of a part whose direction can be told."""
-LEAST_TAIL = 0.05
-"""Of a part whose two ends can be told apart (our choice: with twice as much it depends on which
-images were taken whether screws are framed, see `docs/experiments.md`)."""
 MOST_EXCEPTIONS = 0.1
 """Of the images that may break a rule, and of the parts that may reach into the margin of the frame."""
 MARGIN = 0.04
@@ -32,7 +30,9 @@ MARGIN = 0.04
 def fit_frame(images: Sequence[Array]) -> PartFrame | None:
     """The frame of the part in good images; None unless nearly all show one part in a pose that can be told.
 
-    Textures, boards and parts that fill the image or look alike from both ends have none (our choice).
+    Textures, boards and parts that fill the image or look alike from both ends have none (our choice). Both
+    ends can be told apart where, turned by its pose, a part looks more like all others than turned the other
+    way round: what the pose goes by may differ by ever so little, as long as it always does.
 
     Args:
         images: [height, width, 3] each, 0..1, at working size and exposure.
@@ -40,14 +40,35 @@ def fit_frame(images: Sequence[Array]) -> PartFrame | None:
     ground, contrast = _ground(images)
     masses = [foreground(as_batch(image), ground, contrast) for image in images]
     parts = [(mass[0].numpy() > 0.5, moments(mass)) for mass in masses]
-    unclear = sum(not _is_clear(*part) for part in parts)
-    if unclear > MOST_EXCEPTIONS * len(images):
+    is_exception = np.array([not _is_clear(*part) for part in parts])
+    if is_exception.sum() > MOST_EXCEPTIONS * len(images):
         return None
     reaches = [_reach_px(*part) for part in parts]
     back, forth, above, below = np.quantile(reaches, 1 - MOST_EXCEPTIONS, axis=0)
     margin = MARGIN * (back + forth) + SPECK_PX  # whose rule takes as much from the ends
     sides = (int(np.ceil(side + margin)) for side in (back, forth, above, below))
-    return PartFrame(ground, contrast, *sides)
+    frame = PartFrame(ground, contrast, *sides)
+    is_exception |= _are_turned(frame, images, [found.pose for _, found in parts])
+    return frame if is_exception.sum() <= MOST_EXCEPTIONS * len(images) else None
+
+
+def _are_turned(
+    frame: PartFrame, images: Sequence[Array], poses: Sequence[Pose]
+) -> NDArray[np.bool_]:
+    """Which parts, cut by their poses, look less like the mean of all others than turned by half a turn."""
+    greys = [as_batch(image.mean(axis=2)) for image in images]
+    upright, turned = (
+        torch.cat(
+            [
+                cut_to_part(frame, grey, Pose(pose.centre, sign * pose.axis))
+                for grey, pose in zip(greys, poses, strict=True)
+            ]
+        )
+        for sign in (1, -1)
+    )
+    others = (upright.sum(dim=0) - upright) / max(1, len(images) - 1)
+    differences = [(cut - others).abs().mean(dim=(1, 2, 3)) for cut in (upright, turned)]
+    return (differences[0] >= differences[1]).numpy()
 
 
 def _ground(images: Sequence[Array]) -> tuple[float, float]:
@@ -66,7 +87,7 @@ def _ground(images: Sequence[Array]) -> tuple[float, float]:
 
 
 def _is_clear(solid: NDArray[np.bool_], found: Moments) -> bool:
-    """Whether there is one part, all of it within the image, in a pose that can be told."""
+    """Whether there is one part, all of it within the image, with an axis that can be told."""
     labels, count = ndimage.label(solid)
     if not count:
         return False
@@ -75,12 +96,10 @@ def _is_clear(solid: NDArray[np.bool_], found: Moments) -> bool:
         sizes.max() >= LEAST_IN_ONE * sizes.sum()
         and not (outermost(labels) == 1 + sizes.argmax()).any()
     )
-    has_pose = (
-        SHARES[0] <= float(found.share) <= SHARES[1]
-        and float(found.elongation) >= LEAST_ELONGATION
-        and float(found.tail) >= LEAST_TAIL
+    has_axis = (
+        SHARES[0] <= float(found.share) <= SHARES[1] and float(found.elongation) >= LEAST_ELONGATION
     )
-    return bool(is_one_within and has_pose)
+    return bool(is_one_within and has_axis)
 
 
 def _reach_px(solid: NDArray[np.bool_], found: Moments) -> list[float]:
