@@ -27,7 +27,11 @@ def shown(items: Iterable[Item], doing: str, total: int | None = None) -> Iterat
 
 
 class StageProgress:
-    """The progress bar of one stage; time left counts the stages to come as well."""
+    """The progress bar of one stage; time left counts the stages to come as well.
+
+    `later_steps` is what those amount to in steps of this one. They were measured before training, and
+    whatever slowed the machine down for a moment then slowed all of them: what lasts is their ratio.
+    """
 
     def __init__(
         self,
@@ -36,10 +40,10 @@ class StageProgress:
         first_step: int,
         steps: int,
         batch_size: int,
-        later_s: float,
+        later_steps: float,
     ) -> None:
         self._batch_size = batch_size
-        self._later_s = later_s
+        self._later_steps = later_steps
         self._started_at = time.perf_counter()
         self._smoothed_loss: float | None = None
         self._bar = tqdm(
@@ -58,7 +62,7 @@ class StageProgress:
         self._smoothed_loss = 0.95 * previous + 0.05 * loss
         done = self._bar.n + 1 - self._bar.initial
         step_s = max(time.perf_counter() - self._started_at, 1e-9) / done
-        left_s = step_s * (self._bar.total - self._bar.n - 1) + self._later_s
+        left_s = step_s * (self._bar.total - self._bar.n - 1 + self._later_steps)
         self._bar.set_postfix_str(
             f"loss {self._smoothed_loss:.4f}, {self._batch_size / step_s:.1f} images/s, "
             f"{tqdm.format_interval(left_s)} left",

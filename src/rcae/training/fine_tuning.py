@@ -52,7 +52,7 @@ def fine_tune(
     stage = build_stages(system, images, settings)[-1]
     batch_size = settings.training.batch_size
     progress = StageProgress(
-        "fine-tuning CRD", first_step=0, steps=steps, batch_size=batch_size, later_s=0
+        "fine-tuning CRD", first_step=0, steps=steps, batch_size=batch_size, later_steps=0
     )
     run_stage(
         stage,

@@ -43,6 +43,7 @@ class Sitting:
         """Start or resume the stage at the state's position."""
         stage = self._stages[self._state.stage_index]
         later = self._stages[self._state.stage_index + 1 :]
+        later_s = sum(steps[other.name] * step_seconds[other.name] for other in later)
         self._optimizer = optimizer
         self._losses = self._state.losses.setdefault(stage.name, [])
         self._progress = StageProgress(
@@ -50,7 +51,7 @@ class Sitting:
             first_step=self._state.steps_done,
             steps=steps[stage.name],
             batch_size=batch_size,
-            later_s=sum(steps[other.name] * step_seconds[other.name] for other in later),
+            later_steps=later_s / step_seconds[stage.name],
         )
 
     def after_step(self, steps_done: int, loss: float) -> None:
