@@ -1,5 +1,7 @@
 import json
 import struct
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from safetensors.torch import load_file, save_file
 from rcae.checkpoint import load_model, load_tensors, save_model, save_tensors
 from rcae.errors import CheckpointError, StorageError, UsageError
 from rcae.inference import working_map
+from rcae.model_header import ModelHeader
+from rcae.part_frame import PartFrame
 
 
 @pytest.fixture
@@ -34,6 +38,25 @@ def test_a_saved_model_comes_back_whole(model, tmp_path):
     assert again.header == model.header
     image = np.random.default_rng(0).random((40, 33, 3), dtype=np.float32)
     assert np.array_equal(working_map(again.system, image), working_map(model.system, image))
+
+
+@pytest.mark.parametrize("still_at_px", [None, (20, 15)])
+def test_the_frame_of_the_part_comes_back_as_it_was(model, tmp_path, still_at_px):
+    frame = PartFrame(0.75, 0.1, 30, 32, 12, 14, still_at_px)
+    view = replace(model.header.working_view, frame=frame)
+    framed = replace(model, header=replace(model.header, working_view=view))
+    save_model(tmp_path / "framed.safetensors", framed)
+    assert load_model(tmp_path / "framed.safetensors").header == framed.header
+
+
+def test_a_frame_written_before_frames_could_stand_still_follows_its_part(model):
+    plain = replace(
+        model.header,
+        working_view=replace(model.header.working_view, frame=PartFrame(0.75, 0.1, 30, 32, 12, 14)),
+    ).to_plain()
+    del plain["working_view"]["frame"]["still_at_px"]
+    again = ModelHeader.from_plain(plain, Path("model.safetensors"))
+    assert again.working_view.frame.still_at_px is None
 
 
 def test_saving_twice_gives_the_same_bytes(model, tmp_path):

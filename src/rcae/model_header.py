@@ -52,10 +52,12 @@ class ModelHeader:
 
     @property
     def _cut(self) -> str:
-        if self.working_view.frame is None:
+        frame = self.working_view.frame
+        if frame is None:
             return ""
-        height, width = self.working_view.frame.size_px
-        return f", turned and cut to the part ({width} x {height} px)"
+        height, width = frame.size_px
+        how = "turned and cut" if frame.still_at_px is None else "cut"
+        return f", {how} to the part ({width} x {height} px)"
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any], path: Path) -> Self:
@@ -66,15 +68,21 @@ class ModelHeader:
         """
         try:
             view = plain["working_view"]
-            frame = view["frame"]
             return cls(
                 settings=validate(plain["settings"], source=str(path)),
-                working_view=WorkingView(**{**view, "frame": frame and PartFrame(**frame)}),
+                working_view=WorkingView(**{**view, "frame": _frame(view["frame"])}),
                 calibration=Calibration.model_validate(plain["calibration"]),
                 provenance=plain["provenance"],
             )
         except (KeyError, TypeError, ValidationError, SettingsError) as error:
             raise incomplete(path, error) from error
+
+
+def _frame(plain: dict[str, Any] | None) -> PartFrame | None:
+    if plain is None:
+        return None
+    still_at_px = plain.get("still_at_px")
+    return PartFrame(**{**plain, "still_at_px": still_at_px and tuple(still_at_px)})
 
 
 def incomplete(path: Path, error: Exception) -> CheckpointError:

@@ -37,8 +37,18 @@ class Moments(NamedTuple):
 
 
 def find_part(frame: PartFrame, images: Tensor) -> Pose:
-    """The pose of the part in images [batch, 3, height, width], 0..1: that of the foreground's moments."""
+    """The pose of the part in images [batch, 3, height, width], 0..1: that of the foreground's moments.
+
+    Where the frame stands still, the one that it takes for the part's in every image.
+    """
+    if frame.still_at_px is not None:
+        return Pose(*(part.expand(images.shape[0], -1) for part in upright_at(*frame.still_at_px)))
     return moments(foreground(images, frame.ground, frame.contrast)).pose
+
+
+def upright_at(column: int, row: int) -> Pose:
+    """That of one image which is not turned."""
+    return Pose(torch.tensor([[float(column), float(row)]]), torch.tensor([[1.0, 0.0]]))
 
 
 def cut_to_part(frame: PartFrame, images: Tensor, pose: Pose) -> Tensor:

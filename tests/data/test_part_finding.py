@@ -37,6 +37,60 @@ def test_the_frame_holds_the_whole_part_in_every_pose():
         np.testing.assert_allclose(edges, GROUND, atol=0.1)
 
 
+def lying_alike(size_px=(120, 130), angle=0.0, jitter_px=2.0, jitter=0.03, count=20):
+    random = np.random.default_rng(3)
+    return [
+        part_image(
+            size_px,
+            np.array([58, 64]) + random.uniform(-jitter_px, jitter_px, 2),
+            angle + random.normal(0, jitter),
+        )
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("angle", [0.0, np.pi / 2, np.pi, -np.pi / 2])
+def test_where_parts_always_lie_alike_the_frame_stands_still(angle):
+    images = with_noise(lying_alike(angle=angle), 0.01)
+    frame = fit_frame(images)
+    assert frame.still_at_px == pytest.approx((64, 58), abs=4)
+    column, row = frame.still_at_px
+    within = np.s_[
+        row - frame.above_px : row + frame.below_px,
+        column - frame.back_px : column + frame.forth_px,
+    ]
+    for image in images:
+        cut, _ = cut_array(frame, image)
+        np.testing.assert_allclose(cut, image[within], atol=1e-4)  # not turned
+        assert (GROUND - cut).sum() == pytest.approx((GROUND - image).sum(), rel=0.1)
+
+
+def test_a_part_that_lies_wrong_is_seen_to_do_so():
+    frame = fit_frame(lying_alike())
+    assert frame.still_at_px is not None
+    usual, shifted, turned, missing = (
+        cut_array(frame, part_image((120, 130), *pose))[0]
+        for pose in [((58, 64), 0.0), ((58, 70), 0.0), ((58, 64), 0.3), ((-200, 64), 0.0)]
+    )
+    for wrong in (shifted, turned, missing):
+        assert np.abs(wrong - usual).mean() > 0.02
+
+
+@pytest.mark.parametrize("spread", [{"jitter": 0.5}, {"jitter_px": 16.0}])
+def test_where_parts_lie_differently_the_frame_follows_them(spread):
+    assert fit_frame(lying_alike(**spread)).still_at_px is None
+
+
+def test_in_images_of_different_sizes_no_place_is_the_same():
+    images = lying_alike()
+    images[3] = images[3][:-1]
+    assert fit_frame(images).still_at_px is None
+
+
+def test_a_frame_that_would_leave_out_little_is_left_away():
+    assert fit_frame([image[43:73, 34:94] for image in lying_alike()]) is None
+
+
 def test_ends_that_hardly_differ_are_told_apart_where_they_always_do():
     images = with_noise(in_any_pose(tail=0.85), 0.01)
     frame = fit_frame(images)

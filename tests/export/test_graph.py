@@ -99,9 +99,11 @@ def test_every_working_view_is_in_the_graph(rule):
         np.testing.assert_allclose(anomaly_map[0], expected, atol=2e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("still_at_px", [None, (33, 27)], ids=["follows", "stands still"])
 @pytest.mark.parametrize("rule", [WorkingView(1.0), WorkingView(0.6, None, 0.7)], ids=str)
-def test_the_frame_of_the_part_is_in_the_graph(rule):
-    model = untrained(working_view=replace(rule, frame=PartFrame(0.75, 0.1, 30, 30, 12, 14)))
+def test_the_frame_of_the_part_is_in_the_graph(rule, still_at_px):
+    frame = PartFrame(0.75, 0.1, 30, 30, 12, 14, still_at_px)
+    model = untrained(working_view=replace(rule, frame=frame))
     poses = [((90, 130), (40, 60), 0.3), ((120, 100), (70, 45), 2.5), ((64, 64), (30, 31), -1.4)]
     images = [np.rint(255 * part_image(*pose)).astype(np.uint8)[None] for pose in poses]
     detector = Detector(TorchRunner(model, "cpu"))

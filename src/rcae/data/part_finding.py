@@ -9,7 +9,16 @@ from scipy import ndimage
 
 from rcae.data.images import outermost
 from rcae.part_frame import PartFrame
-from rcae.part_pose import SPECK_PX, Moments, Pose, as_batch, cut_to_part, foreground, moments
+from rcae.part_pose import (
+    SPECK_PX,
+    Moments,
+    Pose,
+    as_batch,
+    cut_to_part,
+    foreground,
+    moments,
+    upright_at,
+)
 
 Array = NDArray[np.float32]
 
@@ -25,6 +34,10 @@ MOST_EXCEPTIONS = 0.1
 """Of the images that may break a rule, and of the parts that may reach into the margin of the frame."""
 MARGIN = 0.04
 """Around the parts, of their length."""
+MOST_GROWTH = 1.5
+"""Of the frame's area when it stands still: parts lie alike if that does not make it larger."""
+MOST_OF_IMAGE = 0.5
+"""That a frame which stands still may show: it is there to leave ground out."""
 
 
 def fit_frame(images: Sequence[Array]) -> PartFrame | None:
@@ -32,7 +45,8 @@ def fit_frame(images: Sequence[Array]) -> PartFrame | None:
 
     Textures, boards and parts that fill the image or look alike from both ends have none (our choice). Both
     ends can be told apart where, turned by its pose, a part looks more like all others than turned the other
-    way round: what the pose goes by may differ by ever so little, as long as it always does.
+    way round: what the pose goes by may differ by ever so little, as long as it always does. Where parts
+    always lie alike the frame stands still, or is left away if it would not leave out half of the image.
 
     Args:
         images: [height, width, 3] each, 0..1, at working size and exposure.
@@ -43,13 +57,48 @@ def fit_frame(images: Sequence[Array]) -> PartFrame | None:
     is_exception = np.array([not _is_clear(*part) for part in parts])
     if is_exception.sum() > MOST_EXCEPTIONS * len(images):
         return None
-    reaches = [_reach_px(*part) for part in parts]
-    back, forth, above, below = np.quantile(reaches, 1 - MOST_EXCEPTIONS, axis=0)
-    margin = MARGIN * (back + forth) + SPECK_PX  # whose rule takes as much from the ends
-    sides = (int(np.ceil(side + margin)) for side in (back, forth, above, below))
-    frame = PartFrame(ground, contrast, *sides)
-    is_exception |= _are_turned(frame, images, [found.pose for _, found in parts])
-    return frame if is_exception.sum() <= MOST_EXCEPTIONS * len(images) else None
+    solids, poses = [solid for solid, _ in parts], [found.pose for _, found in parts]
+    frame = _frame_around(solids, poses, ground, contrast)
+    is_exception |= _are_turned(frame, images, poses)
+    if is_exception.sum() > MOST_EXCEPTIONS * len(images):
+        return None
+    if len({solid.shape for solid in solids}) > 1:
+        return frame
+    still = _standing_still(frame, solids, poses)
+    if _area_px(still) > MOST_GROWTH * _area_px(frame):
+        return frame
+    return still if _area_px(still) <= MOST_OF_IMAGE * solids[0].size else None
+
+
+def _standing_still(
+    frame: PartFrame, solids: Sequence[NDArray[np.bool_]], poses: Sequence[Pose]
+) -> PartFrame:
+    """The frame that shows nearly all parts without following them: upright, where most of them lie."""
+    centres = torch.cat([pose.centre for pose in poses]).numpy()
+    column, row = (round(float(middle)) for middle in np.median(centres, axis=0))
+    upright = [upright_at(column, row)] * len(solids)
+    return _frame_around(solids, upright, frame.ground, frame.contrast, (column, row))
+
+
+def _frame_around(
+    solids: Sequence[NDArray[np.bool_]],
+    poses: Sequence[Pose],
+    ground: float,
+    contrast: float,
+    still_at_px: tuple[int, int] | None = None,
+) -> PartFrame:
+    """The frame that shows nearly all parts when it lies as the poses say."""
+    reaches = [_reach_px(*part) for part in zip(solids, poses, strict=True)]
+    sides = np.quantile(reaches, 1 - MOST_EXCEPTIONS, axis=0)
+    margin = MARGIN * max(sides[:2].sum(), sides[2:].sum())
+    # The rule for specks takes as much from the ends.
+    back, forth, above, below = (int(np.ceil(side + margin + SPECK_PX)) for side in sides)
+    return PartFrame(ground, contrast, back, forth, above, below, still_at_px)
+
+
+def _area_px(frame: PartFrame) -> int:
+    height, width = frame.size_px
+    return height * width
 
 
 def _are_turned(
@@ -102,10 +151,10 @@ def _is_clear(solid: NDArray[np.bool_], found: Moments) -> bool:
     return bool(is_one_within and has_axis)
 
 
-def _reach_px(solid: NDArray[np.bool_], found: Moments) -> list[float]:
-    """How far nearly all of the part reaches from its centre: back, forth, and to either side."""
+def _reach_px(solid: NDArray[np.bool_], pose: Pose) -> list[float]:
+    """How far nearly all of the part reaches from the pose's centre: back, forth, and to either side."""
     rows, columns = np.nonzero(solid)
-    (x, y), (dx, dy) = found.pose.centre[0].tolist(), found.pose.axis[0].tolist()
+    (x, y), (dx, dy) = pose.centre[0].tolist(), pose.axis[0].tolist()
     along = (columns - x) * dx + (rows - y) * dy
     across = (rows - y) * dx - (columns - x) * dy
     if not rows.size:

@@ -78,7 +78,10 @@ def _view(paths: Sequence[Path], settings: ImageSettings) -> WorkingView:
         )
     if view.frame is not None:
         height, width = view.frame.size_px
-        say(f"every image shows one part: each is turned and cut to it, {width}x{height} px")
+        how = "each is turned and cut to it"
+        if view.frame.still_at_px is not None:
+            how = "it always lies alike, so that all are cut to one place"
+        say(f"every image shows one part: {how}, {width}x{height} px")
     return view
 
 
