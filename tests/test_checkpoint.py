@@ -49,7 +49,7 @@ def test_the_frame_of_the_part_comes_back_as_it_was(model, tmp_path, still_at_px
     assert load_model(tmp_path / "framed.safetensors").header == framed.header
 
 
-def test_a_frame_written_before_frames_could_stand_still_follows_its_part(model):
+def test_a_frame_exported_before_frames_could_stand_still_follows_its_part(model):
     plain = replace(
         model.header,
         working_view=replace(model.header.working_view, frame=PartFrame(0.75, 0.1, 30, 32, 12, 14)),
@@ -140,12 +140,12 @@ def test_a_truncated_file_is_refused(finished_run, tmp_path):
 def test_a_foreign_safetensors_file_is_refused(tmp_path):
     save_file({"weight": torch.zeros(3)}, tmp_path / "foreign.safetensors")
     with pytest.raises(
-        CheckpointError, match="format 'unknown'; this version reads 'rcae-model-13'"
+        CheckpointError, match="format 'unknown'; this version reads 'rcae-model-14'"
     ):
         load_model(tmp_path / "foreign.safetensors")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "null", '"text"', '{"format": "rcae-model-13"}'])
+@pytest.mark.parametrize("text", ["{", "[]", "null", '"text"', '{"format": "rcae-model-14"}'])
 def test_metadata_that_is_not_ours_is_refused(tmp_path, text):
     save_file({"weight": torch.zeros(3)}, tmp_path / "odd.safetensors", {"rcae": text})
     with pytest.raises(CheckpointError, match=r"odd\.safetensors"):
@@ -161,18 +161,18 @@ def test_a_training_state_is_not_taken_for_a_model(tmp_path):
 @pytest.mark.parametrize("missing", ["settings", "working_view", "calibration", "provenance"])
 def test_a_model_with_a_part_missing_is_refused(model, tmp_path, missing):
     save_model(tmp_path / "whole", model)
-    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-13")
+    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-14")
     del header[missing]
-    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-13")
+    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-14")
     with pytest.raises(CheckpointError, match="does not hold a complete model"):
         load_model(tmp_path / "part")
 
 
 def test_weights_of_other_settings_are_refused(model, tmp_path):
     save_model(tmp_path / "whole", model)
-    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-13")
+    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-14")
     header["settings"]["model"]["carried_channels"] = 5
-    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-13")
+    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-14")
     with pytest.raises(CheckpointError, match="does not hold a complete model"):
         load_model(tmp_path / "part")
 

@@ -17,7 +17,7 @@ from rcae.model.system import RcaeSystem
 from rcae.model_header import ModelHeader, incomplete
 from rcae.storage import write_atomically
 
-FORMAT = "rcae-model-13"
+FORMAT = "rcae-model-14"
 METADATA_KEY = "rcae"
 
 

@@ -4,6 +4,7 @@ import torch
 from scipy.stats import iqr
 
 from rcae.model.thumbnail_distance import (
+    CALMEST,
     LEAST_DEVIATION,
     LEAST_SPREAD,
     SIDE_PX,
@@ -82,6 +83,15 @@ def test_the_peak_rises_by_the_distance_and_the_least_value_stays():
     torch.testing.assert_close(lifted.amin(dim=(1, 2)), drawn.amin(dim=(1, 2)))
     torch.testing.assert_close(lifted.amax(dim=(1, 2)), drawn.amax(dim=(1, 2)) + distance)
     torch.testing.assert_close(lifted[1], drawn[1])
+
+
+def test_a_map_calmer_than_good_images_have_makes_up_for_nothing():
+    peaks = (-20.0, CALMEST - 1, CALMEST, CALMEST + 1)
+    drawn = torch.stack([torch.linspace(-30, peak, 12).view(3, 4) for peak in peaks])
+    lifted = raised(drawn, torch.tensor([18.0, 2.0, 2.0, 2.0]))
+    expected = torch.tensor([CALMEST + 18, CALMEST + 2, CALMEST + 2, CALMEST + 3])
+    torch.testing.assert_close(lifted.amax(dim=(1, 2)), expected)
+    torch.testing.assert_close(lifted.amin(dim=(1, 2)), torch.full((4,), -30.0))
 
 
 def test_a_map_is_never_turned_upside_down_nor_made_infinite():

@@ -10,6 +10,9 @@ LEAST_DEVIATION = 1 / 255
 LEAST_SPREAD = 0.1
 """Of good images' distances, in standard deviations: where they hardly differ, as where every place
 varies for itself, a trifle would otherwise outweigh all other evidence."""
+CALMEST = -4.0
+"""Peak of a map in which each of four kinds of evidence is one interquartile range below what is usual:
+good images have hardly a calmer one (our choice, see `docs/experiments.md`)."""
 LEAST_HEIGHT = 1e-3
 """Of the peak of a map above its least value, so that a flat one is no division by zero."""
 
@@ -71,7 +74,8 @@ class ThumbnailDistance(nn.Module):
 def raised(anomaly_map: Tensor, distance: Tensor) -> Tensor:
     """An anomaly map whose largest value is raised by the thumbnail's distance, or lowered.
 
-    That is one more kind of evidence in the unit that `WeighedEvidence` gives all others.
+    That is one more kind of evidence in the unit that `WeighedEvidence` gives all others. But a peak below
+    `CALMEST` counts as that: an image without its part has the calmest map of all, and would make up for it.
 
     The map is stretched evenly from its least value (our choice: added everywhere, the distance of the
     whole would count in places where nothing is wrong, and order the pixels of all images by it).
@@ -84,7 +88,8 @@ def raised(anomaly_map: Tensor, distance: Tensor) -> Tensor:
         extreme(anomaly_map, dim=(1, 2), keepdim=True) for extreme in (torch.amin, torch.amax)
     )
     height = (peak - least).clamp(min=LEAST_HEIGHT)
-    stretch = (1 + distance[:, None, None] / height).clamp(min=0)
+    calmer = (CALMEST - peak).clamp(min=0)
+    stretch = (1 + (calmer + distance[:, None, None]) / height).clamp(min=0)
     return least + (anomaly_map - least) * stretch
 
 
