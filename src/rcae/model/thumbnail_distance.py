@@ -12,7 +12,7 @@ LEAST_SPREAD = 0.1
 varies for itself, a trifle would otherwise outweigh all other evidence."""
 CALMEST = -4.0
 """Peak of a map in which each of four kinds of evidence is one interquartile range below what is usual:
-good images have hardly a calmer one (our choice, see `docs/experiments.md`)."""
+about one good image in ten has a calmer one (our choice, see `docs/experiments.md`)."""
 LEAST_HEIGHT = 1e-3
 """Of the peak of a map above its least value, so that a flat one is no division by zero."""
 
