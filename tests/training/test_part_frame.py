@@ -78,6 +78,19 @@ def test_training_says_that_images_are_cut(run, tmp_path, capsys):
     assert "every image shows one part: each is turned and cut to it" in capsys.readouterr().err
 
 
+def test_parts_that_always_lie_alike_are_cut_in_one_place(tmp_path, capsys):
+    (tmp_path / "data" / "good").mkdir(parents=True)
+    random = np.random.default_rng(2)
+    for number in range(20):
+        pixels = in_pose(random.uniform(48, 52, 2), random.normal(0, 0.02), random)
+        Image.fromarray(pixels).save(tmp_path / "data" / "good" / f"{number:02d}.png")
+    rcae.train(tmp_path / "data", tmp_path / "run", values=SETTINGS)
+    assert "it always lies alike, so that all are cut to one place" in capsys.readouterr().err
+    header = load_model(RunFolder(tmp_path / "run").model).header
+    assert header.working_view.frame.still_at_px == pytest.approx((50, 50), abs=5)
+    assert ", cut to the part (" in header.training_facts["Working image"]
+
+
 def test_the_view_of_the_camera_can_be_kept(run, tmp_path):
     rcae.train(run.parent / "data", tmp_path / "whole", values=[*SETTINGS, "image.frame=camera"])
     assert load_model(RunFolder(tmp_path / "whole").model).header.working_view.frame is None
