@@ -59,6 +59,14 @@ def test_a_frame_exported_before_frames_could_stand_still_follows_its_part(model
     assert again.working_view.frame.still_at_px is None
 
 
+@pytest.mark.parametrize("frame", ["turned", [1, 2], {}, {"still_at_px": 5}])
+def test_a_frame_that_is_none_is_refused(model, frame):
+    plain = model.header.to_plain()
+    plain["working_view"]["frame"] = frame
+    with pytest.raises(CheckpointError, match="does not hold a complete model"):
+        ModelHeader.from_plain(plain, Path("model.safetensors"))
+
+
 def test_saving_twice_gives_the_same_bytes(model, tmp_path):
     save_model(tmp_path / "a", model)
     save_model(tmp_path / "b", model)

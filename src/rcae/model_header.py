@@ -81,8 +81,9 @@ class ModelHeader:
 def _frame(plain: dict[str, Any] | None) -> PartFrame | None:
     if plain is None:
         return None
-    still_at_px = plain.get("still_at_px")
-    return PartFrame(**{**plain, "still_at_px": still_at_px and tuple(still_at_px)})
+    values = {"still_at_px": None, **plain}
+    still_at_px = values["still_at_px"]
+    return PartFrame(**{**values, "still_at_px": still_at_px and tuple(still_at_px)})
 
 
 def incomplete(path: Path, error: Exception) -> CheckpointError:
