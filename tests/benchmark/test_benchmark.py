@@ -1,17 +1,21 @@
 import csv
 import gzip
 import json
-from dataclasses import replace
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from rcae.benchmark import contenders
+from rcae.benchmark import contenders, summary
 from rcae.benchmark.ablations import ABLATIONS, ablation
 from rcae.benchmark.cell import CellFolder, CellRequest, run_cell
 from rcae.benchmark.contenders import contender, plain_autoencoder
 from rcae.benchmark.fidelity import fidelity_table
 from rcae.benchmark.output import write_benchmark
 from rcae.benchmark.runner import cell_requests, run_cells
+from rcae.data import telling_light
 from rcae.errors import CellFailedError, InterruptedTrainingError, UsageError
 from rcae.model.system import RcaeSystem
 from rcae.settings import load_settings
@@ -81,6 +85,29 @@ def test_a_second_run_keeps_finished_cells(finished):
     before = [CellFolder(path).result.stat().st_mtime_ns for path, _ in requests]
     assert list(run_cells(requests))[-1] == results
     assert before == [CellFolder(path).result.stat().st_mtime_ns for path, _ in requests]
+
+
+def test_a_category_whose_light_tells_is_named_with_the_results(parts, tmp_path, monkeypatch):
+    """Else a model that sees nothing but the light would stand there as the best."""
+    monkeypatch.setattr(telling_light, "FEWEST", 2)
+    data = Path(shutil.copytree(parts, tmp_path / "parts"))
+    for path in (data / "test" / "good").iterdir():
+        Image.open(path).point(lambda value: value // 2).save(path)
+    requests = cell_requests([data], [PLAIN], [0], tmp_path / "output")
+    results = list(run_cells_here(requests))
+    says = "has brighter defective than good test images: mean brightness alone has"
+    assert f"- parts: {says} an image AUROC of 1.000" in summary.to_markdown(results)
+    page = write_benchmark(tmp_path / "output", results, [path for path, _ in requests])
+    assert says in page.read_text()
+
+
+def run_cells_here(requests):
+    """In this process, where settings of the tests hold."""
+    for path, request in requests:
+        folder = CellFolder(path)
+        write_text(folder.request, json.dumps(asdict(request)))
+        run_cell(folder)
+        yield json.loads(folder.result.read_text())
 
 
 def test_another_request_in_the_same_folder_is_refused(finished):

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from rcae.data.images import read_image
+from rcae.data.telling_light import describe_telling_light
 from rcae.evaluation import Evaluation, Inspector, evaluate_detector, full_map
 from rcae.evaluation_output import scores_csv
 from rcae.pictures import HeatScale, jpeg_bytes, overlay
@@ -108,11 +109,21 @@ def run_cell(folder: CellFolder) -> None:
         "note": model.note,
         "training_s": round(sum(sittings), 1),
         **evaluation.to_json(),
+        "light": _describe_light(evaluation),
         "peak_memory_mib": peak_memory_mib(),
         "threads": torch.get_num_threads(),
         "versions": versions(),
     }
     write_text(folder.result, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+
+
+def _describe_light(evaluation: Evaluation) -> str | None:
+    """What a reader must know of the category, whose test images are read once more for it."""
+    good, defective = (
+        [float(read_image(outcome.record.path).mean()) for outcome in outcomes]
+        for outcomes in (evaluation.good, evaluation.defective)
+    )
+    return describe_telling_light(good, defective)
 
 
 def _write_pictures(folder: CellFolder, evaluation: Evaluation, inspector: Inspector) -> None:

@@ -53,8 +53,14 @@ def models(results: Sequence[Result]) -> list[str]:
 
 
 def notes(results: Sequence[Result]) -> list[tuple[str, str]]:
-    """What a reader must know of each model, once."""
-    return list(dict.fromkeys((result["label"], result["note"]) for result in results))
+    """What a reader must know of each model, and of a category whose light tells, once."""
+    of_models = [(result["label"], result["note"]) for result in results]
+    of_categories = [
+        (result["category"], result["light"])
+        for result in results
+        if result.get("light")  # cells of earlier versions did not look
+    ]
+    return list(dict.fromkeys([*of_models, *of_categories]))
 
 
 def on_category(results: Sequence[Result], model: str, category: str, metric: str) -> Spread | None:
@@ -107,7 +113,7 @@ def to_csv(results: Sequence[Result]) -> str:
 
 
 def to_markdown(results: Sequence[Result]) -> str:
-    """The means over categories, then a table per metric, then what must be known of the models."""
+    """The means over categories, a table per metric, and what must be known of models and categories."""
     names = categories(results)
     head = ["model", *(TITLES[metric] for metric in ACCURACY), "worst category (image AUROC)"]
     rows = []
@@ -133,7 +139,7 @@ def to_markdown(results: Sequence[Result]) -> str:
             for model in models(results)
         ]
         parts += [f"{TITLES[metric]} per category", markdown_table(["model", *names], rows)]
-    parts.append("\n".join(f"- {model}: {note}" for model, note in notes(results)))
+    parts.append("\n".join(f"- {name}: {note}" for name, note in notes(results)))
     return "\n\n".join(parts) + "\n"
 
 

@@ -5,22 +5,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scipy.stats import mannwhitneyu
-
 from rcae.data.diagnosis import Diagnosis, Finding, describe, describe_size
 from rcae.data.good_images import hash_file, list_good_images
 from rcae.data.image_files import read_header
 from rcae.data.images import read_image, read_mask
 from rcae.data.layouts import Category, Record, Split, open_category
+from rcae.data.telling_light import describe_telling_light
 from rcae.errors import DataError, ImageError
 from rcae.settings import CalibrationSettings
 
 __all__ = ["Diagnosis", "Finding", "describe", "examine"]
 
-TELLING = 0.9
-"""Our choice: an image AUROC that brightness alone must not reach."""
-FEWEST = 10
-"""Images of each kind from which such an AUROC says something."""
 NEARLY_ALL = 0.95
 """Our choice: what this share of the images has in common is expected of the others too."""
 
@@ -212,17 +207,11 @@ def _find_unused_masks(category: Category) -> Iterator[Finding]:
 
 
 def _find_telling_light(images: Sequence[_Image], root: Path) -> Iterator[Finding]:
-    """Good and defective test images under different light: any score would tell them apart by it."""
     test = [image for image in images if image.record.split == "test"]
-    good = [image.brightness for image in test if not image.record.is_defective]
-    defective = [image.brightness for image in test if image.record.is_defective]
-    if min(len(good), len(defective)) < FEWEST:
-        return
-    auroc = mannwhitneyu(defective, good).statistic / (len(good) * len(defective))
-    if max(auroc, 1 - auroc) >= TELLING:
-        message = (
-            f"has {'brighter' if auroc > 0.5 else 'darker'} defective than good test images: mean "
-            f"brightness alone has an image AUROC of {max(auroc, 1 - auroc):.3f}. Image scores "
-            "measure the light as well as the defects; take both under the same light."
-        )
+    good, defective = (
+        [image.brightness for image in test if image.record.is_defective == is_defective]
+        for is_defective in (False, True)
+    )
+    message = describe_telling_light(good, defective)
+    if message is not None:
         yield Finding("warning", "telling-light", root, message)
