@@ -40,6 +40,8 @@ _PANEL_HEIGHT_PX = 400
 _STRIP_WIDTH_PX = 1800
 _GAP_PX = 10
 _CAPTION_SIZE_PX = 22
+_PNG_EFFORT = 3
+"""Of 9 (our choice: noisy panels take less than half the time of zlib's 6, and a sixth more bytes)."""
 _PAPER: Colour = (27, 31, 38)  # our choice: calm on a light page and on a dark one
 _INK: Colour = (214, 219, 227)
 
@@ -183,7 +185,7 @@ def recursion_strip(
 def png_bytes(picture: Image.Image) -> bytes:
     """The picture as a PNG file."""
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    picture.save(buffer, "PNG", compress_level=_PNG_EFFORT)
     return buffer.getvalue()
 
 
