@@ -64,7 +64,8 @@ def test_a_batch_depends_on_seed_stage_and_step_alone(images, parts):
     assert not torch.equal(first.image, other.image)
 
 
-def test_a_batch_keeps_the_images_as_they_were_before_painting(images):
+def test_a_batch_keeps_the_images_as_they_were_before_painting(images, monkeypatch):
+    monkeypatch.setattr("rcae.training.stages.SEAM_SHARE", 0.0)
     _, _, settings = build(images, "training.varied=false")
     painted = draw_batch(images, settings, 2, 7, paint=True)
     plain = draw_batch(images, settings, 2, 7, paint=False)
@@ -72,6 +73,22 @@ def test_a_batch_keeps_the_images_as_they_were_before_painting(images):
     assert not torch.equal(painted.image, plain.image)
     assert plain.good is None
     assert plain.mask.sum() == 0
+
+
+def test_a_seam_is_to_be_found_and_not_to_be_restored(images, monkeypatch):
+    monkeypatch.setattr("rcae.training.stages.SEAM_SHARE", 1.0)
+    monkeypatch.setattr(
+        "rcae.training.stages.paint_anomalies",
+        lambda good, donor, _: (good + 1.0, np.eye(len(good), dtype=np.bool_)),
+    )
+    _, _, settings = build(images, "training.varied=false", "training.anomalous_share=1")
+    painted = draw_batch(images, settings, 2, 7, paint=True)
+    plain = draw_batch(images, settings, 2, 7, paint=False)
+    assert not torch.equal(painted.good, plain.image)
+    assert torch.equal(painted.image, painted.good + 1.0)
+    anomalous = painted.mask.bool()
+    assert anomalous[:, range(32), range(32)].all()
+    assert (anomalous.sum(dim=(1, 2)) > 32).all()
 
 
 def test_good_images_are_varied_for_crd_alone_and_then_painted(images):

@@ -80,8 +80,13 @@ def paint_anomalies(
     if random.random() < SHADOW_SHARE:
         _paint_shadow(painted, covered, random)
     painted = np.clip(painted, 0.0, 1.0)
+    return painted, covered & visibly_changed(painted, image)
+
+
+def visibly_changed(painted: Array, image: Array) -> NDArray[np.bool_]:
+    """Where any channel, there or within 2 px, differs by more than `VISIBLE_CHANGE`; [height, width]."""
     change = reduce(np.maximum, _channels(np.abs(painted - image)))
-    return painted, covered & (ndimage.maximum_filter(change, size=5) > VISIBLE_CHANGE)
+    return np.asarray(ndimage.maximum_filter(change, size=5) > VISIBLE_CHANGE)
 
 
 def _paint_shadow(painted: Array, covered: NDArray[np.bool_], random: Generator) -> None:

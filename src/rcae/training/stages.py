@@ -11,12 +11,15 @@ from torch import Tensor, nn
 
 from rcae.data.good_variation import varied
 from rcae.data.pseudo_anomalies import paint_anomalies
+from rcae.data.seams import SEAM_SHARE, paint_seam
 from rcae.data.training_set import TrainingSet, extended
 from rcae.losses import PixelTerm, detection_loss, reconstruction_loss, restoration_loss
 from rcae.model.system import RcaeSystem
 from rcae.settings import STAGES, Settings
 from rcae.training import processes
 from rcae.training.forward import Forward, as_in_training
+
+Window = NDArray[np.float32]
 
 RESTORATION_WEIGHT = 3.0
 """Of the restored image beside the map (our choice: with 1 the cells kept for development have more false
@@ -130,25 +133,43 @@ def draw_batch(
     # A generator for each window: any of them can be drawn without the others.
     randoms = step_random.spawn(count)
     own = processes.share()
-    windows, masks, goods = [], [], []
+    windows, goods, masks = [], [], []
     for index, random in zip(indices[own], randoms[own], strict=True):
         window = images.window(index, side_px, multiple_px, random)
-        if paint and training.varied:
-            window = varied(window, random, mirrored=not images.in_one_pose)
-        goods.append(window)
-        mask = np.zeros(window.shape[:2], dtype=np.bool_)
-        if paint and random.random() < training.anomalous_share:
-            donor = images.image(int(random.integers(len(images))))
-            window, mask = paint_anomalies(window, donor, random)
+        good, mask = window, np.zeros(window.shape[:2], dtype=np.bool_)
+        if paint:
+            window, good, mask = _painted(window, images, settings, random)
         windows.append(extended(window, side_px))
+        goods.append(extended(good, side_px))
         masks.append(extended(mask, side_px))
     return Batch(
         image=_as_tensor(windows),
         mask=torch.from_numpy(np.stack(masks).astype(np.float32)),
-        good=_as_tensor([extended(good, side_px) for good in goods]) if paint else None,
+        good=_as_tensor(goods) if paint else None,
         depth=int(step_random.integers(1, settings.model.recursion_depth + 1)),
     )
 
 
-def _as_tensor(windows: list[NDArray[np.float32]]) -> Tensor:
+def _painted(
+    window: Window, images: TrainingSet, settings: Settings, random: np.random.Generator
+) -> tuple[Window, Window, NDArray[np.bool_]]:
+    """What stage 3 sees of a good window, how it should restore it, and what is anomalous there.
+
+    A seam is to be found but not restored: which of its two sides is right cannot be told.
+    """
+    training = settings.training
+    if training.varied:
+        window = varied(window, random, mirrored=not images.in_one_pose)
+    mask = np.zeros(window.shape[:2], dtype=np.bool_)
+    if random.random() < SEAM_SHARE:
+        window, mask = paint_seam(window, random)
+    good = window
+    if random.random() < training.anomalous_share:
+        donor = images.image(int(random.integers(len(images))))
+        window, painted = paint_anomalies(good, donor, random)
+        mask = mask | painted
+    return window, good, mask
+
+
+def _as_tensor(windows: list[Window]) -> Tensor:
     return torch.from_numpy(np.stack(windows)).permute(0, 3, 1, 2)  # channels last, as it lies
