@@ -4,12 +4,10 @@ import errno
 import html
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
-from rcae import cli
 from rcae.card.output import write_card
 from rcae.errors import ImageError, StorageError
 from rcae.run_folder import RunFolder
@@ -17,21 +15,6 @@ from tests.card.conftest import write_evaluation
 from tests.test_report import HOSTILE, Page, require_self_contained
 
 SCORES = {"good": [0.5, 0.6, 0.7, 1.5], "scratch": [0.65, 1.2, 1.9], "dent": [0.4, 0.55, 1.1]}
-
-
-@pytest.fixture
-def rcae(capsys, monkeypatch):
-    """Run the command line as a user would; returns exit code, standard output and error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["rcae", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        printed = capsys.readouterr()
-        assert "Traceback" not in printed.out + printed.err
-        return exit_.value.code, printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture
