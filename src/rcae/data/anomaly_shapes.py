@@ -17,13 +17,13 @@ _CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 
 def draw_extent_px(largest_px: float, random: Generator) -> float:
     """Log-uniform from 3 px to `largest_px`: small defects are as frequent as large."""
-    return _log_uniform(SMALLEST_PX, max(SMALLEST_PX + 1, largest_px), random)
+    return log_uniform(SMALLEST_PX, max(SMALLEST_PX + 1, largest_px), random)
 
 
 def draw_shadow_extent_px(largest_px: float, random: Generator) -> float:
     """Log-uniform from 48 to 96 px, or to `largest_px` where that lies between."""
     largest_px = min(max(SMALLEST_SHADOW_PX, largest_px), LARGEST_SHADOW_PX)
-    return _log_uniform(SMALLEST_SHADOW_PX, largest_px, random)
+    return log_uniform(SMALLEST_SHADOW_PX, largest_px, random)
 
 
 def area(extent_px: float, random: Generator) -> Array:
@@ -61,7 +61,8 @@ def line(extent_px: float, random: Generator) -> Array:
     return _drawn(path, random.uniform(0.0, 0.7), line_width_px=width_px)
 
 
-def _log_uniform(smallest: float, largest: float, random: Generator) -> float:
+def log_uniform(smallest: float, largest: float, random: Generator) -> float:
+    """A value between both whose logarithm is drawn evenly: every doubling is as likely as the next."""
     return float(np.exp(random.uniform(np.log(smallest), np.log(largest))))
 
 

@@ -9,6 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from rcae.data.anomaly_shapes import log_uniform
 from rcae.data.pseudo_anomalies import visibly_changed
 
 Array = NDArray[np.float32]
@@ -62,6 +63,6 @@ def _worked(image: Array, random: Generator) -> Array:
     grain = (
         float(np.exp(random.choice([-1.0, 1.0]) * random.uniform(0.3, 1.2))) if kind != 1 else 1.0
     )
-    widths_px = np.exp(random.uniform(np.log(0.7), np.log(6.0), size=2))
-    plain = ndimage.gaussian_filter(image, (*widths_px, 0.0), truncate=2)
+    rows_px, columns_px = (log_uniform(0.7, 6.0, random) for _ in range(2))
+    plain = ndimage.gaussian_filter(image, (rows_px, columns_px, 0.0), truncate=2)
     return np.asarray(gain * (plain + grain * (image - plain)), dtype=np.float32)

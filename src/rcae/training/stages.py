@@ -140,12 +140,12 @@ def draw_batch(
         if paint:
             window, good, mask = _painted(window, images, settings, random)
         windows.append(extended(window, side_px))
-        goods.append(extended(good, side_px))
+        goods.append(good)
         masks.append(extended(mask, side_px))
     return Batch(
         image=_as_tensor(windows),
         mask=torch.from_numpy(np.stack(masks).astype(np.float32)),
-        good=_as_tensor(goods) if paint else None,
+        good=_as_tensor([extended(good, side_px) for good in goods]) if paint else None,
         depth=int(step_random.integers(1, settings.model.recursion_depth + 1)),
     )
 
