@@ -1,7 +1,4 @@
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -25,7 +22,7 @@ from rcae.training.loop import make_optimizer, train_step
 from rcae.training.sitting import Sitting
 from rcae.training.stages import Batch, build_stages
 from rcae.training.whole_batch import normalise_over_processes
-from tests.conftest import TINY
+from tests.conftest import TINY, call
 
 COMPILED = "training.compiled=true"
 BF16 = "training.precision=bf16"
@@ -250,29 +247,23 @@ def test_fine_tuning_is_the_same_however_the_model_was_trained(parts, finished_r
         assert torch.equal(tensor, theirs[name]), name
 
 
-def test_a_machine_without_a_compiler_is_refused_before_anything_is_written(parts, tmp_path):
-    (tmp_path / "no programs").mkdir()
-    places = {"PATH": tmp_path / "no programs", "TORCHINDUCTOR_CACHE_DIR": tmp_path / "cache"}
-    environment = {name: value for name, value in os.environ.items() if name != "CXX"}
-    options = [word for value in (*TINY, COMPILED) for word in ("--set", value)]
-    done = subprocess.run(
-        [sys.executable, "-m", "rcae", "train", parts, "-o", tmp_path / "run", *options],
-        env={**environment, **places},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 2
-    assert "compiler found" in done.stderr
-    assert "set training.compiled=false" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "run").exists()
-
-
+# One test, since PyTorch takes half a minute to import what compiles.
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
 @pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")  # torch of its own code
-def test_what_pytorch_compiles_trains_as_the_eager_network_does(images, tmp_path, monkeypatch):
+def test_without_a_compiler_training_is_refused_and_with_one_it_trains_as_the_eager_network_does(
+    parts, images, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(tmp_path / "no programs"))
+        patch.delenv("CXX", raising=False)
+        options = [word for value in (*TINY, COMPILED) for word in ("--set", value)]
+        code, _, error = call(monkeypatch, capsys, "train", parts, "-o", tmp_path / "run", *options)
+    assert code == 2
+    assert "compiler found" in error
+    assert "set training.compiled=false" in error
+    assert not (tmp_path / "run").exists()
+
     smallest = ["model.carried_channels=3", "model.reconstruction_widths=[2, 2]"]
     trained = []
     for more in ([], [COMPILED]):
