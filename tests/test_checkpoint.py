@@ -59,11 +59,46 @@ def test_a_frame_exported_before_frames_could_stand_still_follows_its_part(model
     assert again.working_view.frame.still_at_px is None
 
 
-@pytest.mark.parametrize("frame", ["turned", [1, 2], {}, {"still_at_px": 5}])
-def test_a_frame_that_is_none_is_refused(model, frame):
+FRAME = {
+    "ground": 0.75,
+    "contrast": 0.1,
+    "back_px": 30,
+    "forth_px": 32,
+    "above_px": 12,
+    "below_px": 14,
+}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"frame": frame} for frame in ("turned", [1, 2], {}, {"still_at_px": 5})),
+        {"frame": FRAME | {"ground": "white"}},
+        {"frame": FRAME | {"back_px": 0}},
+        {"frame": FRAME | {"above_px": 12.5}},
+        {"frame": FRAME | {"still_at_px": [20]}},
+        {"frame": FRAME | {"still_at_px": ["left", "top"]}},
+        *({"scale": scale} for scale in (0.0, -0.5, 2.0, float("nan"), "half", None)),
+        *({"squashed_px": side_px} for side_px in (0, 64.5, [64, 64])),
+        *({"brightness": brightness} for brightness in (0.0, 255.0, "dark")),
+    ],
+    ids=str,
+)
+def test_a_view_that_no_image_can_be_brought_to_is_refused(model, wrong):
     plain = model.header.to_plain()
-    plain["working_view"]["frame"] = frame
-    with pytest.raises(CheckpointError, match="does not hold a complete model"):
+    plain["working_view"].update(wrong)
+    (rule,) = wrong
+    with pytest.raises(
+        CheckpointError, match=rf"does not hold a complete model \({rule}.*received"
+    ):
+        ModelHeader.from_plain(plain, Path("model.safetensors"))
+
+
+@pytest.mark.parametrize("missing", ["scale", "squashed_px", "brightness", "frame"])
+def test_a_view_with_a_rule_missing_is_refused(model, missing):
+    plain = model.header.to_plain()
+    del plain["working_view"][missing]
+    with pytest.raises(CheckpointError, match=f"does not hold a complete model.*{missing}"):
         ModelHeader.from_plain(plain, Path("model.safetensors"))
 
 

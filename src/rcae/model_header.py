@@ -1,15 +1,14 @@
 """What a model file says beside its weights; the same in every format a model is kept in."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from rcae.calibration import Calibration
 from rcae.data.working_view import WorkingView
 from rcae.errors import CheckpointError, SettingsError
-from rcae.part_frame import PartFrame
 from rcae.settings import Settings, to_plain, validate
 
 
@@ -67,10 +66,10 @@ class ModelHeader:
             CheckpointError: names `path`, where the values come from, and what is wrong with them.
         """
         try:
-            view = plain["working_view"]
+            view = {field.name: plain["working_view"][field.name] for field in fields(WorkingView)}
             return cls(
                 settings=validate(plain["settings"], source=str(path)),
-                working_view=WorkingView(**{**view, "frame": _frame(view["frame"])}),
+                working_view=TypeAdapter(WorkingView).validate_python(view),
                 calibration=Calibration.model_validate(plain["calibration"]),
                 provenance=plain["provenance"],
             )
@@ -78,17 +77,13 @@ class ModelHeader:
             raise incomplete(path, error) from error
 
 
-def _frame(plain: dict[str, Any] | None) -> PartFrame | None:
-    if plain is None:
-        return None
-    values = {"still_at_px": None, **plain}
-    still_at_px = values["still_at_px"]
-    return PartFrame(**{**values, "still_at_px": still_at_px and tuple(still_at_px)})
-
-
 def incomplete(path: Path, error: Exception) -> CheckpointError:
     """The error for a file whose header or weights do not make a model."""
+    reason = str(error).splitlines()[0]
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}, received {first['input']!r}"
     return CheckpointError(
-        f"{path} does not hold a complete model ({str(error).splitlines()[0]}); train it again or "
-        "copy it again from where it was trained."
+        f"{path} does not hold a complete model ({reason}); train it again or copy it again from "
+        "where it was trained."
     )

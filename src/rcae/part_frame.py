@@ -1,6 +1,11 @@
 """The rectangle that is cut from an image around its part."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+
+Grey = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -19,12 +24,12 @@ class PartFrame:
     runs along the columns, from left to right; None where part and axis are found in each.
     """
 
-    ground: float
-    contrast: float
-    back_px: int
-    forth_px: int
-    above_px: int
-    below_px: int
+    ground: Grey
+    contrast: Grey
+    back_px: PositiveInt
+    forth_px: PositiveInt
+    above_px: PositiveInt
+    below_px: PositiveInt
     still_at_px: tuple[int, int] | None = None
 
     @property

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, PositiveInt
 
 from rcae.data.images import resize
 from rcae.part_frame import PartFrame
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rcae.part_pose import Pose
 
 Array = NDArray[np.float32]
+UpToOne = Annotated[float, Field(gt=0, le=1)]
 
 MOST_GAIN = 4.0
 """By which an image is brightened at most: in one that is nearly black there is noise alone."""
@@ -35,9 +37,9 @@ class WorkingView:
     `frame` is cut around the part in what this gives; None leaves all of it.
     """
 
-    scale: float
-    squashed_px: int | None = None
-    brightness: float | None = None
+    scale: UpToOne
+    squashed_px: PositiveInt | None = None
+    brightness: UpToOne | None = None
     frame: PartFrame | None = None
 
     @classmethod
