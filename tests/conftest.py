@@ -10,7 +10,6 @@ from functools import partial
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from rcae import cli
@@ -36,6 +35,8 @@ TINY = (
 @pytest.fixture(autouse=True)
 def _same_draws_every_time() -> None:
     """Weights and images that a test draws from torch's own generator do not differ from run to run."""
+    import torch  # seconds, which processes that tests start need not spend
+
     torch.manual_seed(0)
 
 

@@ -231,24 +231,27 @@ def test_killed_in_the_middle_while_a_writer_goes_on_each_is_inspected_once(
     random = np.random.default_rng(1)
 
     def write():
-        for path, content in contents.items():
+        for number, (path, content) in enumerate(contents.items()):
             with Path(path).open("wb") as file:
                 for piece in np.array_split(
-                    np.frombuffer(content, np.uint8), random.integers(1, 5)
+                    np.frombuffer(content, np.uint8), random.integers(2, 5)
                 ):
                     file.write(piece.tobytes())
                     file.flush()
                     time.sleep(0.01)
+                    if number == 20:
+                        was_killed.wait()
 
-    writer = threading.Thread(target=write)
-    writer.start()
+    was_killed, writer = threading.Event(), threading.Thread(target=write, daemon=True)
     with start(place, tmp_path / "record.sqlite") as killed:
+        writer.start()
         assert killed.stdout.readline() == "1\n"
         killed.kill()
+        was_killed.set()
     assert record.count(Query()) < 40
-    writer.join()
     with start(place, tmp_path / "record.sqlite") as going_on:
         until(lambda: record.count(Query()) >= 40, 60)
+        writer.join()
         going_on.send_signal(signal.SIGTERM)
         numbers = [int(line) for line in going_on.stdout]
     assert going_on.returncode == 0
