@@ -32,6 +32,11 @@ TINY = (
 """Settings small enough to train in a second."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first: no worker is left with it at the end while the others have nothing."""
+    items.sort(key=lambda item: "training" not in item.path.parts)
+
+
 @pytest.fixture(autouse=True)
 def _same_draws_every_time() -> None:
     """Weights and images that a test draws from torch's own generator do not differ from run to run."""
