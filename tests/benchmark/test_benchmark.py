@@ -117,20 +117,15 @@ def test_another_request_in_the_same_folder_is_refused(finished):
         list(run_cells([(path, replace(request, budget_s=5.0))]))
 
 
-def test_a_failing_cell_is_named_and_keeps_the_others(parts, tmp_path):
-    broken = replace(OURS, label="broken", values=("model.recursion_depth=99",))
-    requests = cell_requests([parts], [broken], [0], tmp_path)
-    with pytest.raises(CellFailedError, match=r"broken.*exit code 2") as caught:
-        list(run_cells(requests))
-    assert caught.value.exit_code == 2
-
-
-def test_a_cell_takes_no_module_from_where_the_user_is(parts, tmp_path, monkeypatch):
+def test_a_failing_cell_is_named_and_takes_no_module_from_where_the_user_is(
+    parts, tmp_path, monkeypatch
+):
     (tmp_path / "glob.py").write_text("raise SystemExit(7)")
     monkeypatch.chdir(tmp_path)
-    refused = replace(OURS, values=("model.recursion_depth=99",))
-    with pytest.raises(CellFailedError) as caught:
-        list(run_cells(cell_requests([parts], [refused], [0], tmp_path / "output")))
+    broken = replace(OURS, label="broken", values=("model.recursion_depth=99",))
+    requests = cell_requests([parts], [broken], [0], tmp_path / "output")
+    with pytest.raises(CellFailedError, match=r"broken.*exit code 2") as caught:
+        list(run_cells(requests))
     assert caught.value.exit_code == 2
 
 
