@@ -2,20 +2,21 @@
 
 from typing import Any
 
+import torch
+from speed_cost import cost
+from speed_worker import Contender, random_images
+from torch import nn
+
+from rcae.benchmark import lite0
 from rcae.benchmark.anomalib_import import anomalib_models
 
-anomalib_models()  # before anything that takes seconds to import
+anomalib_models()  # before what takes more seconds to import
 
-import torch  # noqa: E402
 from anomalib.models.image.draem.torch_model import DraemModel  # noqa: E402
 from anomalib.models.image.efficient_ad.torch_model import EfficientAdModel  # noqa: E402
 from anomalib.models.image.padim.torch_model import PadimModel  # noqa: E402
 from anomalib.models.image.patchcore.torch_model import PatchcoreModel  # noqa: E402
-from speed_cost import cost  # noqa: E402
-from speed_worker import Contender, random_images  # noqa: E402
-from torch import nn  # noqa: E402
 
-from rcae.benchmark import lite0  # noqa: E402
 from rcae.benchmark.peers import CORESET_SIZE, LITE0_LAYERS  # noqa: E402
 
 PADIM_FEATURES = 100

@@ -82,7 +82,9 @@ def incomplete(path: Path, error: Exception) -> CheckpointError:
     reason = str(error).splitlines()[0]
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}, received {first['input']!r}"
+        reason = (
+            f"{'.'.join(map(str, first['loc']))}: {first['msg']}, received {first['input']!r:.80}"
+        )
     return CheckpointError(
         f"{path} does not hold a complete model ({reason}); train it again or copy it again from "
         "where it was trained."
