@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from scipy.stats import mannwhitneyu
-
 TELLING = 0.9
 """Our choice: an image AUROC that brightness alone must not reach."""
 FEWEST = 10
@@ -24,6 +22,8 @@ def describe_telling_light(good: Sequence[float], defective: Sequence[float]) ->
     """
     if min(len(good), len(defective)) < FEWEST:
         return None
+    from scipy.stats import mannwhitneyu  # seconds to import
+
     auroc = mannwhitneyu(defective, good).statistic / (len(good) * len(defective))
     if max(auroc, 1 - auroc) < TELLING:
         return None
