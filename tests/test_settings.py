@@ -43,6 +43,7 @@ def test_the_paper_preset_is_the_papers_setting():
         ("model.smoothing_px=4", "must be odd"),
         ("training.crop_px=100", "crop_px = 100.*multiple of fold \\* 2\\^recursion_depth = 64"),
         ("training.precision=fp16", "'fp32' or 'bf16', received 'fp16'"),
+        ("training.gradient_clip=0", "'training.gradient_clip': .*greater than 0, received 0"),
         ("image.resize=stretch", "'keep_aspect' or 'squash', received 'stretch'"),
         ("nonsense", "'nonsense' is not a setting; write SECTION.KEY=VALUE"),
         ("training.detail={steps = 5, epochs = 5, time_share = 0.1}", "either epochs or steps"),
@@ -66,6 +67,14 @@ def test_a_file_changes_the_preset_and_a_value_changes_the_file(tmp_path):
     settings = load_settings("quick", file=file, values=["model.smoothing_px=9"], seed=4)
     assert (settings.model.recursion_depth, settings.model.smoothing_px, settings.seed) == (3, 9, 4)
     assert settings.model.carried_channels == load_settings("quick").model.carried_channels
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_settings_file_of_a_run_repeats_it_whatever_preset_it_is_given_to(preset, tmp_path):
+    settings = load_settings(preset)
+    file = tmp_path / "settings.toml"
+    file.write_text(tomli_w.dumps(to_plain(settings)))
+    assert all(load_settings(other, file=file) == settings for other in PRESETS)
 
 
 def test_steps_given_for_a_stage_replace_the_presets_epochs():

@@ -130,12 +130,13 @@ class TrainingSettings(_Section):
     learning_rate: float = Field(gt=0, le=1)
     schedule: Literal["constant", "cosine"]
     """`cosine` falls to zero at the end of each stage."""
-    gradient_clip: float | None = Field(default=None, gt=0)
-    """Largest norm of the gradient; none when left out."""
+    gradient_clip: Annotated[float, Field(gt=0)] | Literal["none"] = "none"
+    """Largest norm of the gradient."""
     detection_loss: Literal["squared_error", "cross_entropy"]
     """Of stage 3: `squared_error` is the paper's."""
     anomalous_share: float = Field(default=0.75, gt=0, le=1)
-    """Share of the images of stage 3 that get pseudo anomalies; the others teach what is good."""
+    """Share of the images of stage 3 that get pseudo anomalies; the others teach what is good, but
+    for those that a seam crosses."""
     varied: bool = False
     """True shows CRD good images mirrored and in other light, noise and focus as well, painted or not."""
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -214,7 +215,9 @@ def validate(tree: dict[str, Any], *, source: str) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(
-            part for part in map(str, first["loc"]) if not part.startswith(("tuple", "lit"))
+            part
+            for part in map(str, first["loc"])
+            if not part.startswith(("tuple", "lit", "float", "constrained"))
         )
         if first["type"] == "extra_forbidden":
             raise SettingsError(

@@ -19,6 +19,7 @@ from rcae.model.thumbnail_distance import thumbnails
 from rcae.run_folder import RunFolder
 from rcae.training import loop, plan, sitting, trainer
 from rcae.training.sitting import Sitting
+from rcae.training.state import restore_optimizer
 from tests.conftest import TINY
 
 
@@ -388,3 +389,16 @@ def test_the_cosine_schedule_starts_at_the_rate_and_falls_to_nearly_zero(tiny_se
     assert rates[50] == pytest.approx(rates[0] / 2)
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] < rates[0] / 1000
+
+
+def test_moments_and_step_count_are_restored_to_the_device_of_the_weights():
+    module = torch.nn.Linear(2, 1, device="meta")
+    optimizer = torch.optim.Adam(module.parameters())
+    saved = {"step": torch.tensor(3.0), "exp_avg": torch.ones(1, 2), "exp_avg_sq": torch.ones(1, 2)}
+    restore_optimizer(
+        optimizer, module, {f"optimizer.weight.{name}": value for name, value in saved.items()}
+    )
+    restored = optimizer.state[module.weight]
+    assert {name: value.device.type for name, value in restored.items()} == dict.fromkeys(
+        saved, "meta"
+    )

@@ -44,7 +44,7 @@ def train_step(
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     processes.average_gradients(stage.module)
-    if settings.training.gradient_clip is not None:
+    if settings.training.gradient_clip != "none":
         nn.utils.clip_grad_norm_(stage.module.parameters(), settings.training.gradient_clip)
     optimizer.step()
     value = processes.average(loss).item()

@@ -81,7 +81,7 @@ def restore_optimizer(
         moments = _part(tensors, f"optimizer.{name}.")
         if moments:
             optimizer.state[parameter] = {
-                key: value if key == "step" else _like(value, parameter)
+                key: value.to(parameter.device) if key == "step" else _like(value, parameter)
                 for key, value in moments.items()
             }
 
