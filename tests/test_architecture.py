@@ -27,7 +27,7 @@ LAYERS = [
     {"model", "losses", "data", "metrics", "pictures"},
     {"charts", "model_header", "detection", "drift"},
     {"calibration_images", "record"},
-    {"checkpoint", "inference", "signature"},
+    {"checkpoint", "inference", "learnt_images", "signature"},
     {"report", "runners"},
     {"detector"},
     {"line"},

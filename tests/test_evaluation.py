@@ -1,6 +1,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -139,3 +140,39 @@ def test_the_table_names_every_defect_type_and_the_promise(evaluation):
     assert "scratch" in text
     assert f"{evaluation.metrics['image_auroc']:.3f}" in text
     assert "promised: at most 20.0%" in text
+
+
+def test_table_and_report_say_how_the_promise_is_kept(evaluation, finished_run, tmp_path):
+    sure = replace(
+        evaluation, calibration=evaluation.calibration.model_copy(update={"confidence": 0.95})
+    )
+    assert "at most 20.0% on average)" in table(evaluation)
+    assert "at most 20.0% with 95.0% confidence)" in table(sure)
+    report = write_evaluation(tmp_path, sure, Detector.load(finished_run))
+    page = report.read_text(encoding="utf-8")
+    assert "</data> with 95.0% confidence." in page
+
+
+@pytest.mark.parametrize("file", ["", "model.safetensors"])
+def test_test_images_that_were_trained_on_are_named(finished_run, copy, tmp_path, file):
+    rows = [line.split(",") for line in (finished_run / "data.csv").read_text().splitlines()]
+    name = next(path for role, path, _ in rows if role == "train")
+    again = copy / "test" / "good" / "another name.png"
+    shutil.copy(copy / name, again)
+    evaluation = rcae.evaluate(finished_run / file, copy)
+    assert [record.path for record in evaluation.learnt] == [again]
+    assert evaluation.to_json()["test_images_trained_on"] == 1
+    said = "another name.png was trained on, and so were 0 of the 8 other test images"
+    assert said in table(evaluation)
+    page = write_evaluation(tmp_path / "out", evaluation, Detector.load(finished_run))
+    assert said in page.read_text(encoding="utf-8")
+
+
+def test_no_test_image_is_said_to_be_trained_on_that_was_not(
+    evaluation, finished_run, copy, tmp_path
+):
+    assert evaluation.learnt == ()
+    alone = tmp_path / "apart" / "model.safetensors"  # whose list of images does not lie beside it
+    alone.parent.mkdir()
+    shutil.copy(finished_run / "model.safetensors", alone)
+    assert rcae.evaluate(alone, copy).learnt == ()

@@ -33,7 +33,9 @@ NO_MASKS = Measured(None, "no masks in ground_truth/crack")
 REPORT = EvaluationReport(
     title="Screws",
     created="2026-01-02 03:04 UTC",
-    operating_point=OperatingPoint(0.31234567, 0.05, "At most 5 % of good parts.", 40, 1, 8, 6),
+    operating_point=OperatingPoint(
+        0.31234567, 0.05, "on average", "At most 5 % of good parts.", 40, 1, 8, 6
+    ),
     summary=(
         SummaryMetric("Image AUROC", Measured(0.912345), "How well images are ranked."),
         SummaryMetric("AUPRO", Measured(None, "no masks at all"), "How well regions are covered."),

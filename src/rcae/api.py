@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rcae.detector import Detector
 from rcae.evaluation import Evaluation, evaluate_detector
+from rcae.learnt_images import learnt_by
 
 
 def train(
@@ -54,4 +55,5 @@ def evaluate(run: str | Path, data: str | Path) -> Evaluation:
     Raises:
         RcaeError: see `rcae.evaluation.evaluate_detector`.
     """
-    return evaluate_detector(Detector.load(run), Path(data))
+    detector = Detector.load(run)
+    return evaluate_detector(detector, Path(data), learnt_by(Path(run), detector.header))

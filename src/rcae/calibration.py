@@ -45,12 +45,18 @@ class Calibration(BaseModel):
         return self.scores if self.session_scores is None else self.session_scores
 
     @property
+    def assurance(self) -> str:
+        """How the rate is kept: "on average", or "with 95.0% confidence"."""
+        return "on average" if self.confidence is None else f"with {self.confidence:.1%} confidence"
+
+    @property
     def promise(self) -> str:
         """The guarantee in one sentence."""
-        how = "On average" if self.confidence is None else f"With {self.confidence:.1%} confidence,"
+        comma = "" if self.confidence is None else ","
         return (
-            f"{how} at most {self.false_alarm_rate:.1%} of good images taken under the same "
-            f"conditions as the {len(self.scores)} calibration images score at or above the threshold."
+            f"{self.assurance.capitalize()}{comma} at most {self.false_alarm_rate:.1%} of good images taken "
+            f"under the same conditions as the {len(self.scores)} calibration images score at or above the "
+            "threshold."
         )
 
     def summary(self) -> dict[str, float | str | None]:

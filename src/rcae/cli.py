@@ -123,9 +123,10 @@ def evaluate(
     from rcae.detector import Detector
     from rcae.evaluation import evaluate_detector
     from rcae.evaluation_output import table, write_evaluation
+    from rcae.learnt_images import learnt_by
 
     detector = Detector.load(run, require_signature=public_key)
-    evaluation = evaluate_detector(detector, data)
+    evaluation = evaluate_detector(detector, data, learnt_by(run, detector.header))
     folder = output or (run if run.is_dir() else run.parent) / "evaluation"
     report = write_evaluation(folder, evaluation, detector)
     click.echo(_json(evaluation.to_json()) if as_json else table(evaluation))

@@ -10,6 +10,7 @@ from rcae.data.layouts import Category, open_category
 from rcae.detector import Detector
 from rcae.errors import DataError, UsageError
 from rcae.evaluation import Evaluation, Outcome, evaluate_detector
+from rcae.learnt_images import learnt_by
 from rcae.metrics.comparison import (
     AurocComparison,
     DecisionComparison,
@@ -104,9 +105,12 @@ def compare_models(model_a: Path, model_b: Path, data: Path) -> Comparison:
             f"{model_a} and {model_b} are the same model, with the same weights and threshold; give "
             "two different ones. Whether an exported file says what its run says, 'rcae verify' tells."
         )
-    return compare_sides(
-        Side(model_a, a, evaluate_detector(a, data)), Side(model_b, b, evaluate_detector(b, data))
-    )
+    return compare_sides(_side(model_a, a, data), _side(model_b, b, data))
+
+
+def _side(model: Path, detector: Detector, data: Path) -> Side:
+    learnt = learnt_by(model, detector.header)
+    return Side(model, detector, evaluate_detector(detector, data, learnt))
 
 
 def compare_sides(a: Side, b: Side) -> Comparison:

@@ -1,6 +1,6 @@
 """The test images of a category, scored once by a finished detector, and measured."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rcae.calibration import Calibration, conformal_threshold, images_needed
+from rcae.data.good_images import hash_file
 from rcae.data.images import image_size, read_mask, resize
 from rcae.data.layouts import Category, Record, open_category
 from rcae.detection import Detection
@@ -61,6 +62,10 @@ class Evaluation:
     """The ranking metrics of each defect type against all good test images, and its counts."""
     undefined: dict[str, str]
     """Why a metric is None."""
+    calibration: Calibration
+    """What the model's threshold promises."""
+    learnt: tuple[Record, ...]
+    """Test images that the model was trained on, as far as is known: on them it looks better than it is."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: all metrics at the top, then a table per defect type."""
@@ -69,6 +74,7 @@ class Evaluation:
             **self.metrics,
             "defect_types": self.defect_types,
             "undefined": self.undefined,
+            "test_images_trained_on": len(self.learnt),
         }
 
     @property
@@ -82,8 +88,13 @@ class Evaluation:
         return tuple(outcome for outcome in self.outcomes if outcome.record.is_defective)
 
 
-def evaluate_detector(detector: Inspector, data: Path) -> Evaluation:
+def evaluate_detector(detector: Inspector, data: Path, learnt: Collection[str] = ()) -> Evaluation:
     """Score every test image once, then measure; the threshold is the calibrated one.
+
+    Args:
+        detector: the model.
+        data: one category.
+        learnt: SHA-256 of the images that the model was trained on, as `rcae.learnt_images` knows them.
 
     Raises:
         UsageError, DataError: the folder does not exist, has no test images, or lacks masks for
@@ -110,7 +121,15 @@ def evaluate_detector(detector: Inspector, data: Path) -> Evaluation:
         for name, members in shown(types.items(), "measuring defect types", total=len(types))
     }
     undefined |= _why_undefined(metrics, has_masks)
-    return Evaluation(category, outcomes, metrics, defect_types, undefined)
+    return Evaluation(
+        category=category,
+        outcomes=outcomes,
+        metrics=metrics,
+        defect_types=defect_types,
+        undefined=undefined,
+        calibration=detector.calibration,
+        learnt=tuple(r for r in category.test if learnt and hash_file(r.path) in learnt),
+    )
 
 
 def _check_masks(category: Category) -> bool:

@@ -70,11 +70,23 @@ def table(evaluation: Evaluation) -> str:
     alarms = sum(outcome.is_rejected for outcome in evaluation.good)
     lines.append(
         f"false alarms: {alarms} of {metrics['good_count']} good images at the calibrated threshold "
-        f"{metrics['threshold']:.4g} (promised: at most {metrics['false_alarm_rate_promised']:.1%} on "
-        "average)"
+        f"{metrics['threshold']:.4g} (promised: at most {metrics['false_alarm_rate_promised']:.1%} "
+        f"{evaluation.calibration.assurance})"
     )
+    lines += [f"warning: {words}" for words in learnt_warning(evaluation)]
     lines += [f"{name}: not defined, {reason}" for name, reason in evaluation.undefined.items()]
     return "\n".join(lines)
+
+
+def learnt_warning(evaluation: Evaluation) -> list[str]:
+    """One sentence where the model was trained on test images, else none."""
+    if not evaluation.learnt:
+        return []
+    return [
+        f"{printable(evaluation.learnt[0].path)} was trained on, and so were {len(evaluation.learnt) - 1} of "
+        f"the {len(evaluation.outcomes) - 1} other test images: false alarms and rankings look better than "
+        "they are. Test on good images that were not trained on, or train again without these."
+    ]
 
 
 def _line(name: str, images: float | None, found: float | None, metrics: Metrics) -> str:
@@ -108,13 +120,14 @@ def image_name(evaluation: Evaluation, outcome: Outcome) -> str:
 
 
 def _report(evaluation: Evaluation, detector: Detector, licence_note: str) -> EvaluationReport:
-    calibration = detector.calibration
+    calibration = evaluation.calibration
     return EvaluationReport(
         title=f"RcAE on {evaluation.category.name}",
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         operating_point=OperatingPoint(
             threshold=calibration.threshold,
             promised_false_alarm_rate=calibration.false_alarm_rate,
+            assurance=calibration.assurance,
             promise=calibration.promise,
             good_images=len(evaluation.good),
             false_alarms=sum(outcome.is_rejected for outcome in evaluation.good),
@@ -236,11 +249,15 @@ def _facts(evaluation: Evaluation, detector: Detector) -> tuple[FactGroup, ...]:
                     for name in ("detection_rate_at_1_percent", "detection_rate_at_5_percent")
                 ),
                 "Image F1 (oracle threshold)": _share(metrics["image_f1_max"]),
-                **{f"Note {n}": note for n, note in enumerate(evaluation.category.notes, start=1)},
+                **{f"Note {n}": note for n, note in enumerate(_notes(evaluation), start=1)},
             },
         ),
         FactGroup("Versions", versions()),
     )
+
+
+def _notes(evaluation: Evaluation) -> list[str]:
+    return [*learnt_warning(evaluation), *evaluation.category.notes]
 
 
 def model_facts(detector: Detector) -> dict[str, str]:

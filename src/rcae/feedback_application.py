@@ -22,9 +22,10 @@ from rcae.detector import Detector
 from rcae.errors import CheckpointError, UsageError
 from rcae.feedback import Reviewed, reviewed_images
 from rcae.feedback_proposal import Judged, Proposal
+from rcae.learnt_images import FINE_TUNED_ON, learnt_images
 from rcae.metrics.regions import pixel_metrics
 from rcae.progress import shown
-from rcae.recalibration import FINE_TUNED_ON, calibration_from, drawing, trained_on
+from rcae.recalibration import calibration_from, drawing
 from rcae.run_folder import RunFolder
 from rcae.runners.torch_runner import TorchRunner
 from rcae.training.fine_tuning import fine_tune
@@ -72,7 +73,7 @@ def propose(
         false_alarm_rate, confidence = present.false_alarm_rate, confidence or present.confidence
     images = _present_images(folder, model)
     kept = tuple(image for image in images if image.sha256 not in _said(reviewed, "defect"))
-    known = {image.sha256 for image in images} | trained_on(folder, model)
+    known = {image.sha256 for image in images} | learnt_images(folder, model.header)
     confirmed = {d: path for d, path in _said(reviewed, "good").items() if d not in known}
     if not confirmed and len(kept) == len(images):
         raise UsageError(

@@ -17,11 +17,12 @@ from rcae.calibration_images import (
 )
 from rcae.checkpoint import Model, load_model
 from rcae.data.folders import expand_paths
-from rcae.data.good_images import hash_file, read_list
+from rcae.data.good_images import hash_file
 from rcae.data.layouts import is_category
 from rcae.detection import Array
 from rcae.errors import UsageError
 from rcae.inference import anomaly_map
+from rcae.learnt_images import learnt_images
 from rcae.progress import shown
 from rcae.run_folder import RunFolder
 from rcae.runners.torch_runner import TorchRunner
@@ -29,9 +30,6 @@ from rcae.versions import replace_model
 
 ALIKE = 0.05
 """p-value of the Kolmogorov-Smirnov test above which two sets of scores look alike (our choice)."""
-
-FINE_TUNED_ON = "fine_tuned_on"
-"""In a model's provenance: SHA-256 of the images that it was fine-tuned with."""
 
 
 @dataclass(frozen=True)
@@ -174,23 +172,13 @@ def require_not_trained_on(folder: RunFolder, model: Model, images: Mapping[str,
         UsageError: names one and says how many.
         CheckpointError: the run's list of images is missing or damaged.
     """
-    learnt = trained_on(folder, model)
+    learnt = learnt_images(folder, model.header)
     known = [path for digest, path in images.items() if digest in learnt]
     if known:
         raise UsageError(
-            f"{known[0]} was trained on, and so were {len(known) - 1} of the {len(images)} other images; "
+            f"{known[0]} was trained on, and so were {len(known) - 1} of the {len(images) - 1} other images; "
             "a threshold from them would promise too much. Give good images that were not trained on."
         )
-
-
-def trained_on(folder: RunFolder, model: Model) -> set[str]:
-    """SHA-256 of every image that a model has learnt, those of a later fine-tuning included.
-
-    Raises:
-        CheckpointError: the run's list of images is missing or damaged.
-    """
-    listed = {image.sha256 for image in read_list(folder.data) if image.role == "train"}
-    return listed.union(model.header.provenance.get(FINE_TUNED_ON, ()))
 
 
 def drawing(model: Model) -> Callable[[Array], Array]:

@@ -65,12 +65,13 @@ class DefectRow:
 class OperatingPoint:
     """What happens at the calibrated threshold.
 
-    `promised_false_alarm_rate` is in 0..1 and `promise` says in one sentence what it means and
-    what it rests on; the counts are those of the test images.
+    `promised_false_alarm_rate` is in 0..1, `assurance` how it is kept, and `promise` says in one sentence
+    what it means and what it rests on; the counts are those of the test images.
     """
 
     threshold: float
     promised_false_alarm_rate: float
+    assurance: str
     promise: str
     good_images: int
     false_alarms: int

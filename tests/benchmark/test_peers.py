@@ -1,4 +1,5 @@
 import importlib.util
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from rcae.benchmark.anomalib_import import anomalib_models
 from rcae.benchmark.cell import CellRequest
 from rcae.benchmark.contenders import contender
-from rcae.benchmark.peers import PEERS, SIDE_PX, PeerInspector, train_peer
+from rcae.benchmark.peers import PEERS, SIDE_PX, Peer, PeerInspector, _loader, train_peer
 from rcae.errors import MissingExtraError, UsageError
 
 
@@ -70,3 +71,11 @@ def test_a_missing_anomalib_is_answered_with_the_command_that_installs_it(monkey
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'rcae\[peers\]'"):
         anomalib_models()
+
+
+@pytest.mark.parametrize(("epochs", "seen"), [(1, 16), (2, 15)])
+def test_a_peer_that_reads_the_images_once_sees_all_of_them(parts, epochs, seen, monkeypatch):
+    monkeypatch.setitem(sys.modules, "anomalib.data", SimpleNamespace(ImageBatch=SimpleNamespace))
+    peer = Peer("", lambda *_: None, batch_size=5, epochs=epochs)
+    images = SimpleNamespace(training=SimpleNamespace(paths=good(parts)))
+    assert sum(len(batch.image) for batch in _loader(images, peer)) == seen

@@ -217,6 +217,13 @@ def test_more_false_alarms_than_promised_are_a_limit_when_chance_does_not_explai
         )
 
 
+def test_test_images_that_were_trained_on_are_a_limit(run):
+    write_evaluation(run, {"good": GOOD, "clear": CLEAR}, test_images_trained_on=3)
+    assert any(
+        f"trained on 3 of the {len(GOOD) + len(CLEAR)} test images" in p for p in points(run)
+    )
+
+
 def test_few_calibration_images_are_a_limit(run, monkeypatch):
     assert any("calibrated on 4 images" in point for point in points(run))
     monkeypatch.setattr(content, "SURE_COUNT", 4)

@@ -159,22 +159,26 @@ def train_peer(peer: Peer, cell: CellRequest, folder: Path) -> PeerInspector:
     model = peer.build(models, parts)
     limit = {} if cell.budget_s is None else {"max_time": {"seconds": int(cell.budget_s)}}
     engine = Engine(default_root_dir=folder, max_epochs=peer.epochs, **limit)
-    engine.fit(model, train_dataloaders=_loader(parts, peer.batch_size))
+    engine.fit(model, train_dataloaders=_loader(parts, peer))
     inspector = PeerInspector(model)
     inspector.calibrate(parts.calibration_by_hash, settings.calibration.false_alarm_rate)
     return inspector
 
 
-def _loader(parts: GoodParts, batch_size: int) -> Any:
-    """Good images by our own decoder, squashed, as anomalib's batches."""
+def _loader(parts: GoodParts, peer: Peer) -> Any:
+    """Good images by our own decoder, squashed, as anomalib's batches.
+
+    What is over when the last batch is full is left out where another epoch brings it: GANomaly takes full
+    batches alone.
+    """
     from anomalib.data import ImageBatch
 
     images = [_tensor(read_image(path)) for path in shown(parts.training.paths, "reading")]
     return torch.utils.data.DataLoader(
         images,  # type: ignore[arg-type]
-        batch_size=min(batch_size, len(images)),
+        batch_size=min(peer.batch_size, len(images)),
         shuffle=True,
-        drop_last=True,
+        drop_last=peer.epochs > 1,
         collate_fn=lambda batch: ImageBatch(image=torch.stack(batch)),
     )
 
