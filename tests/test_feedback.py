@@ -237,6 +237,19 @@ def test_a_fine_tuned_model_predicts_as_it_was_calibrated_and_can_be_undone(run,
     assert len(learnt) == 2
 
 
+def test_after_fine_tuning_the_training_session_is_known_by_the_scores_of_the_new_model(
+    run, parts, odd_parts
+):
+    for number in range(2):
+        say(run, odd_parts / f"{number}.png", "good")
+    accept(RunFolder(run), propose(RunFolder(run), fine_tuning=FineTuning(parts, steps=2)))
+    detector = rcae.Detector.load(run)
+    rows = [line.split(",") for line in (run / "data.csv").read_text().splitlines()[1:]]
+    held_out = [parts / path for role, path, _ in rows if role == "calibration"]
+    expected = sorted(detector.predict(path).anomaly_score for path in held_out)
+    assert list(detector.calibration.scores_of_training_session) == expected
+
+
 def test_fine_tuning_twice_from_the_same_state_is_the_same(run, parts, odd_parts):
     for number in range(3):
         say(run, odd_parts / f"{number}.png", "good")

@@ -29,7 +29,7 @@ from rcae.recalibration import calibration_from, drawing
 from rcae.run_folder import RunFolder
 from rcae.runners.torch_runner import TorchRunner
 from rcae.training.fine_tuning import fine_tune
-from rcae.training.good_parts import open_good_parts, require_same_data
+from rcae.training.good_parts import GoodParts, open_good_parts, require_same_data
 from rcae.versions import replace_model
 
 
@@ -82,16 +82,21 @@ def propose(
         )
     description = f"calibrated with {len(confirmed)} confirmed good images"
     learnt: list[str] = []
-    changed = model
+    changed, session_scores = model, present.scores_of_training_session
     if fine_tuning is None:
         calibrated_on = (*kept, *score_good_images(confirmed, drawing(model)))
     else:
         learnt = sorted(confirmed)[::2]
-        changed = _fine_tuned(folder, model, fine_tuning, {d: confirmed[d] for d in learnt})
+        if not learnt:
+            raise UsageError("there is no new confirmed good image to fine-tune with.")
+        parts = _same_parts(folder, model, fine_tuning)
+        changed = _fine_tuned(model, parts, fine_tuning, {d: confirmed[d] for d in learnt})
+        of_session = score_good_images(parts.calibration_by_hash, drawing(changed))
+        session_scores = tuple(sorted(scores_of(of_session)))
         description = f"fine-tuned on {len(learnt)} confirmed good images, {description}"
         held_out = {d: path for d, path in confirmed.items() if d not in learnt}
         calibrated_on = score_good_images(_files(kept) | held_out, drawing(changed))
-    calibration = calibration_from(calibrated_on, present, false_alarm_rate, confidence)
+    calibration = calibration_from(calibrated_on, session_scores, false_alarm_rate, confidence)
     new = Model(changed.system, replace(changed.header, calibration=calibration))
     in_use, candidate = (Detector(TorchRunner(each)) for each in (model, new))
     masked = [image for image in reviewed if image.mask is not None]
@@ -142,13 +147,16 @@ def _files(images: Sequence[CalibrationImage]) -> dict[str, Path]:
     return {image.sha256: Path(image.path) for image in images}
 
 
-def _fine_tuned(
-    folder: RunFolder, model: Model, wish: FineTuning, confirmed: dict[str, Path]
-) -> Model:
-    if not confirmed:
-        raise UsageError("there is no new confirmed good image to fine-tune with.")
+def _same_parts(folder: RunFolder, model: Model, wish: FineTuning) -> GoodParts:
+    """The images that the run was trained and calibrated on."""
     parts = open_good_parts(wish.data, model.header.settings)
     require_same_data(parts, folder)
+    return parts
+
+
+def _fine_tuned(
+    model: Model, parts: GoodParts, wish: FineTuning, confirmed: dict[str, Path]
+) -> Model:
     before = model.header.provenance.get(FINE_TUNED_ON, [])
     provenance = {**model.header.provenance, FINE_TUNED_ON: [*before, *confirmed]}
     system = fine_tune(model, parts.training.paths, [*confirmed.values()], wish.steps)

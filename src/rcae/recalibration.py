@@ -87,7 +87,7 @@ def recalibrate(
     require_enough(len(images), rate, confidence)
     good = score_good_images(images, drawing(model))
     before = model.header.calibration
-    calibration = calibration_from(good, before, rate, confidence)
+    calibration = calibration_from(good, before.scores_of_training_session, rate, confidence)
     new = Model(model.system, replace(model.header, calibration=calibration))
     description = f"calibrated on {len(images)} good images"
     kept_as = replace_model(folder, new, description, to_csv(good))
@@ -103,9 +103,19 @@ def recalibrate(
 
 
 def calibration_from(
-    images: Sequence[CalibrationImage], before: Calibration, rate: float, confidence: float | None
+    images: Sequence[CalibrationImage],
+    session_scores: tuple[float, ...],
+    rate: float,
+    confidence: float | None,
 ) -> Calibration:
-    """The calibration of a run, which had another before; errors as in `conformal_threshold`."""
+    """The calibration of a run, which had another before; errors as in `conformal_threshold`.
+
+    Args:
+        images: scored by the model that it is for.
+        session_scores: by the same model, of the images held out of the training session.
+        rate: to promise.
+        confidence: with which to promise it; None: on average.
+    """
     scores, typical_value = scores_of(images), typical_value_of(images)
     return Calibration(
         scores=tuple(sorted(scores)),
@@ -113,7 +123,7 @@ def calibration_from(
         false_alarm_rate=rate,
         threshold=conformal_threshold(scores, rate, confidence, typical_value=typical_value),
         confidence=confidence,
-        session_scores=before.scores_of_training_session,
+        session_scores=session_scores,
     )
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from rcae.data.good_images import hash_list, list_good_images, to_csv
+from rcae.data.good_images import GoodImage, hash_list, list_good_images, read_list, to_csv
 from rcae.errors import DataError, ImageError
 from rcae.settings import CalibrationSettings
 
@@ -90,3 +90,13 @@ def test_a_share_of_the_data_leaves_calibration_alone_and_the_rest_unused(
     assert {i.path for i in smaller if i.role == "train"} <= {
         i.path for i in images if i.role == "train"
     }
+
+
+@pytest.mark.parametrize(
+    "name", ["a\u2028b", "a\x85b", "a\x0cb", "a\nb", 'a"b,c', "\udcff"]
+)
+def test_any_name_survives_the_list_of_a_run(tmp_path, name):
+    images = (GoodImage("train", name, "0" * 64), GoodImage("unused", f"{name}2", "1" * 64))
+    text = to_csv(images)
+    (tmp_path / "data.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert read_list(tmp_path / "data.csv") == images

@@ -113,7 +113,8 @@ def read_list(path: Path) -> tuple[GoodImage, ...]:
         CheckpointError: the file is missing, or not such a list.
     """
     try:
-        rows = list(csv.reader(path.read_text("utf-8", "surrogateescape").splitlines()))
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            rows = list(csv.reader(file))
     except (OSError, csv.Error) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); {_RESTORE}") from error
     if not rows or rows[0] != _COLUMNS or not all(map(_is_image, rows[1:])):

@@ -63,7 +63,8 @@ def fine_tune(
         after_step=lambda _, loss: progress.step(loss),
     )
     progress.close()
-    learn_good_features(system, images, settings.seed)
+    once = TrainingSet([*training, *confirmed], model.header.working_view, memory_limit_mib=0)
+    learn_good_features(system, once, settings.seed)
     return system.requires_grad_(False).eval().cpu()
 
 
