@@ -8,7 +8,7 @@ from rcae.model.system import RcaeSystem
 from rcae.model.thumbnail_distance import SIDE_PX
 from rcae.model.weighed_evidence import KINDS
 from rcae.settings import load_settings
-from rcae.tiles import blended, tiles
+from rcae.tiles import blended, drawn_together, tiles
 from tests.conftest import TINY
 
 
@@ -79,3 +79,20 @@ def test_a_tiled_map_equals_the_whole_one_where_no_network_sees_a_tiles_edge(
     np.testing.assert_allclose(seen.restored, expected.restored, atol=1e-4)
     for step, reconstruction in expected.reconstructions.items():
         np.testing.assert_allclose(seen.reconstructions[step], reconstruction, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "expected"),
+    [
+        (512, 512, [4, 1]),
+        (128, 1024, [5]),
+        (128, 1025, [1] * 5),
+        (1025, 8, [1] * 5),
+        (2000, 2000, [1] * 5),
+    ],
+)
+def test_images_are_drawn_together_up_to_the_area_of_a_tile_and_alone_where_cut(
+    height, width, expected
+):
+    images = [np.zeros((height, width, 3), np.float32)] * 5
+    assert [len(part) for part in drawn_together(images)] == expected

@@ -54,9 +54,12 @@ def blended(image: Array, draw: Callable[[Array], Sequence[Array]]) -> list[Arra
 
 
 def drawn_together(images: Sequence[Array]) -> Iterator[Sequence[Array]]:
-    """Images of equal size, in parts that take no more memory than one tile; in order."""
+    """Images of equal size, in parts that take no more memory than one tile; in order.
+
+    One that is cut into tiles is drawn alone: its map must not depend on its neighbours.
+    """
     height, width = images[0].shape[:2]
-    count = max(1, TILE_PX**2 // (height * width))
+    count = TILE_PX**2 // (height * width) if max(height, width) <= TILE_PX else 1
     for start in range(0, len(images), count):
         yield images[start : start + count]
 

@@ -92,9 +92,7 @@ def test_a_share_of_the_data_leaves_calibration_alone_and_the_rest_unused(
     }
 
 
-@pytest.mark.parametrize(
-    "name", ["a\u2028b", "a\x85b", "a\x0cb", "a\nb", 'a"b,c', "\udcff"]
-)
+@pytest.mark.parametrize("name", ["a\u2028b", "a\x85b", "a\x0cb", "a\nb", 'a"b,c', "\udcff"])
 def test_any_name_survives_the_list_of_a_run(tmp_path, name):
     images = (GoodImage("train", name, "0" * 64), GoodImage("unused", f"{name}2", "1" * 64))
     text = to_csv(images)
