@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from rcae.data.good_images import hash_file
 from rcae.data.image_files import IMAGE_SUFFIXES
@@ -37,8 +37,8 @@ class Feedback(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    time: str
-    """UTC."""
+    time: AwareDatetime
+    """When the person said so; UTC."""
     author: str
     verdict: Verdict
     note: str
@@ -80,6 +80,7 @@ def add_feedback(
     note: str = "",
     author: str | None = None,
     name: str | None = None,
+    said_at: datetime | None = None,
 ) -> Feedback:
     """Write down what a person says of an image, and keep a copy of it.
 
@@ -92,6 +93,7 @@ def add_feedback(
         note: in the person's words.
         author: the name of the user who runs this unless given.
         name: of the image in the journal; its path unless given.
+        said_at: when the person said so, with a time zone; now unless given.
 
     Raises:
         UsageError: a mask for a good image.
@@ -105,7 +107,7 @@ def add_feedback(
     try:
         with FileLock(folder.feedback.with_suffix(".lock")):
             entry = Feedback(
-                time=datetime.now(UTC).isoformat(timespec="seconds"),
+                time=(said_at or datetime.now(UTC)).astimezone(UTC),
                 author=printable(author or getpass.getuser()),
                 verdict=verdict,
                 note=printable(note),
@@ -154,11 +156,12 @@ def reviewed_images(folder: RunFolder) -> tuple[Reviewed, ...]:
 def table(entries: Iterable[Feedback]) -> str:
     """For a terminal, in order."""
     rows = [
-        f"{entry.time:25}  {entry.verdict:6}  {entry.anomaly_score:>9.4g}  {entry.threshold:>9.4g}  "
-        f"{entry.author:12}  {entry.image}" + (f"  ({entry.note})" if entry.note else "")
+        f"{entry.time:%Y-%m-%d %H:%M:%S}  {entry.verdict:6}  {entry.anomaly_score:>9.4g}  "
+        f"{entry.threshold:>9.4g}  {entry.author:12}  {entry.image}"
+        + (f"  ({entry.note})" if entry.note else "")
         for entry in entries
     ]
-    header = f"{'time':25}  said    {'score':>9}  {'threshold':>9}  {'author':12}  image"
+    header = f"{'time (UTC)':19}  said    {'score':>9}  {'threshold':>9}  {'author':12}  image"
     return "\n".join([header, *rows]) if rows else "nothing was said yet"
 
 

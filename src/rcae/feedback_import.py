@@ -1,6 +1,7 @@
 """What people said of images inspected at a line, taken over into the journal of the run."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +13,9 @@ from rcae.record.kept_images import KeptImages
 from rcae.record.record import Record
 from rcae.run_folder import RunFolder
 
+_Word = tuple[str, str, str, str]
+"""SHA-256 of the image, verdict, author, note."""
+
 
 @dataclass
 class Imported:
@@ -19,7 +23,7 @@ class Imported:
 
     added: int = 0
     known: int = 0
-    """The journal says so already."""
+    """The journal says so already, as of that moment or later."""
     not_kept: int = 0
     """Their picture is gone."""
 
@@ -34,7 +38,10 @@ def import_reviews(
         StorageError: record or disk refused; what was added stays, and is known the next time.
     """
     counts = Imported()
-    known = {(one.sha256, one.verdict, one.author, one.note) for one in read_feedback(folder)}
+    said_at: dict[_Word, datetime] = {}
+    for one in read_feedback(folder):
+        word = (one.sha256, one.verdict, one.author, one.note)
+        said_at[word] = max(one.time, said_at.get(word, one.time))
     reviewed = [
         inspection
         for verdict in (Reviewed.GOOD, Reviewed.DEFECT)
@@ -42,15 +49,16 @@ def import_reviews(
     ]
     for inspection in sorted(reviewed, key=lambda one: one.reviews[-1].time):
         last = inspection.reviews[-1]
-        said = (inspection.image_sha256, last.verdict, printable(last.author), printable(last.note))
+        word = (inspection.image_sha256, last.verdict, printable(last.author), printable(last.note))
         image = kept_images.image(inspection.id)
-        if said in known:
+        # Said before as well, it may have been taken back in between: then it is said anew.
+        if word in said_at and said_at[word] >= last.time:
             counts.known += 1
         elif image is None:
             counts.not_kept += 1
         else:
             _add(folder, inspection, image)
-            known.add(said)
+            said_at[word] = last.time
             counts.added += 1
     return counts
 
@@ -68,6 +76,7 @@ def _add(folder: RunFolder, inspection: Inspection, image: bytes) -> None:
             note=last.note,
             author=last.author,
             name=inspection.source,
+            said_at=last.time,
         )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from rcae.detector import Detector
 from rcae.feedback import read_feedback, reviewed_images
+from rcae.feedback_import import import_reviews
 from rcae.record.inspection import Review
 from rcae.record.kept_images import KeptImages
 from rcae.record.record import Record
@@ -77,6 +78,21 @@ def test_the_last_word_on_each_kept_image_is_taken_over_once(rcae, run, record, 
     record.review(inspected(1).id, Review("defect", "Bob", "", START))
     assert rcae("feedback", "import", "run")[1].startswith("1 taken over, 1 were known")
     assert {one.feedback.verdict for one in reviewed_images(run)} == {"defect"}
+
+
+def test_the_last_word_is_taken_over_also_where_it_is_what_was_said_before(
+    run, record, kept, inspect
+):
+    one = inspect(1)
+    for second, verdict in enumerate(("good", "defect", "good")):
+        record.review(one.id, Review(verdict, "Ada", "", START + timedelta(seconds=second / 4)))
+        assert import_reviews(run, record, kept, one.model_sha256).added == 1
+        assert reviewed_images(run)[0].feedback.verdict == verdict
+    assert import_reviews(run, record, kept, one.model_sha256).known == 1
+    assert [entry.time for entry in read_feedback(run)][::2] == [
+        START,
+        START + timedelta(seconds=0.5),
+    ]
 
 
 def test_a_record_that_does_not_exist_is_one_sentence(rcae, run, tmp_path):
