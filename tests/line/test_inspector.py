@@ -1,6 +1,7 @@
 """What the inspector promises: one answer each, in order, on the disk, by the threshold in force."""
 
 import hashlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -64,14 +65,36 @@ def test_drawn_together_a_model_says_what_it_says_of_each_alone(finished_run, pa
         assert kept.image(found.id) == file.read_bytes()
 
 
-def test_the_threshold_a_person_applied_decides_from_the_next_image_on(inspector, record):
+def test_the_threshold_a_person_applied_decides_from_the_next_image_on(inspector):
     before = inspector.inspect([Arrival("a", png(100))])[0]
-    record.apply_threshold(inspector.model_sha256, 0.25, "Ada")
+    inspector.apply_threshold(0.25, "Ada")
     after = inspector.inspect([Arrival("a", png(100))])[0]
     assert (before.threshold, before.is_defective, before.regions) == (0.5, False, ())
     assert (after.threshold, after.is_defective, len(after.regions)) == (0.25, True, 1)
     assert inspector.threshold == 0.25
     assert after.p_value == before.p_value  # a matter of calibration, not of the threshold
+
+
+def calibrated_anew(inspector, threshold):
+    """The same weights, started again."""
+    detector = grey_detector()
+    calibration = detector.calibration.model_copy(update={"threshold": threshold})
+    detector.runner.header = SimpleNamespace(calibration=calibration)
+    return Inspector("grey", detector, inspector._record, inspector._kept_images)
+
+
+def test_an_applied_threshold_ends_with_the_calibration_it_was_chosen_against(inspector, capsys):
+    inspector.apply_threshold(0.25, "Ada")
+    assert calibrated_anew(inspector, 0.5).threshold == 0.25  # started again, nothing else
+    assert capsys.readouterr().err == ""
+    anew = calibrated_anew(inspector, 0.75)
+    assert capsys.readouterr().err.count("0.25, which Ada applied, was not chosen against") == 1
+    (found,) = anew.inspect([Arrival("a", png(100))])
+    assert (found.threshold, found.is_defective) == (0.75, False)
+    anew.apply_threshold(0.3, "Bob")
+    assert (anew.threshold, calibrated_anew(inspector, 0.75).threshold) == (0.3, 0.3)
+    assert inspector.threshold == 0.25  # still running, calibrated as before
+    assert capsys.readouterr().err == ""
 
 
 def test_a_full_disk_loses_the_picture_but_not_the_inspection_and_is_said_once(

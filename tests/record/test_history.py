@@ -188,7 +188,7 @@ def read_page(folder):
 
 
 def test_the_report_says_what_was_counted(rcae, filled, folder):
-    filled.apply_threshold("1b" * 32, 1.0, "Grace")
+    filled.apply_threshold("1b" * 32, 1.0, 1.0, "Grace")
     assert rcae("history", "-o", "report.html")[:2] == (0, "30 inspections: report.html\n")
     text = read_page(folder)
     plain = " ".join(text.split())
@@ -243,7 +243,7 @@ def test_the_worst_are_the_highest_scores_and_who_set_a_threshold_is_told(rcae, 
     expected = sorted(many, key=lambda one: (one.anomaly_score, one.number), reverse=True)
     assert summary.worst == expected[:WORST]
     moved = timedelta(days=3000)  # decided after it was applied
-    filled.apply_threshold("1b" * 32, 2.5, "Grace <Hopper>")
+    filled.apply_threshold("1b" * 32, 2.5, 1.0, "Grace <Hopper>")
     filled.add([inspected(99, time=START + moved, threshold=2.5)])
     rcae("history", "-o", "report.html")
     assert "Grace &lt;Hopper&gt;, 20" in read_page(folder)

@@ -27,6 +27,18 @@ def test_a_record_is_opened_again_with_all_it_holds(record, location):
     again.close()
 
 
+def test_a_record_from_before_calibrations_were_noted_keeps_its_thresholds(record, location):
+    record.apply_threshold("1b" * 32, 1.25, 1.0, "Ada")
+    with writing(record._engine) as connection:  # as the first migration left it
+        connection.execute(text("ALTER TABLE thresholds DROP COLUMN calibrated_threshold"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '1'"))
+    again = Record.open(location)
+    (applied,) = again.applied_thresholds("1b" * 32)
+    assert (applied.threshold, applied.calibrated_threshold) == (1.25, None)
+    assert again.threshold("1b" * 32, 1.0) is None
+    again.close()
+
+
 def test_a_record_of_a_newer_version_is_refused_and_left_as_it_is(record, location):
     with writing(record._engine) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '999'"))

@@ -50,12 +50,18 @@ class _Found:
 class Inspector:
     """Decides by the threshold that a person last applied to this model, else by its calibration's.
 
-    It is read from the record before every batch, so that all processes on one record agree.
+    An applied threshold holds for the calibrated one it was chosen against, and no longer. It is read from
+    the record before every batch, so that all processes on one record agree.
     """
 
     def __init__(
         self, name: str, detector: Detector, record: Record, kept_images: KeptImages
     ) -> None:
+        """Say so if the threshold that was applied last does not hold for this calibration.
+
+        Raises:
+            StorageError: the record cannot be read.
+        """
         self.name = name
         self.detector = detector
         self.model_sha256 = detector.runner.weights_sha256
@@ -64,6 +70,7 @@ class Inspector:
         self._record = record
         self._kept_images = kept_images
         self._could_keep = True
+        self._say_what_holds_no_more()
 
     @property
     def threshold(self) -> float:
@@ -72,8 +79,18 @@ class Inspector:
         Raises:
             StorageError: the record cannot be read.
         """
-        applied = self._record.threshold(self.model_sha256)
-        return self.detector.calibration.threshold if applied is None else applied
+        calibrated = self.detector.calibration.threshold
+        applied = self._record.threshold(self.model_sha256, calibrated)
+        return calibrated if applied is None else applied
+
+    def apply_threshold(self, threshold: float, author: str) -> None:
+        """Let this threshold decide from the next image on, in every process on this record.
+
+        Raises:
+            StorageError: the record refused; nothing changed.
+        """
+        calibrated = self.detector.calibration.threshold
+        self._record.apply_threshold(self.model_sha256, threshold, calibrated, author)
 
     def inspect(self, arrivals: Sequence[Arrival]) -> list[Inspection | ImageError]:
         """Inspect these, images of equal working size together; one answer each, in order.
@@ -96,6 +113,15 @@ class Inspector:
         failed = {place: one for place, one in found.items() if isinstance(one, ImageError)}
         answers: dict[int, Inspection | ImageError] = {**numbered, **failed}
         return [answers[place] for place in range(len(arrivals))]
+
+    def _say_what_holds_no_more(self) -> None:
+        for last in self._record.applied_thresholds(self.model_sha256)[-1:]:
+            if last.calibrated_threshold != self.detector.calibration.threshold:
+                say(
+                    f"{self.name}: the threshold {last.threshold:g}, which {last.author} applied, was not "
+                    f"chosen against this calibration; {self.threshold:g} decides. Apply another on the "
+                    "page of 'rcae serve' if it should not."
+                )
 
     def _decoded(
         self, arrivals: Sequence[Arrival], found: dict[int, _Found | ImageError]

@@ -58,10 +58,12 @@ class Inspection:
 
 @dataclass(frozen=True)
 class AppliedThreshold:
-    """A threshold that a person applied to a model; it decides until the next."""
+    """A threshold that a person applied to a model as it is calibrated; it decides until the next."""
 
     model_sha256: str
     threshold: float
+    calibrated_threshold: float | None
+    """That it was chosen against; None: it was applied before this was recorded."""
     author: str
     time: datetime
     """UTC."""

@@ -134,20 +134,24 @@ class Record:
             connection.execute(last_word)
             return read(connection, number == found, limit=1)[0]
 
-    def threshold(self, model_sha256: str) -> float | None:
-        """The last threshold a person applied to this model; None if never."""
+    def threshold(self, model_sha256: str, calibrated_threshold: float) -> float | None:
+        """The last threshold a person applied to this model, so calibrated; None if never."""
         last = (
             select(thresholds.c.threshold)
             .where(thresholds.c.model_sha256 == model_sha256)
+            .where(thresholds.c.calibrated_threshold == calibrated_threshold)
             .order_by(thresholds.c.number.desc())
             .limit(1)
         )
         with reading(self._engine) as connection:
             return connection.execute(last).scalar_one_or_none()
 
-    def apply_threshold(self, model_sha256: str, threshold: float, author: str) -> None:
-        """Note that from now on this threshold decides; all earlier ones stay in the record."""
-        applied = AppliedThreshold(model_sha256, threshold, author, datetime.now(UTC))
+    def apply_threshold(
+        self, model_sha256: str, threshold: float, calibrated_threshold: float, author: str
+    ) -> None:
+        """Note that from now on this threshold decides in place of the calibrated one; all earlier stay."""
+        now = datetime.now(UTC)
+        applied = AppliedThreshold(model_sha256, threshold, calibrated_threshold, author, now)
         with writing(self._engine) as connection:
             connection.execute(insert(thresholds).values(vars(applied)))
 

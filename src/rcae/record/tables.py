@@ -83,6 +83,7 @@ thresholds = Table(
     Column("number", Number, primary_key=True, autoincrement=True),
     Column("model_sha256", String(64), nullable=False, index=True),
     Column("threshold", Float(53), nullable=False),
+    Column("calibrated_threshold", Float(53)),  # null: applied before this column was there
     Column("author", String, nullable=False),
     Column("time", Moment, nullable=False),
     sqlite_autoincrement=True,

@@ -25,11 +25,10 @@ def model_routes(service: Service) -> APIRouter:
 
     @routes.put("/{name}/threshold", responses=problems(404))
     def apply_threshold(name: str, body: NewThreshold) -> ModelAnswer:
-        """Let this threshold decide from now on, in every process on this record."""
+        """Let this threshold decide in every process on this record, until the model is calibrated again."""
         model = service.model(name)
         model.heat_scale(body.threshold)  # raises where the threshold makes no sense
-        author = printable(body.author)
-        service.record.apply_threshold(model.inspector.model_sha256, body.threshold, author)
+        model.inspector.apply_threshold(body.threshold, printable(body.author))
         return ModelAnswer.of(model)
 
     @routes.get("/{name}/drift", responses=problems(404))
