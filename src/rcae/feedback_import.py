@@ -6,8 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rcae.data.image_files import IMAGE_SUFFIXES
+from rcae.errors import StorageError
 from rcae.feedback import add_feedback, read_feedback
 from rcae.names import printable
+from rcae.progress import say
 from rcae.record.inspection import Inspection, Query, Reviewed
 from rcae.record.kept_images import KeptImages
 from rcae.record.record import Record
@@ -25,7 +27,7 @@ class Imported:
     known: int = 0
     """The journal says so already, as of that moment or later."""
     not_kept: int = 0
-    """Their picture is gone."""
+    """Their picture is gone or damaged."""
 
 
 def import_reviews(
@@ -35,7 +37,8 @@ def import_reviews(
 
     Raises:
         CheckpointError: the journal is damaged; nothing is added.
-        StorageError: record or disk refused; what was added stays, and is known the next time.
+        StorageError: record or disk refused; what was added stays, and is known the next time. A picture
+            that cannot be read is left out instead, which is said.
     """
     counts = Imported()
     said_at: dict[_Word, datetime] = {}
@@ -50,17 +53,24 @@ def import_reviews(
     for inspection in sorted(reviewed, key=lambda one: one.reviews[-1].time):
         last = inspection.reviews[-1]
         word = (inspection.image_sha256, last.verdict, printable(last.author), printable(last.note))
-        image = kept_images.image(inspection.id)
         # Said before as well, it may have been taken back in between: then it is said anew.
         if word in said_at and said_at[word] >= last.time:
             counts.known += 1
-        elif image is None:
+        elif (image := _kept(kept_images, inspection)) is None:
             counts.not_kept += 1
         else:
             _add(folder, inspection, image)
             said_at[word] = last.time
             counts.added += 1
     return counts
+
+
+def _kept(kept_images: KeptImages, inspection: Inspection) -> bytes | None:
+    try:
+        return kept_images.image(inspection.id)
+    except StorageError as error:
+        say(f"Inspection {inspection.number} is not taken over: {error}")
+        return None
 
 
 def _add(folder: RunFolder, inspection: Inspection, image: bytes) -> None:

@@ -95,6 +95,16 @@ def test_the_last_word_is_taken_over_also_where_it_is_what_was_said_before(
     ]
 
 
+def test_a_damaged_picture_is_left_out_and_named_and_the_others_are_taken_over(
+    rcae, run, kept, inspect
+):
+    damaged, _ = inspect(2, "good"), inspect(1, "defect")  # the damaged one first, by its time
+    kept._file(damaged.id).write_bytes(b"PK half a file")
+    code, out, err = rcae("feedback", "import", "run")
+    assert (code, out) == (0, "1 taken over, 0 were known, 1 pictures are not kept\n")
+    assert f"{damaged.id}.zip cannot be read" in err
+
+
 def test_a_record_that_does_not_exist_is_one_sentence(rcae, run, tmp_path):
     code, out, err = rcae("feedback", "import", "run", "--store", "none.sqlite")
     assert (code, out) == (2, "")

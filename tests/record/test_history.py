@@ -205,18 +205,19 @@ def test_the_report_says_what_was_counted(rcae, filled, folder):
 
 def test_the_report_shows_what_is_kept_with_what_reached_the_threshold(rcae, record, folder):
     kept = KeptImages(folder / "inspections-images", 100)
-    for number, height_px in ((1, 40), (2, 80)):
+    for number, height_px in ((1, 40), (2, 80), (4, 60)):
         buffer = io.BytesIO()
         Image.new("RGB", (60, height_px), (90, 90, 90)).save(buffer, "PNG")
         drawn = np.zeros((20, 30), np.float32)
         drawn[5:10, 5:10] = 3
         (one,) = record.add([inspected(number, is_defective=True, anomaly_score=3.0 + number)])
         kept.keep(one, buffer.getvalue(), drawn)
+    kept._file(one.id).write_bytes(b"PK half a file")
     record.add([inspected(3, is_defective=True, anomaly_score=9.0)])
-    rcae("history", "--month", "2026-11", "-o", "report.html")
+    assert rcae("history", "--month", "2026-11", "-o", "report.html")[0] == 0
     text = read_page(folder)
     assert text.index("line-3/0002.png: score 5,") < text.index("line-3/0001.png: score 4,")
-    assert "Of 1 the picture is not kept any more" in text
+    assert "Of 2 the picture is not kept any more, or cannot be read" in text
     assert text.count("data:image/jpeg") == 2
 
 

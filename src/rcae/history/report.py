@@ -10,7 +10,7 @@ import numpy as np
 from rcae.charts import days_chart, score_histogram
 from rcae.data.image_files import ImageContent
 from rcae.data.images import read_image, resize
-from rcae.errors import ImageError
+from rcae.errors import ImageError, StorageError
 from rcae.history.summary import Counts, ModelSummary, summarise
 from rcae.metrics.intervals import Interval, proportion_interval
 from rcae.pictures import REGION_COLOUR, outlined, to_image
@@ -39,7 +39,7 @@ class ModelSection:
     """Since when, which, and by whom."""
     pictures: list[Picture]
     not_kept: int
-    """Of the images to be shown, those whose picture is not kept any more."""
+    """Of the images to be shown, those whose picture is gone or damaged."""
 
 
 def write_history(path: Path, record: Record, kept_images: KeptImages, query: Query) -> int:
@@ -159,12 +159,12 @@ def _local(moment: datetime) -> str:
 def _pictures(inspections: list[Inspection], kept_images: KeptImages) -> Iterator[Picture]:
     """Those that are kept, what reached the threshold outlined."""
     for one in inspections:
-        content, drawn = kept_images.image(one.id), kept_images.working_map(one.id)
-        if content is None or drawn is None:
-            continue
         try:
+            content, drawn = kept_images.image(one.id), kept_images.working_map(one.id)
+            if content is None or drawn is None:
+                continue
             picture = to_image(read_image(ImageContent(one.source, content)))
-        except ImageError:
+        except (ImageError, StorageError):
             continue  # damaged since: as good as not kept
         reached = resize(drawn, picture.height, picture.width).astype(np.float64) >= one.threshold
         said = f", said to be {_said(one)}" if one.reviews else ""
