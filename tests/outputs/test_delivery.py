@@ -109,6 +109,30 @@ def test_what_fails_is_tried_again_before_anything_else_and_said_once(record, ca
     assert said.count("Sending to output under test works again.") == 1
 
 
+def test_what_nobody_expected_is_said_and_tried_again(record, capsys):
+    output = Scripted()
+    output.script = [OverflowError("too large"), OverflowError("too large")]
+    with delivering([output], record) as (delivery,):
+        add(record, 1, 2)
+        until(lambda: delivery.lag == 0)
+    assert output.numbers == [1, 2]
+    said = capsys.readouterr().err
+    assert said.count("is tried again until it works: unexpected OverflowError (too large).") == 1
+
+
+def test_the_turn_is_given_back_whatever_happens_at_the_end(record, store):
+    output = Scripted()
+    output.close = output.script.pop  # fails: it is empty
+    delivery = Delivery(record, output)
+    assert delivery._turn.taken()
+    delivery.ask_to_stop()
+    with pytest.raises(IndexError):
+        delivery._run()
+    other = Record.open(store)
+    assert Delivery(other, Scripted())._turn.taken()
+    other.close()
+
+
 def test_what_is_refused_for_good_is_said_and_left_out(record, capsys):
     output = Scripted()
     output.script = [None, RefusedError("it answers 422.")]

@@ -139,6 +139,7 @@ def test_an_answer_of_2xx_counts_even_if_its_body_breaks_off(receiver, webhook):
         (format_datetime(datetime.fromtimestamp(NOW, UTC) - timedelta(seconds=90)), 0),
         ("soon", 0),
         ("-5", 0),
+        ("Mon, 01 Jan 99999999999 00:00:00 GMT", 0),
         ("\u00b2".encode().decode("latin-1"), 0),
     ],
 )
@@ -156,6 +157,11 @@ def test_no_server_at_all_is_worth_another_try(receiver):
     receiver.close = lambda: None
     with pytest.raises(DeliveryError, match="cannot be reached"):
         Webhook(receiver.url, SECRET).send(inspection(1))
+
+
+def test_a_host_name_that_cannot_be_looked_up_is_worth_another_try():
+    with pytest.raises(DeliveryError, match="cannot be reached"):
+        Webhook("http://mes..factory/x", SECRET).send(inspection(1))
 
 
 def test_password_and_query_are_shown_nowhere_and_the_password_is_no_part_of_the_name(receiver):

@@ -69,19 +69,26 @@ class Delivery:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                is_idle = not (self._has_turn() and self._send_some())
-            except DeliveryError as error:
-                self._patience.failed(error, error.retry_after_s)
-            except RcaeError as error:
-                self._patience.failed(error)
-            else:
-                self._patience.worked()
-                if is_idle:
-                    self._stop.wait(POLL_S)
-        self._output.close()
-        self._turn.give_back()
+        try:
+            while not self._stop.is_set():
+                self._try()
+            self._output.close()
+        finally:
+            self._turn.give_back()
+
+    def _try(self) -> None:
+        try:
+            is_idle = not (self._has_turn() and self._send_some())
+        except DeliveryError as error:
+            self._patience.failed(error, error.retry_after_s)
+        except RcaeError as error:
+            self._patience.failed(error)
+        except Exception as error:  # noqa: BLE001  shown and tried again: a thread that ends is missed by nobody
+            self._patience.failed(DeliveryError(f"unexpected {type(error).__name__} ({error})."))
+        else:
+            self._patience.worked()
+            if is_idle:
+                self._stop.wait(POLL_S)
 
     def _has_turn(self) -> bool:
         has_turn = self._turn.taken()

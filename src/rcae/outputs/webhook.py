@@ -82,7 +82,7 @@ class Webhook:
                 self._check(answer)
                 with suppress(httpx.HTTPError):
                     list(islice(answer.iter_raw(), READ_PIECES))
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last: host names
             raise DeliveryError(
                 f"{self.title} cannot be reached ({str(error) or type(error).__name__})."
             ) from error
@@ -107,7 +107,7 @@ class Webhook:
         else:
             try:
                 wait_s = parsedate_to_datetime(value).timestamp() - self._now()
-            except ValueError:
+            except (ValueError, OverflowError):
                 return 0.0
         return min(max(wait_s, 0.0), LONGEST_RETRY_AFTER_S)
 
