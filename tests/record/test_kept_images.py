@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import threading
+import time
 import zipfile
 
 import numpy as np
@@ -58,6 +59,23 @@ def test_the_oldest_go_first_and_the_limit_holds_also_after_a_restart(folder):
     numbers = kept_numbers(again)
     assert numbers == list(range(numbers[0], 31))
     assert 8 <= len(numbers) <= 10
+    assert size_mib(folder) <= ONE_MIB
+
+
+def test_the_oldest_go_first_also_after_the_clock_was_set_back(folder):
+    numbers = list(range(1, 31))
+    for number in numbers[:9]:
+        KeptImages(folder, ONE_MIB).keep(inspected(number), IMAGE, MAP)
+    tomorrow_ns = time.time_ns() + 86_400 * 10**9
+    for place, file in enumerate([*sorted(folder.rglob("*.zip")), folder / "total"]):
+        os.utime(file, ns=(tomorrow_ns + place, tomorrow_ns + place))
+    for number in numbers[9:]:
+        KeptImages(folder, ONE_MIB).keep(inspected(number), IMAGE, MAP)
+        found = kept_numbers(KeptImages(folder, ONE_MIB))
+        assert found == list(range(found[0], number + 1))
+    (folder / "total").unlink()
+    KeptImages(folder, ONE_MIB).keep(inspected(31), IMAGE, MAP)
+    assert kept_numbers(KeptImages(folder, ONE_MIB))[-1] == 31
     assert size_mib(folder) <= ONE_MIB
 
 

@@ -4,6 +4,7 @@ import heapq
 import io
 import os
 import re
+import time
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -43,7 +44,8 @@ class KeptImages:
 
     Files are named by the inspection's id and nothing else. They may vanish at any time, by the limit
     or by a person's hand; the record stays. Several processes may share a folder: how much it holds
-    stands in a file `total`, and who writes holds the lock `total.lock`.
+    stands in a file `total`, and who writes holds the lock `total.lock`. Each file's time is later than
+    that of the one before, also where the clock was set back; the last one's is that of `total`, too.
     """
 
     def __init__(self, folder: Path, limit_mib: float) -> None:
@@ -65,12 +67,16 @@ class KeptImages:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._lock():
-                total = self._total()
+                total, last_ns = self._total(), self._last_ns()
                 if total is None or total + len(content) > self._limit_bytes:
                     total = self._make_room(len(content))
+                    last_ns = max((one.written_ns for one in self._all()), default=0)
+                now_ns = max(time.time_ns(), last_ns + 1)
                 # First the total: after a crash in between, it is too large, which the next look mends.
                 (self._folder / "total").write_text(str(total + len(content)), encoding="ascii")
                 write_bytes(file, content)
+                for written in (file, self._folder / "total"):
+                    os.utime(written, ns=(now_ns, now_ns))
         except Timeout as error:
             raise StorageError(
                 f"{error.lock_file} is held by another program for more than {LOCK_TIMEOUT_S} s; end it."
@@ -131,6 +137,13 @@ class KeptImages:
             return int((self._folder / "total").read_text(encoding="ascii"))
         except (FileNotFoundError, ValueError):
             return None
+
+    def _last_ns(self) -> int:
+        """When the last file was written; 0 where none was."""
+        try:
+            return (self._folder / "total").stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
 
     def _make_room(self, needed: int) -> int:
         """Delete the oldest until there is room for `needed` and to spare; the total then, counted."""
