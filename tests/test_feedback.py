@@ -304,6 +304,18 @@ def test_bad_requests_get_one_sentence(
     assert not (run / "feedback.jsonl").exists()
 
 
+def test_a_user_without_a_name_is_asked_for_one(run, parts, monkeypatch, capsys):
+    def nameless():
+        raise KeyError("getpwuid(): uid not found: 54321")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    words = ("feedback", "add", run, parts / "test/good/000.png", "--good")
+    code, _, errors = call(monkeypatch, capsys, *words)
+    assert (code, "give a name with --author" in errors) == (2, True), errors
+    assert not (run / "feedback.jsonl").exists()
+    assert call(monkeypatch, capsys, *words, "--author", "Ada")[0] == 0
+
+
 def test_a_rate_that_the_images_cannot_support_is_refused(run, odd_parts, monkeypatch, capsys):
     say(run, odd_parts / "0.png", "good")
     code, _, errors = call(

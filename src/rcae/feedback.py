@@ -96,19 +96,20 @@ def add_feedback(
         said_at: when the person said so, with a time zone; now unless given.
 
     Raises:
-        UsageError: a mask for a good image.
+        UsageError: a mask for a good image, or no author is given and this user has no name.
         ImageError, DataError: the image or mask is unreadable, or the mask does not fit.
         CheckpointError: the journal is damaged; nothing is added.
         StorageError: the disk refused; the journal is as before.
     """
     _require_mask_fits(image, verdict, mask)
+    author = printable(author or _user())
     image_file = _keep(folder, image)
     mask_file = None if mask is None else _keep(folder, mask)
     try:
         with FileLock(folder.feedback.with_suffix(".lock")):
             entry = Feedback(
                 time=(said_at or datetime.now(UTC)).astimezone(UTC),
-                author=printable(author or getpass.getuser()),
+                author=author,
                 verdict=verdict,
                 note=printable(note),
                 image=printable(name or image.absolute()),
@@ -163,6 +164,16 @@ def table(entries: Iterable[Feedback]) -> str:
     ]
     header = f"{'time (UTC)':19}  said    {'score':>9}  {'threshold':>9}  {'author':12}  image"
     return "\n".join([header, *rows]) if rows else "nothing was said yet"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:  # the latter from Python 3.13 on
+        raise UsageError(
+            f"the user who runs this has no name ({error}), and who said so is written down; give a name "
+            "with --author."
+        ) from error
 
 
 def _require_mask_fits(image: Path, verdict: Verdict, mask: Path | None) -> None:
