@@ -221,6 +221,20 @@ def test_the_report_shows_what_is_kept_with_what_reached_the_threshold(rcae, rec
     assert text.count("data:image/jpeg") == 2
 
 
+@pytest.mark.parametrize(
+    ("days", "expected"), [([15], "CET"), ([180], "CEST"), ([15, 180], "CET and CEST")]
+)
+def test_the_report_names_the_time_zone_of_the_days_it_shows(
+    rcae, record, folder, monkeypatch, days, expected
+):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    first = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    record.add([inspected(day, time=first + timedelta(days=day)) for day in days])
+    assert rcae("history", "-o", "report.html")[0] == 0
+    assert f"in the time zone {expected}." in read_page(folder)
+
+
 def test_hostile_names_do_nothing_in_the_report(rcae, record, folder):
     record.add([inspected(1, source=HOSTILE, model=HOSTILE, is_defective=True)])
     record.review(IDS[1], Review("good", HOSTILE, HOSTILE, START))

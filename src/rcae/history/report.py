@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +58,7 @@ def write_history(path: Path, record: Record, kept_images: KeptImages, query: Qu
         "history.html.jinja",
         title=_title(summaries),
         created=datetime.now(UTC).strftime(f"{MOMENT} UTC"),
-        time_zone=datetime.now().astimezone().tzname(),
+        time_zone=_time_zone(summaries),
         filters=_filters(query),
         sections=sections,
         interval=_interval,
@@ -81,6 +81,13 @@ def _title(summaries: list[ModelSummary]) -> str:
         return "No inspections"
     first, last = (day.strftime(DAY) for day in (days[0], days[-1]))
     return f"Inspections of {first}" if first == last else f"Inspections from {first} to {last}"
+
+
+def _time_zone(summaries: list[ModelSummary]) -> str:
+    """Its names on the days shown: it may have one in winter and another in summer."""
+    days = sorted({day for summary in summaries for day in summary.days})
+    moments = [datetime.combine(day, at) for day in days for at in (time.min, time.max)]
+    return " and ".join(dict.fromkeys(str(one.astimezone().tzname()) for one in moments))
 
 
 def _filters(query: Query) -> str:
