@@ -49,9 +49,7 @@ def open_record(store: str, *, purpose: str) -> "Record":
         MissingExtraError: the extra `record` is not installed.
         UsageError, DataError, StorageError: see `Record.open`.
     """
-    from rcae.extras import require
-
-    require("sqlalchemy", "alembic", "filelock", purpose=purpose)
+    _require_installed(purpose)
     from rcae.record.record import Record
 
     return Record.open(store)
@@ -59,7 +57,11 @@ def open_record(store: str, *, purpose: str) -> "Record":
 
 def open_existing_record(store: str, *, purpose: str) -> "Record":
     """As `open_record`, but a file that does not exist is an error instead of a new record."""
-    if "://" not in store and not Path(store).is_file():
+    _require_installed(purpose)
+    from rcae.record.database import sqlite_file
+
+    file = sqlite_file(store)
+    if file is not None and not file.is_file():
         raise UsageError(
             f"{store} does not exist; give the record of 'rcae serve', 'rcae watch' or 'rcae camera' "
             "with --store."
@@ -68,8 +70,16 @@ def open_existing_record(store: str, *, purpose: str) -> "Record":
 
 
 def kept_images(store: str, keep_images_mib: float = 0) -> "KeptImages":
-    """The pictures of the record that `--store` names."""
+    """The pictures of the record that `--store` names; it was opened before."""
+    from rcae.record.database import sqlite_file
     from rcae.record.kept_images import KeptImages
 
-    beside = Path() if "://" in store else Path(store).parent
+    file = sqlite_file(store)
+    beside = Path() if file is None else file.parent
     return KeptImages(beside / IMAGES_FOLDER, keep_images_mib)
+
+
+def _require_installed(purpose: str) -> None:
+    from rcae.extras import require
+
+    require("sqlalchemy", "alembic", "filelock", purpose=purpose)

@@ -268,6 +268,7 @@ def test_the_worst_are_the_highest_scores_and_who_set_a_threshold_is_told(rcae, 
     ("options", "code", "message"),
     [
         (["--store", "none.sqlite"], 2, "none.sqlite does not exist; give the record"),
+        (["--store", "sqlite:///none.sqlite"], 2, "none.sqlite does not exist; give the record"),
         (["--month", "2026-13"], 2, "'2026-13' is not a month; write 2026-11."),
         (["--month", "9999-12"], 2, "is not a month"),
         (["--since", "yesterday"], 2, "'yesterday' is not a time; write 2026-11-25"),

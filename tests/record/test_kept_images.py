@@ -10,6 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from rcae.cli_line import kept_images as kept_images_of
 from rcae.errors import StorageError
 from rcae.record import kept_images
 from rcae.record.kept_images import KeptImages
@@ -77,6 +78,12 @@ def test_the_oldest_go_first_also_after_the_clock_was_set_back(folder):
     KeptImages(folder, ONE_MIB).keep(inspected(31), IMAGE, MAP)
     assert kept_numbers(KeptImages(folder, ONE_MIB))[-1] == 31
     assert size_mib(folder) <= ONE_MIB
+
+
+@pytest.mark.parametrize("written", ["{}/a.sqlite", "sqlite:///{}/a.sqlite"])
+def test_pictures_lie_beside_the_record_however_its_file_is_named(written, tmp_path):
+    kept_images_of(written.format(tmp_path), ONE_MIB).keep(inspected(1), IMAGE, MAP)
+    assert len(list((tmp_path / "inspections-images").rglob("*.zip"))) == 1
 
 
 def test_a_smaller_limit_is_reached_with_the_next_picture(folder):

@@ -43,6 +43,16 @@ def engine_for(location: str | Path) -> Engine:
     return engine
 
 
+def sqlite_file(location: str | Path) -> Path | None:
+    """The file of a record in SQLite; None for one on a server.
+
+    Raises:
+        UsageError: neither a file nor a URL that we know.
+    """
+    url = _url(location)
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection in a transaction that only reads; errors as in `explained`."""
