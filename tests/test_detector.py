@@ -66,6 +66,13 @@ def test_regions_equal_a_case_worked_by_hand():
     assert (second.area_px, second.peak, second.peak_x_px, second.peak_y_px) == (2, 3.0, 4, 2)
 
 
+def test_a_pixel_that_equals_the_threshold_only_once_it_is_rounded_is_no_region():
+    anomaly_map = np.full((3, 3), 1.4, np.float32)
+    assert float(anomaly_map.max()) < 1.4  # so the image is not defective
+    assert _regions(anomaly_map, 1.4) == ()
+    assert len(_regions(anomaly_map, float(np.float32(1.4)))) == 1
+
+
 def test_a_region_does_not_count_pixels_of_another_inside_its_box():
     anomaly_map = np.zeros((5, 5), dtype=np.float32)
     anomaly_map[0, :] = anomaly_map[:, 0] = 1  # a corner-shaped region

@@ -94,7 +94,8 @@ class Explanation:
 
 
 def _regions(anomaly_map: Array, threshold: float) -> tuple[Region, ...]:
-    labels, _ = connected_regions(anomaly_map >= threshold)
+    # In float64, as the score is compared: the threshold rounded to float32 may be met by pixels below it.
+    labels, _ = connected_regions(anomaly_map.astype(np.float64) >= threshold)
     regions = []
     for label, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
         inside = labels[rows, columns] == label
