@@ -36,7 +36,7 @@ class DriftState:
     shift_evidence: float
     """That accepted images score otherwise than they did: a power of ten, 0 at the start."""
     rejection_evidence: float
-    """That more images are rejected than calibration allows: likewise."""
+    """That more images are rejected, or nearly, than calibration allows: likewise."""
     verdict: Verdict
     """Once there is drift it stays; its kind is judged again with every image."""
     seen: int | None = None
@@ -57,11 +57,13 @@ class Monitor:
     a shift. The threshold lies just above the k-th smallest calibration score; given that score, the
     smaller ones and the new accepted ones are exchangeable, so it is left out itself.
 
-    rejections: whether images are rejected more often than calibration allows. Of t - 1 images r were
-    rejected and n scores calibrated: the next is rejected with a probability of exactly
-    (n - k + 1 + r) / (n + t), whatever the scores' distribution (Pólya's urn). It uses nothing but
-    decisions: ranks of high scores would also answer to a small shift of all images, before the other
-    evidence can tell the two apart.
+    rejections: whether images reach the k-th smallest calibration score more often than calibration
+    allows. Of t - 1 images r did and n scores calibrated: the next does with a probability of exactly
+    (n - k + 1 + r) / (n + t), whatever the scores' distribution (Pólya's urn). These are the rejected
+    images, and the few accepted ones that lie between that score and the threshold, `RUNTIME_MARGIN`
+    above it; of the threshold itself no such probability is known. Nothing else of a score is used:
+    ranks of high scores would also answer to a small shift of all images, before the other evidence can
+    tell the two apart.
 
     If all images change so much that hardly one is accepted, only the second kind can see it. Therefore:
     where more than half of the images since then are rejected, everything shifted (our choice: a
