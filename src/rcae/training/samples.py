@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rcae.charts import loss_chart
 from rcae.checkpoint import Model
 from rcae.data.images import read_image
 from rcae.data.pseudo_anomalies import paint_anomalies
@@ -23,6 +22,8 @@ def write_pictures(
     folder: RunFolder, model: Model, parts: GoodParts, losses: Mapping[str, Sequence[float]]
 ) -> None:
     """Write `losses.png` and `samples/`: held-out images as they are, and with pseudo anomalies."""
+    from rcae.charts import loss_chart  # seconds to import, which only one of several processes needs
+
     write_bytes(folder.loss_chart, loss_chart(losses))
     random = np.random.default_rng([model.header.settings.seed, 4])
     for number, path in enumerate(parts.calibration[:SAMPLE_COUNT], start=1):
