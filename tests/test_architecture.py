@@ -27,7 +27,7 @@ LAYERS = [
     {"model", "losses", "data", "metrics", "pictures"},
     {"charts", "model_header", "detection", "drift"},
     {"calibration_images", "record"},
-    {"checkpoint", "inference", "learnt_images", "signature"},
+    {"checkpoint", "inference", "known_images", "signature"},
     {"report", "runners"},
     {"detector"},
     {"line"},

@@ -228,3 +228,13 @@ def test_grey_palette_and_16_bit_images_are_trained_on_and_predicted(rcae, tmp_p
         image.save(data / f"teil {number}.png")
     assert rcae("train", data, "-o", tmp_path / "run", *TINY_OPTIONS)[0] == 0
     assert rcae("predict", tmp_path / "run", data, "-o", tmp_path / "out")[0] == 0
+
+
+def test_an_output_folder_that_is_a_file_is_refused_before_anything_is_inspected(
+    rcae, finished_run, parts, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("rcae.evaluation.evaluate_detector", None)
+    (tmp_path / "file").touch()
+    code, _, error = rcae("evaluate", finished_run, parts, "-o", tmp_path / "file")
+    assert code == 2
+    assert "is a file" in error

@@ -153,26 +153,25 @@ def test_table_and_report_say_how_the_promise_is_kept(evaluation, finished_run, 
     assert "</data> with 95.0% confidence." in page
 
 
+@pytest.mark.parametrize("role", ["train", "calibration"])
 @pytest.mark.parametrize("file", ["", "model.safetensors"])
-def test_test_images_that_were_trained_on_are_named(finished_run, copy, tmp_path, file):
+def test_test_images_that_the_model_knows_are_named(finished_run, copy, tmp_path, file, role):
     rows = [line.split(",") for line in (finished_run / "data.csv").read_text().splitlines()]
-    name = next(path for role, path, _ in rows if role == "train")
+    name = next(path for as_role, path, _ in rows if as_role == role)
     again = copy / "test" / "good" / "another name.png"
     shutil.copy(copy / name, again)
     evaluation = rcae.evaluate(finished_run / file, copy)
-    assert [record.path for record in evaluation.learnt] == [again]
-    assert evaluation.to_json()["test_images_trained_on"] == 1
-    said = "another name.png was trained on, and so were 0 of the 8 other test images"
+    assert [record.path for record in evaluation.known] == [again]
+    assert evaluation.to_json()["test_images_known"] == 1
+    said = "another name.png was trained or calibrated on, and so were 0 of the 8 other test images"
     assert said in table(evaluation)
     page = write_evaluation(tmp_path / "out", evaluation, Detector.load(finished_run))
     assert said in page.read_text(encoding="utf-8")
 
 
-def test_no_test_image_is_said_to_be_trained_on_that_was_not(
-    evaluation, finished_run, copy, tmp_path
-):
-    assert evaluation.learnt == ()
+def test_no_test_image_is_said_to_be_known_that_is_not(evaluation, finished_run, copy, tmp_path):
+    assert evaluation.known == ()
     alone = tmp_path / "apart" / "model.safetensors"  # whose list of images does not lie beside it
     alone.parent.mkdir()
     shutil.copy(finished_run / "model.safetensors", alone)
-    assert rcae.evaluate(alone, copy).learnt == ()
+    assert rcae.evaluate(alone, copy).known == ()

@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 import threading
 
 import numpy as np
@@ -147,3 +148,21 @@ def test_a_name_that_is_no_text_is_predicted_and_escaped(detector, parts, tmp_pa
     table, lines = read(tmp_path / "out")
     assert table[0]["path"].endswith("teil-\\udcff.png")
     assert lines[0]["decision"] in ("good", "defective")
+
+
+@pytest.mark.parametrize("stem", ["L" * 251, "図" * 83])
+def test_a_name_as_long_as_names_can_be_has_its_overlay_and_map(detector, parts, tmp_path, stem):
+    image = tmp_path / f"{stem}.png"
+    shutil.copy(parts / "test" / "good" / "000.png", image)
+    predict_files(detector, [image, image], tmp_path / "out", overlays=True, maps=True)
+    for folder in ("overlays", "maps"):
+        names = sorted(path.name for path in (tmp_path / "out" / folder).iterdir())
+        assert [name[:17] for name in names] == [f"{n:06d}-{stem[:10]}" for n in (1, 2)]
+
+
+@pytest.mark.parametrize("name", ["predictions.csv", "predictions.jsonl"])
+def test_where_one_table_exists_the_other_is_not_made(detector, tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UsageError, match=f"{name} already exists"):
+        predict_files(detector, [], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rcae.detector import Detector
 from rcae.evaluation import Evaluation, evaluate_detector
-from rcae.learnt_images import learnt_by
+from rcae.known_images import known_images
 
 
 def train(
@@ -56,4 +56,4 @@ def evaluate(run: str | Path, data: str | Path) -> Evaluation:
         RcaeError: see `rcae.evaluation.evaluate_detector`.
     """
     detector = Detector.load(run)
-    return evaluate_detector(detector, Path(data), learnt_by(Path(run), detector.header))
+    return evaluate_detector(detector, Path(data), known_images(Path(run), detector.header))

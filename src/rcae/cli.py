@@ -16,7 +16,7 @@ from rcae.cli_feedback import feedback
 from rcae.cli_history import history
 from rcae.cli_monitor import monitor
 from rcae.cli_serve import serve
-from rcae.cli_types import PATH, Duration
+from rcae.cli_types import FOLDER, PATH, Duration
 from rcae.cli_watch import camera, watch
 from rcae.errors import ImageError, RcaeError
 
@@ -114,7 +114,7 @@ def train(
 @click.argument("run", type=PATH)
 @click.argument("data", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
-@click.option("-o", "--output", type=PATH, help="Where to write; RUN/evaluation unless given.")
+@click.option("-o", "--output", type=FOLDER, help="Where to write; RUN/evaluation unless given.")
 @require_signature
 def evaluate(
     run: Path, data: Path, as_json: bool, output: Path | None, public_key: Path | None
@@ -123,10 +123,10 @@ def evaluate(
     from rcae.detector import Detector
     from rcae.evaluation import evaluate_detector
     from rcae.evaluation_output import table, write_evaluation
-    from rcae.learnt_images import learnt_by
+    from rcae.known_images import known_images
 
     detector = Detector.load(run, require_signature=public_key)
-    evaluation = evaluate_detector(detector, data, learnt_by(run, detector.header))
+    evaluation = evaluate_detector(detector, data, known_images(run, detector.header))
     folder = output or (run if run.is_dir() else run.parent) / "evaluation"
     report = write_evaluation(folder, evaluation, detector)
     click.echo(_json(evaluation.to_json()) if as_json else table(evaluation))

@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 PATH = click.Path(path_type=Path)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+"""To write to; refused where it is a file, before anything is worked out for it."""
 
 
 class Duration(click.ParamType[float]):

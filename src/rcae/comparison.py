@@ -10,7 +10,7 @@ from rcae.data.layouts import Category, open_category
 from rcae.detector import Detector
 from rcae.errors import DataError, UsageError
 from rcae.evaluation import Evaluation, Outcome, evaluate_detector
-from rcae.learnt_images import learnt_by
+from rcae.known_images import known_images
 from rcae.metrics.comparison import (
     AurocComparison,
     DecisionComparison,
@@ -109,8 +109,8 @@ def compare_models(model_a: Path, model_b: Path, data: Path) -> Comparison:
 
 
 def _side(model: Path, detector: Detector, data: Path) -> Side:
-    learnt = learnt_by(model, detector.header)
-    return Side(model, detector, evaluate_detector(detector, data, learnt))
+    known = known_images(model, detector.header)
+    return Side(model, detector, evaluate_detector(detector, data, known))
 
 
 def compare_sides(a: Side, b: Side) -> Comparison:

@@ -14,7 +14,7 @@ from rcae.csv_table import csv_text
 from rcae.data.images import read_image, read_mask
 from rcae.data.layouts import Record
 from rcae.evaluation import Outcome, full_map
-from rcae.evaluation_output import image_name, learnt_warning, model_facts
+from rcae.evaluation_output import image_name, known_warning, model_facts
 from rcae.metrics.comparison import DecisionComparison
 from rcae.metrics.intervals import CONFIDENCE, Interval
 from rcae.names import printable
@@ -117,8 +117,8 @@ def verdicts(comparison: Comparison) -> list[str]:
         f"image AUROC: {_verdict(auroc.difference, auroc.p_value)}",
         f"defects found: {_verdict(found.b - found.a, found.p_value)}",
         f"false alarms: {_verdict(alarms.a - alarms.b, alarms.p_value)}",
-        *(f"warning, A: {words}" for words in learnt_warning(comparison.a.evaluation)),
-        *(f"warning, B: {words}" for words in learnt_warning(comparison.b.evaluation)),
+        *(f"warning, A: {words}" for words in known_warning(comparison.a.evaluation)),
+        *(f"warning, B: {words}" for words in known_warning(comparison.b.evaluation)),
     ]
 
 

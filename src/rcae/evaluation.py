@@ -64,8 +64,9 @@ class Evaluation:
     """Why a metric is None."""
     calibration: Calibration
     """What the model's threshold promises."""
-    learnt: tuple[Record, ...]
-    """Test images that the model was trained on, as far as is known: on them it looks better than it is."""
+    known: tuple[Record, ...]
+    """Test images that the model was trained or calibrated on, as far as can be told: on them it looks better
+    than it is."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: all metrics at the top, then a table per defect type."""
@@ -74,7 +75,7 @@ class Evaluation:
             **self.metrics,
             "defect_types": self.defect_types,
             "undefined": self.undefined,
-            "test_images_trained_on": len(self.learnt),
+            "test_images_known": len(self.known),
         }
 
     @property
@@ -88,13 +89,13 @@ class Evaluation:
         return tuple(outcome for outcome in self.outcomes if outcome.record.is_defective)
 
 
-def evaluate_detector(detector: Inspector, data: Path, learnt: Collection[str] = ()) -> Evaluation:
+def evaluate_detector(detector: Inspector, data: Path, known: Collection[str] = ()) -> Evaluation:
     """Score every test image once, then measure; the threshold is the calibrated one.
 
     Args:
         detector: the model.
         data: one category.
-        learnt: SHA-256 of the images that the model was trained on, as `rcae.learnt_images` knows them.
+        known: SHA-256 of the images that the model was trained or calibrated on, see `rcae.known_images`.
 
     Raises:
         UsageError, DataError: the folder does not exist, has no test images, or lacks masks for
@@ -128,7 +129,7 @@ def evaluate_detector(detector: Inspector, data: Path, learnt: Collection[str] =
         defect_types=defect_types,
         undefined=undefined,
         calibration=detector.calibration,
-        learnt=tuple(r for r in category.test if learnt and hash_file(r.path) in learnt),
+        known=tuple(r for r in category.test if known and hash_file(r.path) in known),
     )
 
 

@@ -73,19 +73,19 @@ def table(evaluation: Evaluation) -> str:
         f"{metrics['threshold']:.4g} (promised: at most {metrics['false_alarm_rate_promised']:.1%} "
         f"{evaluation.calibration.assurance})"
     )
-    lines += [f"warning: {words}" for words in learnt_warning(evaluation)]
+    lines += [f"warning: {words}" for words in known_warning(evaluation)]
     lines += [f"{name}: not defined, {reason}" for name, reason in evaluation.undefined.items()]
     return "\n".join(lines)
 
 
-def learnt_warning(evaluation: Evaluation) -> list[str]:
-    """One sentence where the model was trained on test images, else none."""
-    if not evaluation.learnt:
+def known_warning(evaluation: Evaluation) -> list[str]:
+    """A warning where the model knows some of the test images, else none."""
+    if not evaluation.known:
         return []
     return [
-        f"{printable(evaluation.learnt[0].path)} was trained on, and so were {len(evaluation.learnt) - 1} of "
-        f"the {len(evaluation.outcomes) - 1} other test images: false alarms and rankings look better than "
-        "they are. Test on good images that were not trained on, or train again without these."
+        f"{printable(evaluation.known[0].path)} was trained or calibrated on, and so were "
+        f"{len(evaluation.known) - 1} of the {len(evaluation.outcomes) - 1} other test images: false alarms "
+        "and rankings look better than they are. Test on other good images, or train again without these."
     ]
 
 
@@ -257,7 +257,7 @@ def _facts(evaluation: Evaluation, detector: Detector) -> tuple[FactGroup, ...]:
 
 
 def _notes(evaluation: Evaluation) -> list[str]:
-    return [*learnt_warning(evaluation), *evaluation.category.notes]
+    return [*known_warning(evaluation), *evaluation.category.notes]
 
 
 def model_facts(detector: Detector) -> dict[str, str]:

@@ -22,7 +22,7 @@ from rcae.detector import Detector
 from rcae.errors import CheckpointError, UsageError
 from rcae.feedback import Reviewed, reviewed_images
 from rcae.feedback_proposal import Judged, Proposal
-from rcae.learnt_images import FINE_TUNED_ON, learnt_images
+from rcae.known_images import FINE_TUNED_ON, learnt_images
 from rcae.metrics.regions import pixel_metrics
 from rcae.progress import shown
 from rcae.recalibration import calibration_from, drawing

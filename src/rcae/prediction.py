@@ -1,7 +1,9 @@
 """Folder in, results out: one row per image, written as it is known."""
 
 import csv
+import errno
 import json
+import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,6 +33,10 @@ COLUMNS = (
     "milliseconds",
     "error",
 )
+
+
+LONGEST_STEM_BYTES = 240
+"""Of an image in the name of its overlay or map: with number and suffix below the 255 of a file name."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +88,19 @@ def predict_files(
             table.flush()
             lines.flush()
             if detection is not None:
-                name = f"{number:06d}-{image.path.stem}"
+                name = f"{number:06d}-{_shortened(image.path.stem)}"
                 if overlays:
                     _write_overlay(output / "overlays" / f"{name}.png", detector, image, detection)
                 if maps:
                     _write_map(output / "maps" / f"{name}.npy", detection)
     return PredictionCounts(**decisions)
+
+
+def _shortened(stem: str) -> str:
+    """As much of an image's name as fits into that of a file of ours."""
+    while len(os.fsencode(stem)) > LONGEST_STEM_BYTES:
+        stem = stem[:-1]
+    return stem
 
 
 @dataclass(frozen=True)
@@ -162,11 +175,14 @@ def _inspect(detector: Detector, image: _Image) -> dict[str, Any]:
 @contextmanager
 def _result_files(output: Path) -> Iterator[tuple[TextIO, TextIO]]:
     """Both tables, open for writing; never written over results of before."""
+    as_table, as_lines = output / "predictions.csv", output / "predictions.jsonl"
     try:
         output.mkdir(parents=True, exist_ok=True)
+        if as_lines.exists():  # before the table is made, which would be left empty
+            raise FileExistsError(errno.EEXIST, "exists", str(as_lines))
         with (
-            (output / "predictions.csv").open("x", encoding="utf-8", newline="") as table,
-            (output / "predictions.jsonl").open("x", encoding="utf-8") as lines,
+            as_table.open("x", encoding="utf-8", newline="") as table,
+            as_lines.open("x", encoding="utf-8") as lines,
         ):
             yield table, lines
     except FileExistsError as error:

@@ -22,7 +22,7 @@ from rcae.data.layouts import is_category
 from rcae.detection import Array
 from rcae.errors import UsageError
 from rcae.inference import anomaly_map
-from rcae.learnt_images import learnt_images
+from rcae.known_images import learnt_images
 from rcae.progress import shown
 from rcae.run_folder import RunFolder
 from rcae.runners.torch_runner import TorchRunner

@@ -19,7 +19,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        start = path.name[:50]  # a name may be as long as file names can be
+        handle, name = tempfile.mkstemp(prefix=f".{start}.", suffix=".part", dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         write(temporary)

@@ -217,10 +217,10 @@ def test_more_false_alarms_than_promised_are_a_limit_when_chance_does_not_explai
         )
 
 
-def test_test_images_that_were_trained_on_are_a_limit(run):
-    write_evaluation(run, {"good": GOOD, "clear": CLEAR}, test_images_trained_on=3)
+def test_test_images_that_the_model_knows_are_a_limit(run):
+    write_evaluation(run, {"good": GOOD, "clear": CLEAR}, test_images_known=3)
     assert any(
-        f"trained on 3 of the {len(GOOD) + len(CLEAR)} test images" in p for p in points(run)
+        f"calibrated on 3 of the {len(GOOD) + len(CLEAR)} test images" in p for p in points(run)
     )
 
 

@@ -79,11 +79,11 @@ def _by_defect_type(evaluation: PastEvaluation) -> Iterator[Table]:
 
 def limits_measured(evaluation: PastEvaluation, promised: float) -> Iterator[str]:
     """What the test images showed that a user of this very model must know."""
-    trained_on = evaluation.metrics.test_images_trained_on
-    if trained_on:
+    known = evaluation.metrics.test_images_known
+    if known:
         yield (
-            f"The model was trained on {trained_on} of the {evaluation.metrics.image_count} test images: "
-            "what was measured looks better than it is."
+            f"The model was trained or calibrated on {known} of the {evaluation.metrics.image_count} test "
+            "images: what was measured looks better than it is."
         )
     alarms = evaluation.false_alarms
     if alarms.interval is not None and alarms.interval.low > promised:

@@ -42,7 +42,7 @@ class Metrics(Ranking):
     milliseconds_p95: float
     defect_types: dict[str, Ranking]
     undefined: dict[str, str]
-    test_images_trained_on: int = 0
+    test_images_known: int = 0
 
 
 class ScoredImage(Part):

@@ -148,8 +148,8 @@ def _read_plain(root: Path) -> Category:
         test_good = good[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
         good = [path for number, path in enumerate(good, start=1) if number % HELD_OUT_EVERY]
         notes.append(
-            f"Every fifth good image by name, {len(test_good)} in all, is for the test and never "
-            f"trained on, because there is no image in {root / 'test_good'}."
+            f"Every fifth good image by name, {len(test_good)} in all, is for the test and not "
+            f"for training, because there is no image in {root / 'test_good'}."
         )
     records += _good_records(good, "train") + _good_records(test_good, "test")
     return _category(root, "plain", records, masks.values(), notes)

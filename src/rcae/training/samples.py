@@ -22,7 +22,8 @@ def write_pictures(
     folder: RunFolder, model: Model, parts: GoodParts, losses: Mapping[str, Sequence[float]]
 ) -> None:
     """Write `losses.png` and `samples/`: held-out images as they are, and with pseudo anomalies."""
-    from rcae.charts import loss_chart  # seconds to import, which only one of several processes needs
+    # Seconds to import, which only one of several processes needs.
+    from rcae.charts import loss_chart
 
     write_bytes(folder.loss_chart, loss_chart(losses))
     random = np.random.default_rng([model.header.settings.seed, 4])

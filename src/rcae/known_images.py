@@ -1,7 +1,8 @@
-"""Which images a model has learnt, by their content: what it is measured on must not be among them."""
+"""Which images a model knows, by their content: what it is measured on must not be among them."""
 
 from pathlib import Path
 
+from rcae.calibration_images import read_calibration_images
 from rcae.data.good_images import read_list
 from rcae.model_header import ModelHeader
 from rcae.run_folder import RunFolder
@@ -20,9 +21,16 @@ def learnt_images(folder: RunFolder, header: ModelHeader) -> set[str]:
     return listed.union(header.provenance.get(FINE_TUNED_ON, ()))
 
 
-def learnt_by(path: Path, header: ModelHeader) -> set[str]:
-    """As `learnt_images`, of the model at `path`; empty for a file that lies apart from its run."""
+def known_images(path: Path, header: ModelHeader) -> set[str]:
+    """SHA-256 of the images that the model at `path` was trained, fine-tuned or calibrated on.
+
+    Empty for a file that lies apart from its run.
+
+    Raises:
+        CheckpointError: a list of images in the run's folder is missing or damaged.
+    """
     folder = RunFolder(path if path.is_dir() else path.parent)
     if path not in (folder.path, folder.model) or not folder.data.exists():
         return set()
-    return learnt_images(folder, header)
+    calibrated_on = {image.sha256 for image in read_calibration_images(folder.calibration)}
+    return learnt_images(folder, header) | calibrated_on
