@@ -110,6 +110,23 @@ def test_requests_that_are_no_form_with_the_file(client):
     assert client.post(url, files=two).status_code == 413
 
 
+def test_a_form_is_known_by_its_media_type_however_it_is_written(client):
+    form = (
+        b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n%b\r\n--b--\r\n'
+    )
+    for media_type, status in (
+        ("Multipart/Form-Data; boundary=b", 201),
+        ("multipart/form-data ;boundary=b", 201),
+        ("multipart/form-database; boundary=b", 415),
+    ):
+        answer = client.post(
+            "/api/models/grey/inspections",
+            content=form % GOOD,
+            headers={"content-type": media_type},
+        )
+        assert answer.status_code == status, media_type
+
+
 def test_an_unknown_model_is_404_even_where_the_image_is_bad(client):
     for model in ("other", "grey%2F..", "%00", "GREY"):
         assert inspect(client, b"", model=model).status_code == 404

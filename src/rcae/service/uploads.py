@@ -36,7 +36,8 @@ async def read_images(
         HTTPException: 408 too slow, 413 too large or too many, 415 not a form, 422 no such file in it.
         BusyError: all requests together hold too much.
     """
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    media_type = request.headers.get("content-type", "").partition(";")[0]
+    if media_type.strip().lower() != "multipart/form-data":
         raise HTTPException(
             415,
             f"Send multipart/form-data with the image as the file '{field}', as 'curl -F' does.",
