@@ -228,6 +228,26 @@ def test_a_damaged_picture_is_said_to_be_one(folder, damage):
             ask(EXAMPLE.id)
 
 
+@pytest.mark.parametrize(
+    ("header", "place", "value"),
+    [
+        (b"PK\x01\x02", 6, 255),  # the version of the format that it needs
+        (b"PK\x01\x02", 8, 1),  # said to be encrypted
+        (b"PK\x01\x02", 10, 255),  # compressed in an unknown way
+        (b"PK\x03\x04", 29, 255),  # the image begins behind the end
+    ],
+)
+def test_a_byte_turned_over_in_a_header_is_damage_too(folder, header, place, value):
+    kept = KeptImages(folder, ONE_MIB)
+    kept.keep(EXAMPLE, b"image", MAP)
+    (file,) = folder.rglob("*.zip")
+    content = bytearray(file.read_bytes())
+    content[content.index(header) + place] = value
+    file.write_bytes(content)
+    with pytest.raises(StorageError, match=r"cannot be read \(.+\).*only a picture is lost"):
+        kept.image(EXAMPLE.id)
+
+
 def test_a_full_disk_is_refused_and_leaves_nothing_half_written(folder, monkeypatch):
     kept = KeptImages(folder, ONE_MIB)
     keep(kept, [1])

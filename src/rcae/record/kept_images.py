@@ -27,6 +27,9 @@ LOCK_TIMEOUT_S = 10
 _OUR_FOLDER = re.compile("[0-9a-f]{2}")
 _OUR_FILE = re.compile(rf"\.?{ID.pattern}\.zip(\..*\.part)?")
 """Nothing else is counted or deleted. With a dot: what is being written, or a killed process left."""
+_DAMAGED = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, LookupError)
+"""What `zipfile` raises on a damaged file, depending on where the damage lies. RuntimeError: it takes the
+file for encrypted, or for one of a newer version."""
 _IMAGE = "image"
 _MAP = "working_map.npy"
 
@@ -119,13 +122,13 @@ class KeptImages:
                 return pack.read(name)
         except FileNotFoundError:
             return None
-        except (OSError, zipfile.BadZipFile, zlib.error, LookupError) as error:
+        except _DAMAGED as error:
             raise self._damaged(inspection_id, error) from error
 
     def _damaged(self, inspection_id: str, error: Exception) -> StorageError:
         return StorageError(
-            f"{self._file(inspection_id)} cannot be read ({error}); check the disk, or delete this file: "
-            "only a picture is lost."
+            f"{self._file(inspection_id)} cannot be read ({str(error) or type(error).__name__}); check "
+            "the disk, or delete this file: only a picture is lost."
         )
 
     def _lock(self) -> FileLock:
