@@ -84,6 +84,8 @@ class ModelAnswer:
 
 
 Author = Annotated[str, Field(min_length=1, max_length=100)]
+PathText = Annotated[str, Field(max_length=4096)]
+"""Of as many characters as the longest path on Linux has bytes."""
 
 
 class _Request(BaseModel):
@@ -108,7 +110,7 @@ class NewReview(_Request):
 class Paths(_Request):
     """Absolute paths of image files on the service's own machine."""
 
-    paths: Annotated[list[str], Field(min_length=1)]
+    paths: Annotated[list[PathText], Field(min_length=1)]
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -13,6 +13,7 @@ from rcae.outputs.delivery import Delivery
 from rcae.record.kept_images import KeptImages
 from rcae.record.record import Record
 from rcae.service.answers import problems
+from rcae.service.bodies import LimitBodies
 from rcae.service.errors_as_answers import answer_errors
 from rcae.service.history_routes import history_routes
 from rcae.service.inspection_routes import inspection_routes
@@ -76,6 +77,7 @@ def create_app(
     answer_errors(app, metrics)
     for routes in (inspection_routes, history_routes, model_routes, page_routes):
         app.include_router(routes(service))
+    app.add_middleware(LimitBodies, limits=limits)
     app.add_middleware(Gate, api_key=api_key)
     app.add_middleware(CountRefusals, metrics=metrics)
     return app

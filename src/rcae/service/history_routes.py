@@ -66,7 +66,7 @@ def history_routes(service: Service) -> APIRouter:
         """With its reviews, oldest first."""
         return service.inspection(id)
 
-    @routes.post("/inspections/{id}/reviews", status_code=201, responses=problems(404))
+    @routes.post("/inspections/{id}/reviews", status_code=201, responses=problems(404, 408, 413))
     def review_inspection(id: str, body: NewReview) -> Inspection:  # noqa: A002
         """Add what a person says; the last word counts, all stay."""
         note = "\n".join(map(printable, body.note.splitlines()))

@@ -10,10 +10,11 @@ from rcae.line.inspector import Arrival
 from rcae.record.inspection import Inspection
 from rcae.service.answers import Paths, Results, Unusable, problems
 from rcae.service.batching import Answers
+from rcae.service.bodies import too_large
 from rcae.service.limits import Share
 from rcae.service.paths import read_file, resolved
 from rcae.service.service import Service
-from rcae.service.uploads import read_images, request_body, shown_name, too_large
+from rcae.service.uploads import read_images, request_body, shown_name
 
 
 def inspection_routes(service: Service) -> APIRouter:
@@ -48,7 +49,7 @@ def inspection_routes(service: Service) -> APIRouter:
             arrivals = await read_images(request, "images", share, service.limits, several=True)
             return _results(arrivals, await service.inspect(model, arrivals))
 
-    @routes.post("/inspections-of-paths", responses=problems(404, 413, 504))
+    @routes.post("/inspections-of-paths", responses=problems(404, 408, 413, 504))
     async def inspect_paths(name: str, body: Paths) -> Results:
         """The same for files in the folders that the service may read."""
         model, limits = service.model(name), service.limits

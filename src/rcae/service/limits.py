@@ -23,6 +23,8 @@ class Limits:
     batch_bytes: int = 256 * MIB
     """Of a request with several images, or of files named by their paths."""
     batch_images: int = 64
+    body_bytes: int = MIB
+    """Of any other request: paths, a review, a threshold."""
     pixels: int = MAXIMUM_PIXELS
     """Of an image, read from its header before it is decoded."""
     memory_bytes: int = 512 * MIB
@@ -38,7 +40,7 @@ class Limits:
     answer_s: float = 60.0
     """Per image, from its arrival to its answer."""
     upload_s: float = 60.0
-    """From the first byte of a request to its last."""
+    """From the header of a request to the last byte of its body."""
 
 
 class Memory:

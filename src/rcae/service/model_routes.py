@@ -23,7 +23,7 @@ def model_routes(service: Service) -> APIRouter:
         """All models, in the order they were given."""
         return [ModelAnswer.of(model) for model in service.models.values()]
 
-    @routes.put("/{name}/threshold", responses=problems(404))
+    @routes.put("/{name}/threshold", responses=problems(404, 408, 413))
     def apply_threshold(name: str, body: NewThreshold) -> ModelAnswer:
         """Let this threshold decide in every process on this record, until the model is calibrated again."""
         model = service.model(name)

@@ -1,6 +1,5 @@
 """Images out of multipart requests: read piece by piece, cut off at the limit, kept in memory."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 
 from fastapi import HTTPException, Request
@@ -9,7 +8,8 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from rcae.line.inspector import Arrival
 from rcae.names import printable
-from rcae.service.limits import MIB, Limits, Share
+from rcae.service.bodies import CLOSE, allow
+from rcae.service.limits import Limits, Share
 
 LONGEST_NAME = 200
 """Characters of a file's name that are kept."""
@@ -43,23 +43,19 @@ async def read_images(
             f"Send multipart/form-data with the image as the file '{field}', as 'curl -F' does.",
         )
     most_bytes = limits.batch_bytes if several else limits.upload_bytes
+    allow(request, most_bytes)
     parser = MultiPartParser(
         request.headers,
-        _pieces(request, share, most_bytes),
+        _pieces(request, share),
         max_files=limits.batch_images if several else 1,
         max_fields=_MOST_FIELDS,
     )
     parser.spool_max_size = most_bytes  # never to the disk
     try:
-        async with asyncio.timeout(limits.upload_s):
-            form = await parser.parse()
-    except TimeoutError as error:
-        raise HTTPException(
-            408, f"The image did not arrive within {limits.upload_s:g} s.", _CLOSE
-        ) from error
+        form = await parser.parse()
     except MultiPartException as error:
         status = 413 if error.message.startswith("Too many files") else 422
-        raise HTTPException(status, f"The form cannot be read: {error.message}", _CLOSE) from error
+        raise HTTPException(status, f"The form cannot be read: {error.message}", CLOSE) from error
     try:
         files = [file for file in form.getlist(field) if isinstance(file, UploadFile)]
         arrivals = [Arrival(shown_name(file.filename), await file.read()) for file in files]
@@ -77,20 +73,7 @@ def shown_name(name: object) -> str:
     return printable(name or "upload")[:LONGEST_NAME]
 
 
-def too_large(most_bytes: int) -> HTTPException:
-    """The answer to a request above its limit; the rest of it is not read."""
-    return HTTPException(413, f"More than {most_bytes / MIB:g} MiB; send less at once.", _CLOSE)
-
-
-_CLOSE = {"Connection": "close"}
-
-
-async def _pieces(request: Request, share: Share, most_bytes: int) -> AsyncGenerator[bytes, None]:
-    announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > most_bytes:
-        raise too_large(most_bytes)
+async def _pieces(request: Request, share: Share) -> AsyncGenerator[bytes, None]:
     async for piece in request.stream():
-        if share.held_bytes + len(piece) > most_bytes:
-            raise too_large(most_bytes)
         share.grow(len(piece))
         yield piece
