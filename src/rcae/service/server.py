@@ -1,16 +1,20 @@
 """The service as a process: listens, answers until it is told to stop, finishes what it accepted."""
 
+import asyncio
 import signal
 import socket
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rcae.errors import UsageError
 from rcae.progress import say
 from rcae.service.limits import Limits
 
 _MOST_CONNECTIONS = 512
+_HEADER_S = 10
+"""Our choice: a header comes in one piece; whoever sends it byte by byte wants to keep others out."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -41,11 +45,48 @@ def address_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def answer_requests(app: FastAPI, listening: socket.socket, limits: Limits) -> None:
-    """Answer requests until SIGTERM or SIGINT; then take no more, answer what was accepted, return."""
-    config = uvicorn.Config(
+class Connection(H11Protocol):
+    """A connection that is closed where no request begins within 10 s; uvicorn would wait for ever.
+
+    Counted from its start, or from the answer before, up to the end of the next request's header; what
+    comes meanwhile changes nothing.
+    """
+
+    _until_header: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """As uvicorn asks."""
+        super().connection_made(transport)
+        self._expect_header()
+
+    def on_response_complete(self) -> None:
+        """As uvicorn asks."""
+        super().on_response_complete()
+        self._expect_header()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """As uvicorn asks."""
+        super().connection_lost(exc)
+        self._expect_nothing()
+
+    def _expect_header(self) -> None:
+        self._expect_nothing()
+        self._until_header = self.loop.call_later(_HEADER_S, self._close_if_idle)
+
+    def _expect_nothing(self) -> None:
+        if self._until_header is not None:
+            self._until_header.cancel()
+
+    def _close_if_idle(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.timeout_keep_alive_handler()
+
+
+def configured(app: ASGIApp, limits: Limits) -> uvicorn.Config:
+    """How uvicorn serves the application."""
+    return uvicorn.Config(
         app,
-        http="h11",
+        http=Connection,
         ws="none",
         lifespan="on",
         access_log=False,
@@ -55,6 +96,11 @@ def answer_requests(app: FastAPI, listening: socket.socket, limits: Limits) -> N
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=int(limits.upload_s + limits.answer_s),
     )
+
+
+def answer_requests(app: ASGIApp, listening: socket.socket, limits: Limits) -> None:
+    """Answer requests until SIGTERM or SIGINT; then take no more, answer what was accepted, return."""
+    config = configured(app, limits)
     for number in (signal.SIGTERM, signal.SIGINT):
         # Uvicorn handles the signal, then raises it again when all is done; that shall be no failure.
         signal.signal(number, lambda *_: None)
