@@ -54,6 +54,17 @@ def test_where_no_picture_can_be_kept_the_inspection_is(client, tmp_path, capsys
     assert client.get(f"/api/inspections/{later}/image").content == GOOD
 
 
+def test_a_damaged_picture_is_said_to_be_one_and_is_no_error_of_the_record(client, tmp_path):
+    url = f"/api/inspections/{inspect(client, GOOD).json()['id']}"
+    (file,) = (tmp_path / "images").rglob("*.zip")
+    file.write_bytes(file.read_bytes()[:100])
+    for kind in ("image", "map", "heatmap", "overlay", "picture"):
+        answer = client.get(f"{url}/{kind}")
+        assert answer.status_code == 503
+        assert "only a picture is lost" in answer.json()["detail"]
+    assert "rcae_record_errors_total 0.0" in client.get("/metrics").text
+
+
 class Away:
     """An output whose receiver is never there."""
 

@@ -213,6 +213,9 @@ def test_what_takes_too_long_is_504_and_still_recorded(serving, record, gate):
     gate.set()
     until(lambda: record.count(Query()) == 1)
     assert client.get("/api/inspections").json()["inspections"][0]["source"] == "slow.png"
+    counted = 'rcae_inspection_seconds_count{model="grey"} 1.0'
+    until(lambda: counted in client.get("/metrics").text)
+    assert 'rcae_inspections_total{decision="good",model="grey"} 1.0' in client.get("/metrics").text
 
 
 def test_while_the_record_refuses_nothing_is_acknowledged_and_it_recovers(
@@ -250,6 +253,7 @@ def test_a_fault_of_the_model_is_500_without_details_and_the_next_image_is_inspe
         answer = inspect(client, GOOD)
     assert answer.status_code == 500
     assert "secret" not in answer.text
+    assert 'rcae_refused_requests_total{status="500"} 1.0' in client.get("/metrics").text
     assert inspect(client, GOOD).status_code == 201
 
 

@@ -34,6 +34,10 @@ _IMAGE = "image"
 _MAP = "working_map.npy"
 
 
+class KeptImageError(StorageError):
+    """A picture that is kept is damaged, or may not be read; the record has nothing to do with it."""
+
+
 class _File(NamedTuple):
     """In the order in which they go."""
 
@@ -94,7 +98,7 @@ class KeptImages:
         """The file as it came; None if it is not kept any more.
 
         Raises:
-            StorageError: what was kept is damaged or may not be read.
+            KeptImageError: what was kept is damaged or may not be read.
         """
         return self._member(inspection_id, _IMAGE)
 
@@ -125,8 +129,8 @@ class KeptImages:
         except _DAMAGED as error:
             raise self._damaged(inspection_id, error) from error
 
-    def _damaged(self, inspection_id: str, error: Exception) -> StorageError:
-        return StorageError(
+    def _damaged(self, inspection_id: str, error: Exception) -> KeptImageError:
+        return KeptImageError(
             f"{self._file(inspection_id)} cannot be read ({str(error) or type(error).__name__}); check "
             "the disk, or delete this file: only a picture is lost."
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp
 
 from rcae.outputs.delivery import Delivery
 from rcae.record.kept_images import KeptImages
@@ -35,7 +36,7 @@ def create_app(
     api_key: str | None = None,
     limits: Limits | None = None,
     deliveries: Sequence[Delivery] = (),
-) -> FastAPI:
+) -> ASGIApp:
     """The application; when it shuts down, it first finishes what it accepted.
 
     Args:
@@ -79,5 +80,4 @@ def create_app(
         app.include_router(routes(service))
     app.add_middleware(LimitBodies, limits=limits)
     app.add_middleware(Gate, api_key=api_key)
-    app.add_middleware(CountRefusals, metrics=metrics)
-    return app
+    return CountRefusals(app, metrics)

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from rcae.errors import DataError, ImageError, ImageFormatError, RcaeError, StorageError, UsageError
 from rcae.names import printable
+from rcae.record.kept_images import KeptImageError
 from rcae.service.batching import StoppingError
 from rcae.service.limits import BusyError
 from rcae.service.metrics import Metrics
@@ -34,7 +35,8 @@ def answer_errors(app: FastAPI, metrics: Metrics) -> None:
     """Register a handler for everything that may go wrong with a request."""
 
     def known(_: Request, error: Exception) -> JSONResponse:
-        if isinstance(error, StorageError | DataError) and not isinstance(error, ImageError):
+        of_images = (ImageError, KeptImageError)
+        if isinstance(error, StorageError | DataError) and not isinstance(error, of_images):
             metrics.record_errors.inc()
         status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
         wait_s = _RETRY_AFTER_S.get(type(error), _RECORD_RETRY_AFTER_S)

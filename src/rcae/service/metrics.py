@@ -80,14 +80,18 @@ class Metrics:
         self._seconds.labels(model.name)
 
     def inspected(self, model: str, answers: Answers, duration_s: float) -> None:
-        """Count the answers to one request."""
+        """Count the answers of a model to one request, whoever still waits for them; thread-safe."""
         for answer in answers:
             if isinstance(answer, Inspection):
                 decision = "defective" if answer.is_defective else "good"
                 self._inspections.labels(model, decision).inc()
                 self._seconds.labels(model).observe(duration_s)
             else:
-                self._unusable.labels(model).inc()
+                self.unusable(model)
+
+    def unusable(self, model: str) -> None:
+        """Count an image that could not be inspected."""
+        self._unusable.labels(model).inc()
 
     def text(self) -> bytes:
         """In Prometheus' text format; what the record tells is brought up to date where it can be read."""
@@ -110,7 +114,7 @@ class Metrics:
 
 
 class CountRefusals:
-    """Around the application: counts answers that are errors."""
+    """Around the whole application, whose faults it answers itself: counts answers that are errors."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app

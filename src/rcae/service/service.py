@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,17 +57,25 @@ class Service:
             BusyError, StoppingError: not accepted.
             StorageError: the record refused, nothing was recorded.
         """
-        started_at = time.perf_counter()
+        arrived_at_s = time.perf_counter()
         problems = await run_in_threadpool(self._problems, arrivals)
         usable = [one for one, problem in zip(arrivals, problems, strict=True) if problem is None]
-        answers = await self._answers(model, usable) if usable else []
-        following = iter(answers)
-        complete = [problem or next(following) for problem in problems]
-        self.metrics.inspected(model.name, complete, time.perf_counter() - started_at)
-        return complete
+        for _ in range(len(arrivals) - len(usable)):
+            self.metrics.unusable(model.name)
+        answers = iter(await self._answers(model, usable, arrived_at_s) if usable else [])
+        return [problem or next(answers) for problem in problems]
 
-    async def _answers(self, model: ServedModel, arrivals: Sequence[Arrival]) -> Answers:
-        answers = asyncio.wrap_future(model.batcher.submit(arrivals))
+    async def _answers(
+        self, model: ServedModel, arrivals: Sequence[Arrival], arrived_at_s: float
+    ) -> Answers:
+        def count(answered: Future[Answers]) -> None:
+            if answered.exception() is None:
+                duration_s = time.perf_counter() - arrived_at_s
+                self.metrics.inspected(model.name, answered.result(), duration_s)
+
+        submitted = model.batcher.submit(arrivals)
+        submitted.add_done_callback(count)  # by the model's thread, also after a 504
+        answers = asyncio.wrap_future(submitted)
         longest_s = self.limits.answer_s * len(arrivals)
         try:
             return await asyncio.wait_for(answers, longest_s)
