@@ -218,6 +218,16 @@ def test_what_takes_too_long_is_504_and_still_recorded(serving, record, gate):
     assert 'rcae_inspections_total{decision="good",model="grey"} 1.0' in client.get("/metrics").text
 
 
+def test_a_batch_has_a_limit_of_its_own_however_many_images_it_has(serving, record, gate):
+    client = serving(Limits(batch_s=0.05))
+    gate.clear()
+    answer = client.post(BATCH, files=[("images", ("a", GOOD))] * 3)
+    assert answer.status_code == 504
+    assert "longer than 0.05 s" in answer.json()["detail"]
+    gate.set()
+    until(lambda: record.count(Query()) == 3)
+
+
 def test_while_the_record_refuses_nothing_is_acknowledged_and_it_recovers(
     client, record, monkeypatch
 ):

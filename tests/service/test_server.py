@@ -13,6 +13,11 @@ BEGUN = b"GET / HTTP/1.1\r\nHost: localhost\r\nX: "
 ENDED = b"\r\n\r\n"
 
 
+def test_told_to_stop_it_waits_as_long_as_the_longest_request_may_take():
+    limits = Limits(upload_s=1, answer_s=2, batch_s=16.5)
+    assert configured(answer, limits).timeout_graceful_shutdown == 18
+
+
 class Transport(asyncio.Transport):
     """Takes what is written and says whether it was closed."""
 

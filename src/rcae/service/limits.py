@@ -38,7 +38,9 @@ class Limits:
     gather_s: float = 0.004
     """That the first image waits for others to join it."""
     answer_s: float = 60.0
-    """Per image, from its arrival to its answer."""
+    """Per image, from its arrival to its answer; so many times as long for several, up to `batch_s`."""
+    batch_s: float = 300.0
+    """Of a request with several, whatever their number, so that stopping has an end."""
     upload_s: float = 60.0
     """From the header of a request to the last byte of its body."""
 

@@ -1,6 +1,7 @@
 """The service as a process: listens, answers until it is told to stop, finishes what it accepted."""
 
 import asyncio
+import math
 import signal
 import socket
 
@@ -94,7 +95,8 @@ def configured(app: ASGIApp, limits: Limits) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,  # nothing here depends on whom a proxy names
         limit_concurrency=_MOST_CONNECTIONS,
-        timeout_graceful_shutdown=int(limits.upload_s + limits.answer_s),
+        # The longest that a request may take: beyond, uvicorn breaks off what is not answered yet.
+        timeout_graceful_shutdown=math.ceil(limits.upload_s + limits.batch_s),
     )
 
 

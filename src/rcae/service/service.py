@@ -76,7 +76,7 @@ class Service:
         submitted = model.batcher.submit(arrivals)
         submitted.add_done_callback(count)  # by the model's thread, also after a 504
         answers = asyncio.wrap_future(submitted)
-        longest_s = self.limits.answer_s * len(arrivals)
+        longest_s = min(self.limits.answer_s * len(arrivals), self.limits.batch_s)
         try:
             return await asyncio.wait_for(answers, longest_s)
         except TimeoutError as error:
