@@ -2,6 +2,7 @@
 
 import base64
 import io
+import tracemalloc
 from itertools import groupby
 
 import numpy as np
@@ -259,3 +260,15 @@ def test_a_thin_line_keeps_its_colour_in_a_data_uri():
     picture = pictures.outlined(pictures.to_image(grey(64, 64)), np.eye(64, dtype=bool))
     drawn = pixels(decoded(pictures.data_uri(picture, 64)))[np.arange(64), np.arange(64)]
     assert np.abs(drawn.astype(int) - REGION_COLOUR).mean() < 40
+
+
+def test_what_drawing_needs_does_not_grow_with_what_it_computes_for_every_pixel():
+    image, anomaly_map = grey(2000, 100), np.full((2000, 100), 0.5, np.float32)
+    anomaly_map[500:600, 20:80] = 0.9
+    tracemalloc.start()
+    pictures.overlay(image, anomaly_map, SCALE)
+    most_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (
+        most_bytes < 20 * anomaly_map.size
+    )  # a few bytes for each pixel, not ten numbers of eight

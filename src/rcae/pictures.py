@@ -6,13 +6,14 @@ size of their image.
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
 
 from rcae.errors import UsageError
 
@@ -42,6 +43,8 @@ _GAP_PX = 10
 _CAPTION_SIZE_PX = 22
 _PNG_EFFORT = 3
 """Of 9 (our choice: noisy panels take less than half the time of zlib's 6, and a sixth more bytes)."""
+_BAND_PX = 64
+"""Rows drawn at once (our choice: a few MB where a whole image would take gigabytes)."""
 _PAPER: Colour = (27, 31, 38)  # our choice: calm on a light page and on a dark one
 _INK: Colour = (214, 219, 227)
 
@@ -92,8 +95,8 @@ class HeatScale:
 
 
 def to_image(image: FloatArray) -> Image.Image:
-    """Picture of an RGB array [height, width, 3]; values beyond 0..1 are clipped."""
-    return Image.fromarray(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8))
+    """Picture of an RGB or RGBA array [height, width, channel]; values beyond 0..1 are clipped."""
+    return _by_bands(_as_bytes, image)
 
 
 def heatmap(anomaly_map: FloatArray, scale: HeatScale) -> Image.Image:
@@ -109,17 +112,20 @@ def overlay(
     The heat is fully transparent up to `scale.low` and fades in smoothly from there, so that a good
     part looks like itself.
     """
-    heat = scale.heat(anomaly_map)
-    opacity = _opacity(heat)
-    blended = to_image(image * (1 - opacity) + _colours(heat) * opacity)
+
+    def blend(image: FloatArray, anomaly_map: FloatArray) -> npt.NDArray[np.uint8]:
+        heat = scale.heat(anomaly_map)
+        opacity = _opacity(heat)
+        return _as_bytes(image * (1 - opacity) + _colours(heat) * opacity)
+
+    blended = _by_bands(blend, image, anomaly_map)
     return outlined(blended, scale.regions(anomaly_map)) if regions_outline else blended
 
 
 def heat_layer(anomaly_map: FloatArray, scale: HeatScale) -> Image.Image:
     """The heat of `overlay` alone, RGBA: laid over the image, it gives the same without outlines."""
     heat = scale.heat(anomaly_map)
-    layer = np.concatenate([_colours(heat), _opacity(heat)], axis=-1)
-    return Image.fromarray(np.rint(layer * 255).astype(np.uint8))
+    return to_image(np.concatenate([_colours(heat), _opacity(heat)], axis=-1))
 
 
 def outlined(picture: Image.Image, mask: BoolArray, colour: Colour = REGION_COLOUR) -> Image.Image:
@@ -128,10 +134,9 @@ def outlined(picture: Image.Image, mask: BoolArray, colour: Colour = REGION_COLO
     The line grows with the picture (1 px per 320 px, our choice), so that it survives shrinking.
     """
     line_px = max(1, round(max(picture.size) / 320))
-    region = Image.fromarray(mask.astype(np.uint8) * 255)
-    framed = ImageOps.expand(region, border=line_px, fill=0)  # the image's edge ends a region
-    inside = ImageOps.crop(framed.filter(ImageFilter.MinFilter(2 * line_px + 1)), border=line_px)
-    border = mask & (np.asarray(inside) == 0)
+    # The image's edge ends a region.
+    inside = ndimage.minimum_filter(mask, 2 * line_px + 1, mode="constant", cval=False)
+    border = mask & ~inside
     result = picture.copy()
     result.paste(colour, mask=Image.fromarray(border.astype(np.uint8) * 255))
     return result
@@ -203,6 +208,18 @@ def jpeg_bytes(picture: Image.Image) -> bytes:
         buffer, "JPEG", quality=80, subsampling=0, optimize=True
     )  # without subsampling, thin coloured lines stay
     return buffer.getvalue()
+
+
+def _by_bands(draw: Callable[..., npt.NDArray[np.uint8]], *arrays: npt.NDArray[Any]) -> Image.Image:
+    """The picture that `draw` makes of arrays of one height, where each pixel depends on itself alone."""
+    tops = range(0, len(arrays[0]), _BAND_PX)
+    bands = [draw(*(array[top : top + _BAND_PX] for array in arrays)) for top in tops]
+    return Image.fromarray(np.concatenate(bands))
+
+
+def _as_bytes(values: FloatArray) -> npt.NDArray[np.uint8]:
+    """0..1 as 0..255, values beyond clipped."""
+    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
 def _colours(heat: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
