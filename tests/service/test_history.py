@@ -1,12 +1,17 @@
 """What was inspected is found again, looked at and judged."""
 
 import io
+import threading
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from rcae.data.image_files import ImageContent
+from rcae.data.images import read_image
 from tests.line.grey_model import png
 from tests.service.conftest import DEFECTIVE, GOOD, inspect
 
@@ -134,6 +139,32 @@ def opened(answer):
     return Image.open(io.BytesIO(answer.content))
 
 
+KEPT_AS = [
+    ("L", "PNG"),
+    ("RGB", "JPEG"),
+    ("RGBA", "PNG"),
+    ("P", "PNG"),
+    ("I;16", "PNG"),
+    ("F", "TIFF"),
+]
+
+
+def coloured(mode, kind, scale=1):
+    """An image file of 60 x 40 px, times `scale`, with every level and every opacity."""
+    levels = Image.linear_gradient("L").resize((60 * scale, 40 * scale))
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(levels).astype(np.uint16) * 257 + 100)
+    elif mode == "F":
+        image = Image.fromarray(np.asarray(levels).astype(np.float32) / 256)
+    else:
+        opacity = Image.radial_gradient("L").resize(levels.size)
+        turned = levels.rotate(180)
+        image = Image.merge("RGBA", [levels, turned, turned, opacity]).convert(mode)
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
 def test_the_map_is_the_models_and_the_heat_lies_where_it_is(client):
     pixels = np.full((32, 48, 3), 10, np.uint8)
     pixels[4:20, 30:40] = 250
@@ -172,6 +203,53 @@ def test_a_picture_for_people_is_upright_and_as_small_as_asked(client):
     assert opened(client.get(url, params={"longest_px": 30})).size == (20, 30)
     assert opened(client.get(url, params={"longest_px": 4096})).size == (40, 60)
     assert client.get(url, params={"longest_px": 15}).status_code == 422
+
+
+@pytest.mark.parametrize(("mode", "kind"), list(KEPT_AS))
+def test_a_picture_shows_what_the_model_saw_of_every_kind_of_image(client, mode, kind):
+    content = coloured(mode, kind)
+    url = f"/api/inspections/{inspect(client, content).json()['id']}/picture"
+    seen = np.rint(read_image(ImageContent("it", content)) * 255).astype(np.uint8)
+    whole = opened(client.get(url))
+    assert whole.mode == "RGB"
+    assert np.abs(np.asarray(whole).astype(int) - seen).max() <= 1
+    shrunk = Image.fromarray(seen)
+    shrunk.thumbnail((30, 30), Image.Resampling.LANCZOS)
+    small = opened(client.get(url, params={"longest_px": 30}))
+    assert np.abs(np.asarray(small).astype(int) - np.asarray(shrunk)).max() <= 2
+
+
+def test_a_small_picture_of_a_large_image_makes_no_floats_of_it(client):
+    url = f"/api/inspections/{inspect(client, coloured('RGB', 'PNG', scale=10)).json()['id']}"
+    tracemalloc.start()
+    assert max(opened(client.get(f"{url}/picture", params={"longest_px": 30})).size) == 30
+    most_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most_bytes < 12 * 600 * 400
+
+
+def test_only_so_many_pictures_are_made_at_once_and_nothing_else_waits_for_them(
+    client, monkeypatch
+):
+    id_ = inspect(client, GOOD).json()["id"]
+    started, may_go = threading.Semaphore(0), threading.Event()
+
+    def make(*_, **__):
+        started.release()
+        assert may_go.wait(20)
+        return b"", "image/png"
+
+    monkeypatch.setattr("rcae.service.inspected_pictures.picture", make)
+    url = f"/api/inspections/{id_}/picture"
+    with ThreadPoolExecutor(50) as people:
+        answers = [people.submit(client.get, url) for _ in range(50)]
+        for _ in range(2):
+            assert started.acquire(timeout=20)
+        for _ in range(20):
+            assert client.get("/health").status_code == 200
+        assert not started.acquire(blocking=False)
+        may_go.set()
+        assert {answer.result().status_code for answer in answers} == {200}
 
 
 def test_colours_of_a_model_that_is_not_served_are_not_guessed(client, record):

@@ -1,11 +1,14 @@
 """What was inspected: found again, looked at, judged by people."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Response
 from pydantic import AwareDatetime
+from starlette.concurrency import run_in_threadpool
 
 from rcae.names import printable
 from rcae.record.inspection import Inspection, Review, Reviewed
@@ -19,6 +22,7 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 ScoreLimit = Annotated[int, Query(ge=1, le=10_000)]
 Share = Annotated[float | None, Query(ge=0, le=10, allow_inf_nan=False)]
 Longest = Annotated[int | None, Query(ge=16, le=4096)]
+Make = Callable[[Service, Inspection], inspected_pictures.Content]
 Text = Annotated[str | None, Query(max_length=300)]
 
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -76,30 +80,31 @@ def history_routes(service: Service) -> APIRouter:
             raise HTTPException(404, "There is no inspection with this id; see /api/inspections.")
         return reviewed
 
+    making = asyncio.Semaphore(service.limits.pictures_at_once)
+
+    async def made(make: Make, id: str) -> Response:  # noqa: A002
+        async with making:  # whoever waits here holds no thread
+            content, media_type = await run_in_threadpool(
+                lambda: make(service, service.inspection(id))
+            )
+        return Response(content, media_type=media_type, headers=_FOREVER)
+
+    def add(kind: str, make: Make, media_type: str) -> None:
+        async def answer(id: str) -> Response:  # noqa: A002
+            return await made(make, id)
+
+        path = f"/inspections/{{id}}/{kind}"
+        routes.get(path, name=kind, description=make.__doc__, **_describes(media_type))(answer)
+
     for kind, (make, media_type) in inspected_pictures.KINDS.items():
-        _add_picture(routes, service, kind, make, media_type)
+        add(kind, make, media_type)
 
     @routes.get("/inspections/{id}/picture", **_describes("image/png"))
-    def picture(id: str, longest_px: Longest = None) -> Response:  # noqa: A002
+    async def picture(id: str, longest_px: Longest = None) -> Response:  # noqa: A002
         """The image as the model saw it: upright, 8-bit RGB, PNG; shrunk if asked."""
-        inspection = service.inspection(id)
-        return _picture(inspected_pictures.picture(service, inspection, longest_px))
+        return await made(partial(inspected_pictures.picture, longest_px=longest_px), id)
 
     return routes
-
-
-def _add_picture(
-    routes: APIRouter,
-    service: Service,
-    kind: str,
-    make: Callable[[Service, Inspection], inspected_pictures.Content],
-    media_type: str,
-) -> None:
-    def answer(id: str) -> Response:  # noqa: A002
-        return _picture(make(service, service.inspection(id)))
-
-    path = f"/inspections/{{id}}/{kind}"
-    routes.get(path, name=kind, description=make.__doc__, **_describes(media_type))(answer)
 
 
 def _describes(media_type: str) -> dict[str, Any]:
@@ -108,10 +113,6 @@ def _describes(media_type: str) -> dict[str, Any]:
         "response_class": Response,
         "responses": problems(404, 410) | {200: {"content": {media_type: {}}}},
     }
-
-
-def _picture(content: inspected_pictures.Content) -> Response:
-    return Response(content[0], media_type=content[1], headers=_FOREVER)
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

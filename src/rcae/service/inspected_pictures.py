@@ -5,10 +5,11 @@ from typing import TypeVar
 
 import numpy as np
 from fastapi import HTTPException
+from numpy.typing import NDArray
 from PIL import Image
 
-from rcae.data.image_files import ImageContent
-from rcae.data.images import read_image, resize
+from rcae.data.image_files import ImageContent, decode
+from rcae.data.images import as_image, read_image, resize
 from rcae.detection import Array
 from rcae.pictures import HeatScale, heat_layer, overlay, png_bytes, to_image
 from rcae.record.inspection import Inspection
@@ -46,16 +47,16 @@ def heatmap(service: Service, inspection: Inspection) -> Content:
 def overlaid(service: Service, inspection: Inspection) -> Content:
     """The image under its heat, regions outlined, as PNG."""
     drawn = _anomaly_map(service, inspection)
-    pixels = _pixels(service, inspection)
+    pixels = read_image(_content(service, inspection))
     return png_bytes(overlay(pixels, drawn, _scale(service, inspection))), "image/png"
 
 
 def picture(service: Service, inspection: Inspection, longest_px: int | None) -> Content:
     """The image as the model saw it, as PNG; no side longer than `longest_px`, if given."""
-    seen = to_image(_pixels(service, inspection))
+    seen = _eight_bit(decode(_content(service, inspection)))
     if longest_px is not None:
         seen.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
-    return png_bytes(seen), "image/png"
+    return png_bytes(seen.convert("RGB")), "image/png"
 
 
 KINDS = {
@@ -67,9 +68,20 @@ KINDS = {
 """What makes each kind of picture, and its media type."""
 
 
-def _pixels(service: Service, inspection: Inspection) -> Array:
-    content = _kept(service.kept_images.image(inspection.id))
-    return read_image(ImageContent(inspection.source, content))
+def _content(service: Service, inspection: Inspection) -> ImageContent:
+    return ImageContent(inspection.source, _kept(service.kept_images.image(inspection.id)))
+
+
+def _eight_bit(pixels: NDArray[np.generic]) -> Image.Image:
+    """`to_image(as_image(pixels))`, grey or RGB; bytes are not made floats, which need four times as much."""
+    if pixels.dtype != np.uint8:
+        return to_image(as_image(pixels))
+    seen = Image.fromarray(pixels)
+    if seen.mode != "RGBA":
+        return seen
+    black = Image.new("RGB", seen.size)
+    black.paste(seen, mask=seen)
+    return black
 
 
 def _anomaly_map(service: Service, inspection: Inspection) -> Array:

@@ -29,6 +29,8 @@ class Limits:
     """Of an image, read from its header before it is decoded."""
     memory_bytes: int = 512 * MIB
     """Of all requests in progress, together."""
+    pictures_at_once: int = 2
+    """That are made of kept images, for all requests together: a large one takes about a gigabyte."""
     queue_images: int = 128
     """That wait for one model."""
     wait_s: float = 20.0
