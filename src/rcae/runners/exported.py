@@ -21,6 +21,8 @@ IMAGES, THRESHOLD = "images", "threshold"
 OUTPUTS = ("anomaly_map", "anomaly_score", "is_defective")
 LARGEST_PIXELS = 4_000_000
 """Of a working image that is drawn at once: about what fits in 6 GiB with the preset `quick`."""
+LARGEST_WEIGHTS = 100_000_000
+"""Of a matrix that resizes one side, which has as many as that side is long before and after: 400 MB."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class ExportedRunner(ABC):
         of them as a whole.
 
         Raises:
-            ImageError: elsewhere, above LARGEST_PIXELS.
+            ImageError: elsewhere, above LARGEST_PIXELS, or LARGEST_WEIGHTS where it is resized.
         """
         working_view = self.header.working_view
         if working_view.keeps_image and not self.header.settings.model.thumbnail_distance:
@@ -100,6 +102,13 @@ class ExportedRunner(ABC):
                 f"an image of {image.shape[1]}x{image.shape[0]} px would be worked on at "
                 f"{width}x{height} px, more than the {LARGEST_PIXELS / 1e6:.0f} megapixels that an "
                 "exported file draws at once; inspect it with the run, which draws tiles."
+            )
+        longest, drawn = max(image.shape[:2]), max(height, width)
+        if not working_view.keeps_size and longest * drawn > LARGEST_WEIGHTS:
+            raise ImageError(
+                f"an image of {image.shape[1]}x{image.shape[0]} px has a side of {longest} px, which an "
+                f"exported file would need {longest * drawn / 1e6:.0f} million weights to resize to "
+                f"{drawn}, more than {LARGEST_WEIGHTS / 1e6:.0f} million; inspect it with the run."
             )
         return self._draw(image)
 
