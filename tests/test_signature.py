@@ -154,14 +154,24 @@ def test_another_model_beside_a_signed_one_is_refused(signed, refused):
     assert "nobody signed it" in refused(path=signed / "other.safetensors")
 
 
-def test_evaluate_wants_the_signature_as_well(signed, public_key, parts, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evaluate", "RUN", "PARTS"),
+        ("serve", "RUN", "--port", 0, "--store", "STORE"),
+        ("watch", "PARTS", "RUN", "--store", "STORE"),
+        ("camera", 0, "RUN", "--store", "STORE"),
+    ],
+)
+def test_what_else_inspects_wants_the_signature_as_well(
+    signed, public_key, parts, tmp_path, rcae, monkeypatch, words
+):
     flip(signed / "model.safetensors")
-    words = ["rcae", "evaluate", signed, parts, "--require-signature", public_key]
-    monkeypatch.setattr(sys, "argv", list(map(str, words)))
-    with pytest.raises(SystemExit) as exit_:
-        cli.main()
-    assert exit_.value.code == 4
-    assert "was changed after it was signed" in capsys.readouterr().err
+    monkeypatch.setattr("rcae.detector.open_runner", lambda *_: pytest.fail("opened"))
+    places = {"RUN": signed, "PARTS": parts, "STORE": tmp_path / "record.sqlite"}
+    code, _, error = rcae(*(places.get(w, w) for w in words), "--require-signature", public_key)
+    assert code == 4
+    assert "was changed after it was signed" in error
 
 
 def test_a_path_that_does_not_exist_is_a_wrong_request(tmp_path, public_key):

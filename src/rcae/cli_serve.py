@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rcae.cli_card import require_signature
 from rcae.cli_line import kept_images, open_record, store_options
 from rcae.cli_outputs import output_options
 from rcae.cli_types import PATH
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     help="File with a key that requests need; a must where other machines can ask.",
 )
 @output_options
+@require_signature
 def serve(
     runs: tuple[Path, ...],
     host: str,
@@ -41,6 +43,7 @@ def serve(
     folders: tuple[Path, ...],
     api_key_file: Path | None,
     outputs: "tuple[Output, ...]",
+    public_key: Path | None,
 ) -> None:
     """Inspect images that come over HTTP, record every answer, and show a page of what was found.
 
@@ -69,7 +72,7 @@ def serve(
     with listen(host, port) as listening:
         record = open_record(store, purpose="rcae serve")
         pictures = kept_images(store, keep_images_mib)
-        models = load_models(runs, record, pictures, limits)
+        models = load_models(runs, record, pictures, limits, public_key)
         with delivering(outputs, record) as deliveries:
             app = create_app(
                 models,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rcae.cli_card import require_signature
 from rcae.cli_line import kept_images, open_record, store_options
 from rcae.cli_outputs import output_options
 from rcae.cli_types import PATH, Duration
@@ -33,6 +34,7 @@ as_json_option = click.option(
 @store_options
 @output_options
 @as_json_option
+@require_signature
 def watch(
     folder: Path,
     run: Path,
@@ -40,6 +42,7 @@ def watch(
     keep_images_mib: float,
     outputs: "tuple[Output, ...]",
     as_json: bool,
+    public_key: Path | None,
 ) -> None:
     """Inspect every image that appears in FOLDER or below, with RUN; Ctrl-C stops.
 
@@ -56,7 +59,7 @@ def watch(
     from rcae.sources.watch import watch as inspect_new
 
     place = Folder(folder)
-    with _line(run, store, keep_images_mib, outputs) as line:
+    with _line(run, public_key, store, keep_images_mib, outputs) as line:
         say(f"Watching {printable(folder)}; Ctrl-C stops.")
         line.run(inspect_new(place, line.inspector, line.record, line.stop), as_json)
 
@@ -74,6 +77,7 @@ def watch(
 @store_options
 @output_options
 @as_json_option
+@require_signature
 def camera(
     source: str,
     run: Path,
@@ -82,6 +86,7 @@ def camera(
     keep_images_mib: float,
     outputs: "tuple[Output, ...]",
     as_json: bool,
+    public_key: Path | None,
 ) -> None:
     """Inspect the frames of SOURCE with RUN: a video file, the URL of a stream, or a camera's number.
 
@@ -97,7 +102,7 @@ def camera(
     from rcae.sources.frames import VideoSource
 
     video = VideoSource(source)
-    with _line(run, store, keep_images_mib, outputs) as line:
+    with _line(run, public_key, store, keep_images_mib, outputs) as line:
         line.run(inspect_video(video, every_s, line.inspector, line.stop), as_json)
 
 
@@ -131,7 +136,11 @@ class _Line:
 
 @contextmanager
 def _line(
-    run: Path, store: str, keep_images_mib: float, outputs: "Sequence[Output]"
+    run: Path,
+    public_key: Path | None,
+    store: str,
+    keep_images_mib: float,
+    outputs: "Sequence[Output]",
 ) -> Iterator[_Line]:
     from rcae.detector import Detector
     from rcae.interruption import stop_on_signal
@@ -142,7 +151,8 @@ def _line(
     record = open_record(store, purpose="Inspecting at a line")
     try:
         pictures = kept_images(store, keep_images_mib)
-        inspector = Inspector(ModelFile(run).name, Detector.load(run), record, pictures)
+        detector = Detector.load(run, require_signature=public_key)
+        inspector = Inspector(ModelFile(run).name, detector, record, pictures)
         with delivering(outputs, record) as deliveries, stop_on_signal() as stop:
             yield _Line(inspector, record, deliveries, stop)
     finally:

@@ -226,5 +226,7 @@ def test_a_large_image_is_refused_where_it_is_resized_in_the_graph(onnx_file, mo
 def test_an_image_too_long_for_the_graphs_resizing_is_refused(onnx_file, monkeypatch):
     monkeypatch.setattr("rcae.runners.exported.LARGEST_WEIGHTS", 1000)
     image = np.zeros((16, 300, 3), dtype=np.uint8)
-    with pytest.raises(ImageError, match=r"300x16 px has a side of 300 px.*inspect it with the run"):
+    with pytest.raises(
+        ImageError, match=r"300x16 px has a side of 300 px.*inspect it with the run"
+    ):
         Detector.load(onnx_file).predict(image)

@@ -39,13 +39,6 @@ class ServedModel:
         return HeatScale(self.inspector.detector.calibration.typical_value, threshold)
 
     @classmethod
-    def load(
-        cls, path: Path, record: Record, kept_images: KeptImages, limits: Limits
-    ) -> "ServedModel":
-        """Load a model and start its thread; errors as in `Detector.load`."""
-        return cls.of(ModelFile(path), Detector.load(path), record, kept_images, limits)
-
-    @classmethod
     def of(
         cls,
         file: ModelFile,
@@ -68,16 +61,22 @@ class ServedModel:
 
 
 def load_models(
-    paths: Sequence[Path], record: Record, kept_images: KeptImages, limits: Limits
+    paths: Sequence[Path],
+    record: Record,
+    kept_images: KeptImages,
+    limits: Limits,
+    require_signature: Path | None = None,
 ) -> dict[str, ServedModel]:
-    """All models by their names.
+    """All models by their names, each with its thread, started; see `Detector.load`.
 
     Raises:
         UsageError: two have the same name, or one is not there.
+        RcaeError: as `Detector.load` raises.
     """
     models: dict[str, ServedModel] = {}
     for path in paths:
-        model = ServedModel.load(path, record, kept_images, limits)
+        detector = Detector.load(path, require_signature=require_signature)
+        model = ServedModel.of(ModelFile(path), detector, record, kept_images, limits)
         if model.name in models:
             raise UsageError(
                 f"{path} is the second model named '{model.name}'; rename one of the run folders, for "
