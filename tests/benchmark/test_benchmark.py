@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from rcae.benchmark import contenders, summary
+from rcae.benchmark import contenders, runner, summary
 from rcae.benchmark.ablations import ABLATIONS, ablation
 from rcae.benchmark.cell import CellFolder, CellRequest, run_cell
 from rcae.benchmark.contenders import contender, plain_autoencoder
@@ -119,6 +119,30 @@ def test_another_request_in_the_same_folder_is_refused(finished):
     path, request = requests[0]
     with pytest.raises(UsageError, match="made with other options"):
         list(run_cells([(path, replace(request, budget_s=5.0))]))
+
+
+def test_a_cell_of_which_nothing_was_kept_is_begun_anew_with_other_options(
+    finished, tmp_path, monkeypatch
+):
+    """As the message advises where a budget was too small; the time lost is not the model's."""
+    folder, request = CellFolder(tmp_path), replace(finished[1][0][1], budget_s=1.0)
+    monkeypatch.setattr(runner, "_run", lambda folder: write_text(folder.sittings, "[1.0]"))
+    with pytest.raises(FileNotFoundError):  # there is no result
+        list(run_cells([(folder.path, request)]))
+    monkeypatch.setattr(runner, "_run", lambda folder: write_text(folder.result, "{}"))
+    longer = replace(request, budget_s=20.0)
+    assert list(run_cells([(folder.path, longer)])) == [[{}]]
+    assert folder.read_request() == longer
+    assert folder.read_sittings() == []
+
+
+def test_an_interrupted_cell_is_kept_for_its_own_options(finished, tmp_path):
+    _, requests, _ = finished
+    folder = CellFolder(tmp_path)
+    write_text(folder.request, CellFolder(requests[0][0]).request.read_text())
+    write_text(folder.training / "settings.toml", "")
+    with pytest.raises(UsageError, match="made with other options"):
+        list(run_cells([(folder.path, replace(requests[0][1], budget_s=5.0))]))
 
 
 def test_a_failing_cell_is_named_and_takes_no_module_from_where_the_user_is(

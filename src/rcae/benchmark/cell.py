@@ -14,7 +14,7 @@ from rcae.data.telling_light import describe_telling_light
 from rcae.evaluation import Evaluation, Inspector, evaluate_detector, full_map
 from rcae.evaluation_output import scores_csv
 from rcae.pictures import HeatScale, jpeg_bytes, overlay
-from rcae.run_folder import peak_memory_mib, versions
+from rcae.run_folder import RunFolder, peak_memory_mib, versions
 from rcae.storage import write_bytes, write_text
 
 PICTURES = 4
@@ -83,6 +83,12 @@ class CellFolder:
     def training(self) -> Path:
         """What the model itself keeps."""
         return self.path / "run"
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is something to keep: a training to go on with, or the result."""
+        kept = (RunFolder(self.training).settings, self.result)
+        return self.request.exists() and any(path.exists() for path in kept)
 
 
 def run_cell(folder: CellFolder) -> None:

@@ -24,7 +24,7 @@ def run_cells(requests: Sequence[tuple[Path, CellRequest]]) -> Iterator[list[dic
         requests: the folder of each cell and what to do there.
 
     Raises:
-        UsageError: a folder holds the result of another request.
+        UsageError: a folder holds the result of another request, or the beginning of one.
         CellFailedError: a cell ended with an error, which it has printed.
     """
     results: list[dict[str, Any]] = []
@@ -34,6 +34,8 @@ def run_cells(requests: Sequence[tuple[Path, CellRequest]]) -> Iterator[list[dic
             say(f"cell {number}/{len(requests)}: {_title(request)} is finished, kept")
         else:
             say(f"cell {number}/{len(requests)}: {_title(request)}")
+            if not folder.is_begun:
+                folder.sittings.unlink(missing_ok=True)  # what they did is lost
             write_text(folder.request, json.dumps(asdict(request), indent=2) + "\n")
             _run(folder)
         results.append(json.loads(folder.result.read_text(encoding="utf-8")))
@@ -84,8 +86,8 @@ def _title(request: CellRequest) -> str:
 
 
 def _is_finished(folder: CellFolder, request: CellRequest) -> bool:
-    """Whether the cell's result is there and is that of this very request."""
-    if not folder.request.exists():
+    """Whether the cell's result is there; another request's is refused, and so is its beginning."""
+    if not folder.is_begun:
         return False
     if folder.read_request() != request:
         raise UsageError(
