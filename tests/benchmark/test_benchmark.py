@@ -16,7 +16,7 @@ from rcae.benchmark.fidelity import fidelity_table
 from rcae.benchmark.output import write_benchmark
 from rcae.benchmark.runner import cell_requests, run_cells
 from rcae.data import telling_light
-from rcae.errors import CellFailedError, InterruptedTrainingError, UsageError
+from rcae.errors import CellFailedError, DataError, InterruptedTrainingError, UsageError
 from rcae.model.system import RcaeSystem
 from rcae.settings import load_settings
 from rcae.storage import write_text
@@ -117,8 +117,60 @@ def run_cells_here(requests):
 def test_another_request_in_the_same_folder_is_refused(finished):
     _, requests, _ = finished
     path, request = requests[0]
-    with pytest.raises(UsageError, match="made with other options"):
+    with pytest.raises(
+        UsageError, match=r"other options .*json\): budget_s was not given and is 5.0; give"
+    ):
         list(run_cells([(path, replace(request, budget_s=5.0))]))
+
+
+@pytest.mark.parametrize("change", ["image", "mask", "more", "less", "name"])
+def test_a_finished_cell_of_data_that_has_changed_is_refused(parts, tmp_path, change):
+    """Else two sets of images would be one row of the table, their difference the spread over seeds."""
+    data = Path(shutil.copytree(parts, tmp_path / "parts"))
+    ((path, request),) = cell_requests([data], [OURS], [0], tmp_path)
+    write_text(CellFolder(path).request, json.dumps(asdict(request)))
+    write_text(CellFolder(path).result, "{}")
+    assert list(run_cells([(path, request)])) == [[{}]]
+
+    good, masks = data / "test" / "good", data / "ground_truth" / "scratch"
+    if change == "image":
+        shutil.copy(good / "001.png", good / "000.png")
+    elif change == "mask":
+        shutil.copy(masks / "001_mask.png", masks / "000_mask.png")
+    elif change == "more":
+        shutil.copy(good / "000.png", good / "100.png")
+    elif change == "less":
+        (good / "000.png").unlink()
+    else:
+        (good / "003.png").rename(good / "100.png")
+    with pytest.raises(
+        UsageError, match=r"other options .*json\): data_sha256 was \w+ and is \w+; give"
+    ):
+        list(run_cells(cell_requests([data], [OURS], [0], tmp_path)))
+
+
+def test_data_that_changes_while_a_cell_trains_gives_no_result(finished, tmp_path):
+    _, requests, _ = finished
+    folder = CellFolder(Path(shutil.copytree(requests[1][0], tmp_path / "cell")))
+    folder.result.unlink()
+    write_text(folder.request, json.dumps(asdict(replace(requests[1][1], data_sha256="another"))))
+    with pytest.raises(DataError, match="has changed since the benchmark was started"):
+        run_cell(folder)
+    assert not folder.result.exists()
+
+
+def test_a_finished_cell_that_does_not_say_what_it_was_made_of_is_refused(finished, tmp_path):
+    """As of earlier versions, which noted the path of the settings file instead of what it says."""
+    _, requests, _ = finished
+    folder = CellFolder(tmp_path)
+    earlier = asdict(requests[0][1]) | {"settings_file": None}
+    del earlier["data_sha256"]
+    write_text(folder.request, json.dumps(earlier))
+    write_text(folder.result, "{}")
+    with pytest.raises(
+        UsageError, match=r"json was written by another version .* another -o folder"
+    ):
+        list(run_cells([(folder.path, requests[0][1])]))
 
 
 def test_a_cell_of_which_nothing_was_kept_is_begun_anew_with_other_options(
@@ -178,7 +230,7 @@ def test_the_plain_autoencoder_has_as_many_parameters_as_the_recursive_one(prese
 def test_every_row_of_every_ablation_is_a_valid_setting(known, preset):
     assert ablation(known.name) is known
     for variant in known.variants:
-        load_settings(preset, values=variant.changes(preset, None))
+        load_settings(preset, values=variant.changes(preset))
     labels = [variant.label for variant in known.variants]
     assert len(set(labels)) == len(labels)
 

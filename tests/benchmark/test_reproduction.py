@@ -1,6 +1,13 @@
-from rcae.benchmark import reproduction
+import json
+
+import pytest
+import tomli_w
+
+from rcae.benchmark import reproduction, runner
 from rcae.benchmark.ablations import ABLATIONS, Ablation, Variant
-from rcae.settings import load_settings
+from rcae.errors import UsageError
+from rcae.settings import PRESETS, load_settings, to_plain
+from rcae.storage import write_text
 from tests.benchmark.test_summary import result
 
 RISING = Ablation(
@@ -42,14 +49,42 @@ def test_rows_of_one_label_are_one_model_and_every_other_row_is_another():
     settings = {}
     for ablation in ABLATIONS:
         for variant in ablation.variants:
-            changed = load_settings("quick", values=variant.changes("quick", None))
+            changed = load_settings("quick", values=variant.changes("quick"))
             assert settings.setdefault(variant.label, changed) == changed
     assert len(set(map(repr, settings.values()))) == len(settings) == 18
+
+
+def test_an_edited_settings_file_is_not_mixed_with_finished_cells(parts, tmp_path, monkeypatch):
+    """Else the difference between two configurations would stand in the table as the spread over seeds."""
+
+    def fake(folder):
+        request = folder.read_request()
+        write_text(folder.result, json.dumps(result(request.label, "parts", request.seed)))
+
+    def run(batch_size, *seeds):
+        file.write_text(f"[training]\nbatch_size = {batch_size}\n")
+        reproduction.reproduce("depth", [parts], "quick", file, seeds, None, tmp_path / "out")
+
+    monkeypatch.setattr(runner, "_run", fake)
+    file = tmp_path / "tiny.toml"
+    run(2, 0)
+    run(2, 0, 1)
+    with pytest.raises(UsageError, match=r"training\.batch_size was 2 and is 4; give the same"):
+        run(4, 0, 1, 2)
 
 
 def test_the_plain_autoencoder_follows_a_settings_file(tmp_path):
     file = tmp_path / "wide.toml"
     file.write_text("[model]\ncarried_channels = 32\n")
     plain = ABLATIONS[0].variants[0]
-    changed = load_settings("quick", file=file, values=plain.changes("quick", file))
+    changed = load_settings(
+        "quick", values=plain.changes("quick", [*reproduction._values_in(file)])
+    )
     assert changed.model.reconstruction_widths == (32, 64, 96, 128, 128)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_settings_file_means_the_same_as_the_values_that_a_cell_holds(preset, tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text(tomli_w.dumps(to_plain(load_settings(preset))))
+    assert load_settings("paper", values=[*reproduction._values_in(file)]) == load_settings(preset)

@@ -1,7 +1,7 @@
 """The paper's ablation tables: their settings, and the paper's numbers on MVTec AD in percent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rcae.benchmark.contenders import plain_autoencoder
 from rcae.errors import UsageError
@@ -20,9 +20,10 @@ class Variant:
     is_plain: bool = False
     """The paper's baseline instead of RcAE."""
 
-    def changes(self, preset: str, file: Path | None) -> tuple[str, ...]:
-        """All changes to that preset and file."""
-        return (*(plain_autoencoder(preset, file) if self.is_plain else ()), *self.values)
+    def changes(self, preset: str, given: Sequence[str] = ()) -> tuple[str, ...]:
+        """All changes to that preset: those given, then those that make this row."""
+        plain = plain_autoencoder(preset, given) if self.is_plain else ()
+        return (*given, *plain, *self.values)
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,24 @@
 """One cell of the benchmark's table: a model on a category with a seed, trained and evaluated."""
 
 import gzip
+import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from rcae.data.good_images import hash_file
 from rcae.data.images import read_image
+from rcae.data.layouts import Category, open_category
 from rcae.data.telling_light import describe_telling_light
+from rcae.errors import DataError, UsageError
 from rcae.evaluation import Evaluation, Inspector, evaluate_detector, full_map
 from rcae.evaluation_output import scores_csv
 from rcae.pictures import HeatScale, jpeg_bytes, overlay
+from rcae.progress import shown
 from rcae.run_folder import RunFolder, peak_memory_mib, versions
 from rcae.storage import write_bytes, write_text
 
@@ -23,7 +28,7 @@ PICTURE_SIDE_PX = 320
 
 @dataclass(frozen=True)
 class CellRequest:
-    """A model, a category and a seed."""
+    """A model, a category and a seed: all that the cell's result depends on, without files of settings."""
 
     label: str
     """What tables call it."""
@@ -35,8 +40,16 @@ class CellRequest:
     """Time for training; None leaves a model its own recommended length."""
     values: tuple[str, ...] = ()
     """Changes to the settings of a model of ours."""
-    settings_file: str | None = None
-    """TOML file with such changes, which come first."""
+    data_sha256: str = ""
+    """Of the category's images and masks, as `hash_data` has it."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """All of it by name, every changed setting by its own; what is not given is left out."""
+        values = {key: value for key, _, value in (text.partition("=") for text in self.values)}
+        plain = {name: value for name, value in asdict(self).items() if value is not None}
+        del plain["values"]
+        return values | plain
 
 
 @dataclass(frozen=True)
@@ -51,8 +64,17 @@ class CellFolder:
         return self.path / "request.json"
 
     def read_request(self) -> CellRequest:
-        """The request as it was written."""
+        """The request as it was written.
+
+        Raises:
+            UsageError: another version wrote it, in other terms.
+        """
         plain = json.loads(self.request.read_text(encoding="utf-8"))
+        if plain.keys() != {field.name for field in fields(CellRequest)}:
+            raise UsageError(
+                f"{self.request} was written by another version of rcae, so that its settings and data "
+                "cannot be checked; choose another -o folder."
+            )
         return CellRequest(**{**plain, "values": tuple(plain["values"])})
 
     @property
@@ -91,10 +113,28 @@ class CellFolder:
         return self.request.exists() and any(path.exists() for path in kept)
 
 
+def hash_data(category: Category) -> str:
+    """One SHA-256 of every image and mask and of what they are for: equal hashes, equal data.
+
+    Raises:
+        ImageError: a file cannot be read.
+    """
+
+    def told(path: Path | None) -> tuple[str, ...]:
+        return () if path is None else (path.relative_to(category.root).as_posix(), hash_file(path))
+
+    records = [
+        (record.split, record.defect_type, told(record.path), told(record.mask_path))
+        for record in shown(category.records, "hashing images and masks")
+    ]
+    return hashlib.sha256(json.dumps(records).encode()).hexdigest()
+
+
 def run_cell(folder: CellFolder) -> None:
     """Train, evaluate, and write the files of the cell.
 
     Raises:
+        DataError: the data has changed since the cell was asked for.
         RcaeError: as training and evaluation raise.
     """
     from rcae.benchmark.contenders import contender
@@ -108,6 +148,11 @@ def run_cell(folder: CellFolder) -> None:
         sittings = [*folder.read_sittings(), round(time.perf_counter() - started_at, 1)]
         write_text(folder.sittings, json.dumps(sittings) + "\n")
     evaluation = evaluate_detector(inspector, Path(request.data))
+    if hash_data(open_category(Path(request.data))) != request.data_sha256:
+        raise DataError(
+            f"{request.data} has changed since the benchmark was started; restore its images and masks, "
+            "or start anew in another -o folder."
+        )
     write_bytes(folder.scores, gzip.compress(scores_csv(evaluation).encode(), mtime=0))
     _write_pictures(folder, evaluation, inspector)
     result: dict[str, Any] = {

@@ -42,12 +42,12 @@ def contender(name: str) -> Contender:
     raise UsageError(f"model '{name}' is not known; choose from {names}.")
 
 
-def plain_autoencoder(preset: str, file: Path | None = None) -> tuple[str, ...]:
-    """The settings that turn a preset, changed by a file, into the paper's baseline.
+def plain_autoencoder(preset: str, values: Sequence[str] = ()) -> tuple[str, ...]:
+    """The settings that turn a preset, changed by single values, into the paper's baseline.
 
     It has as many parameters as the preset's RcAE.
     """
-    channels = load_settings(preset, file=file).model.carried_channels
+    channels = load_settings(preset, values=values).model.carried_channels
     return (
         "model.form=plain",
         f"model.reconstruction_widths={[channels * times for times in (1, 2, 3, 4, 4)]}",
@@ -73,7 +73,6 @@ def _rcae(preset: str, values: Sequence[str] = ()) -> Train:
             preset,
             cell.budget_s,
             cell.seed,
-            settings_file=Path(cell.settings_file) if cell.settings_file else None,
             values=(*values, *cell.values),
         )
         train(Path(cell.data), folder, request, resume=RunFolder(folder).settings.exists())

@@ -1,7 +1,10 @@
 """The paper's ablations on any categories: a table and a chart, the paper's numbers beside ours."""
 
-from collections.abc import Sequence
+import json
+import tomllib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from rcae.benchmark import summary
 from rcae.benchmark.ablations import Ablation, Variant, ablation
@@ -36,18 +39,11 @@ def reproduce(
     """
     wanted = ablation(name)
     load_settings(preset, file=settings_file)
+    given = () if settings_file is None else tuple(_values_in(settings_file))
     requests = cell_requests(
         data,
         [
-            CellRequest(
-                variant.label,
-                "",
-                preset,
-                0,
-                budget_s,
-                variant.changes(preset, settings_file),
-                None if settings_file is None else str(settings_file.resolve()),
-            )
+            CellRequest(variant.label, "", preset, 0, budget_s, variant.changes(preset, given))
             for variant in wanted.variants
         ],
         seeds,
@@ -63,6 +59,19 @@ def reproduce(
         write_bytes(output / f"{name}.png", _chart(wanted, results))
     write_text(output / f"{name}.md", text)
     return text
+
+
+def _values_in(file: Path) -> Iterator[str]:
+    """What a TOML file changes, as single values: a cell that holds them does not change with the file."""
+
+    def flat(tree: dict[str, Any], section: str) -> Iterator[str]:
+        for key, value in tree.items():
+            if isinstance(value, dict):
+                yield from flat(value, f"{section}{key}.")
+            else:
+                yield f"{section}{key}={json.dumps(value)}"
+
+    return flat(tomllib.loads(file.read_text(encoding="utf-8")), "")
 
 
 def _table(wanted: Ablation, results: Sequence[summary.Result]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from rcae.benchmark.cell import CellFolder, CellRequest
+from rcae.benchmark.cell import CellFolder, CellRequest, hash_data
 from rcae.benchmark.contenders import contender
 from rcae.data.layouts import open_category
 from rcae.errors import CellFailedError, UsageError
@@ -49,28 +49,30 @@ def cell_requests(
 
     Args:
         data: categories.
-        templates: requests whose `data` and `seed` are filled in.
+        templates: requests whose `data`, `data_sha256` and `seed` are filled in.
         seeds: to train with.
         output: the folder that gets a folder per cell.
 
     Raises:
         UsageError: an unknown model, a path without a category, or two categories of one name.
-        DataError: a category cannot be read.
+        DataError, ImageError: a category, or an image or mask in it, cannot be read.
     """
     for template in templates:
         contender(template.model)
-    roots = [open_category(path).root.resolve() for path in data]
+    categories = [open_category(path) for path in data]
+    roots = [category.root.resolve() for category in categories]
     names = [root.name for root in roots]
     if len(set(names)) < len(names):
         raise UsageError(
             f"two of the categories have the same name ({', '.join(sorted(names))}); rename a folder."
         )
+    hashes = [hash_data(category) for category in categories]
     return [
         (
             output / "cells" / root.name / _slug(template.label) / f"seed-{seed}",
-            replace(template, data=str(root), seed=seed),
+            replace(template, data=str(root), data_sha256=data_sha256, seed=seed),
         )
-        for root in roots
+        for root, data_sha256 in zip(roots, hashes, strict=True)
         for seed in seeds
         for template in templates
     ]
@@ -89,10 +91,16 @@ def _is_finished(folder: CellFolder, request: CellRequest) -> bool:
     """Whether the cell's result is there; another request's is refused, and so is its beginning."""
     if not folder.is_begun:
         return False
-    if folder.read_request() != request:
+    was, now = folder.read_request().options, request.options
+    differences = [
+        f"{name} was {was.get(name, 'not given')} and is {now.get(name, 'not given')}"
+        for name in was | now
+        if was.get(name) != now.get(name)
+    ]
+    if differences:
         raise UsageError(
-            f"{folder.path} was made with other options ({folder.request}); give the same ones, or "
-            "choose another -o folder."
+            f"{folder.path} was made with other options or data ({folder.request}): "
+            f"{', '.join(differences)}; give the same, or choose another -o folder."
         )
     return folder.result.exists()
 
