@@ -5,6 +5,7 @@ import tomli_w
 
 from rcae.benchmark import reproduction, runner
 from rcae.benchmark.ablations import ABLATIONS, Ablation, Variant
+from rcae.data.good_images import list_good_images, to_csv
 from rcae.errors import UsageError
 from rcae.settings import PRESETS, load_settings, to_plain
 from rcae.storage import write_text
@@ -71,6 +72,33 @@ def test_an_edited_settings_file_is_not_mixed_with_finished_cells(parts, tmp_pat
     run(2, 0, 1)
     with pytest.raises(UsageError, match=r"training\.batch_size was 2 and is 4; give the same"):
         run(4, 0, 1, 2)
+
+
+def test_the_table_of_data_shares_says_how_many_images_each_row_was_trained_on(
+    parts, tmp_path, monkeypatch
+):
+    """A tenth, a quarter and a half of 12 are the same 8 images."""
+
+    def fake(folder):
+        request = folder.read_request()
+        settings = load_settings("quick", values=request.values)
+        images = sorted((parts / "train" / "good").iterdir())
+        share = settings.training.data_share
+        listed = list_good_images(images, parts, settings.calibration, request.seed, share)
+        write_text(folder.training / "data.csv", to_csv(listed))
+        write_text(folder.result, json.dumps(result(request.label, "parts", request.seed)))
+
+    monkeypatch.setattr(runner, "_run", fake)
+    file = tmp_path / "tiny.toml"
+    file.write_text("[calibration]\nminimum_images = 4\n")
+    output = tmp_path / "out"
+    text = reproduction.reproduce("data-share", [parts], "quick", file, [0, 1], None, output)
+    assert "never fewer than 8:\n\n|  | parts |\n" in text
+    counts = {"full model": 12, "plain autoencoder": 12}
+    counts |= {f"{row}, {percent} % of the data": 8 for row in counts for percent in (10, 25, 50)}
+    for label, count in counts.items():
+        assert f"\n| {label} | {count} |\n" in text
+    assert (output / "data-share.md").read_text() == text
 
 
 def test_the_plain_autoencoder_follows_a_settings_file(tmp_path):

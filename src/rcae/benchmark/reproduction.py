@@ -8,10 +8,12 @@ from typing import Any
 
 from rcae.benchmark import summary
 from rcae.benchmark.ablations import Ablation, Variant, ablation
-from rcae.benchmark.cell import CellRequest
+from rcae.benchmark.cell import CellFolder, CellRequest
 from rcae.benchmark.fidelity import fidelity_table
 from rcae.benchmark.runner import cell_requests, run_cells
 from rcae.charts import ablation_chart
+from rcae.data.good_images import FEWEST_TRAINING_IMAGES, read_list
+from rcae.run_folder import RunFolder
 from rcae.settings import load_settings
 from rcae.storage import write_bytes, write_text
 
@@ -56,6 +58,8 @@ def reproduce(
         text = fidelity_table([path for path, _ in requests])
     else:
         text = _table(wanted, results)
+        if name == "data-share":
+            text += f"\n{_image_counts(requests)}"
         write_bytes(output / f"{name}.png", _chart(wanted, results))
     write_text(output / f"{name}.md", text)
     return text
@@ -104,6 +108,19 @@ def _table(wanted: Ablation, results: Sequence[summary.Result]) -> str:
     if wanted.is_ranked:
         lines.append(_verdict(wanted.variants, results))
     return "\n\n".join(lines) + "\n"
+
+
+def _image_counts(requests: Sequence[tuple[Path, CellRequest]]) -> str:
+    """How many images each row was trained on: rows of a small category may be of the same few."""
+    counts: dict[str, dict[str, str]] = {}
+    for path, request in requests:
+        listed = read_list(RunFolder(CellFolder(path).training).data)
+        count = sum(image.role == "train" for image in listed)
+        counts.setdefault(request.label, {})[Path(request.data).name] = str(count)
+    head = ["", *next(iter(counts.values()))]
+    rows = [[label, *of_category.values()] for label, of_category in counts.items()]
+    table = summary.markdown_table(head, rows)
+    return f"Images trained on, never fewer than {FEWEST_TRAINING_IMAGES}:\n\n{table}\n"
 
 
 def _verdict(variants: Sequence[Variant], results: Sequence[summary.Result]) -> str:
