@@ -1,6 +1,7 @@
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 # Before anything loads torch or scikit-learn: two OpenMP runtimes with several threads each in one
 # process wait for one another.
@@ -94,6 +95,18 @@ def until(holds: Callable[[], object], longest_s: float = 20.0) -> None:
     while not holds():
         assert time.monotonic() < late, "it never came"
         time.sleep(0.01)
+
+
+@contextmanager
+def files_of_at_most(size_bytes: int) -> Iterator[None]:
+    """A disk that is full as soon as a file is larger: the system itself refuses."""
+    resource = pytest.importorskip("resource")  # Windows has none
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def call(monkeypatch, capsys, *words):

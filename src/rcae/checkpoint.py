@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from rcae.errors import CheckpointError, UsageError
 from rcae.model.system import RcaeSystem
 from rcae.model_header import ModelHeader, incomplete
-from rcae.storage import write_atomically
+from rcae.storage import write_bytes
 
 FORMAT = "rcae-model-14"
 METADATA_KEY = "rcae"
@@ -58,13 +58,17 @@ def load_model(path: Path) -> Model:
 def save_tensors(
     path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any], *, file_format: str
 ) -> None:
-    """Tensors and a JSON header in one safetensors file, with a digest over both."""
+    """Tensors and a JSON header in one safetensors file, with a digest over both.
+
+    Raises:
+        StorageError: the disk refused; an older file at `path` is unchanged.
+    """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     content = {"format": file_format, "header": header}
     content["digest"] = _digest(plain, content)
     # One key, since safetensors writes several in any order: equal models are equal files.
     metadata = {METADATA_KEY: json.dumps(content, sort_keys=True)}
-    write_atomically(path, lambda temporary: save_file(plain, temporary, metadata))
+    write_bytes(path, save(plain, metadata))  # `save_file` hides the disk's errors in its own
 
 
 def load_tensors(path: Path, *, file_format: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rcae.checkpoint import Model, load_model, save_model
-from rcae.errors import CheckpointError, UsageError
+from rcae.errors import CheckpointError, StorageError, UsageError
 from rcae.run_folder import RunFolder
 from rcae.storage import write_atomically, write_text
 
@@ -43,18 +43,24 @@ def replace_model(
 
     Raises:
         CheckpointError: the run's model is damaged.
-        StorageError: the disk refused; the run's model is still in place.
+        StorageError: the disk refused; the run's model is still in place, and not kept twice.
     """
     before = load_model(folder.model).header.calibration
     number = 1 + max((version.number for version in list_versions(folder)), default=0)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     version = Version(number, now, description, before.threshold, before.promise)
     write_atomically(_model_file(folder, number), _copying(folder.model))
-    text = json.dumps(asdict(version), indent=2, ensure_ascii=False)
-    write_text(_note_file(folder, number), text + "\n")
-    if folder.calibration.exists():
-        write_atomically(_images_file(folder, number), _copying(folder.calibration))
-    save_model(folder.model, model)
+    try:
+        text = json.dumps(asdict(version), indent=2, ensure_ascii=False)
+        write_text(_note_file(folder, number), text + "\n")
+        if folder.calibration.exists():
+            write_atomically(_images_file(folder, number), _copying(folder.calibration))
+        save_model(folder.model, model)
+    except StorageError:
+        # The note first: without it the others are of no version.
+        for file in (_note_file, _images_file, _model_file):
+            file(folder, number).unlink(missing_ok=True)
+        raise
     if calibration_images is None:
         folder.calibration.unlink(missing_ok=True)
     else:
