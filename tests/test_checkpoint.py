@@ -1,3 +1,4 @@
+import errno
 import json
 import struct
 from dataclasses import replace
@@ -225,6 +226,15 @@ def test_weights_of_other_settings_are_refused(model, tmp_path):
 def test_a_missing_file_is_a_wrong_request(tmp_path):
     with pytest.raises(UsageError, match="does not exist; give a run folder"):
         load_model(tmp_path / "gone.safetensors")
+
+
+def test_a_file_that_may_not_be_read_is_not_called_missing(finished_run, monkeypatch):
+    def refuse(path, _mode):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors is not .*Permission denied"):
+        load_model(finished_run / "model.safetensors")
 
 
 def test_all_kinds_of_tensors_survive(tmp_path):

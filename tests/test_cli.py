@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from rcae import cli
-from tests.conftest import TINY
+from tests.conftest import TINY, files_of_at_most
 
 TINY_OPTIONS = [word for value in TINY for word in ("--set", value)]
 
@@ -117,6 +117,36 @@ def test_a_wrong_request_is_one_sentence_and_code_2(
     assert err.startswith("rcae: error: ")
     assert sentence in err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "{parts}", "-o", "{long}"],
+        ["predict", "{run}", "{long}", "-o", "out"],
+        ["predict", "{long}", "{parts}", "-o", "out"],
+        ["evaluate", "{long}", "{parts}"],
+    ],
+    ids=" ".join,
+)
+def test_a_name_that_no_file_can_have_is_one_sentence(
+    rcae, parts, finished_run, tmp_path, monkeypatch, arguments
+):
+    monkeypatch.chdir(tmp_path)
+    words = [word.format(parts=parts, run=finished_run, long="x" * 300) for word in arguments]
+    code, out, err = rcae(*words)
+    assert code in (2, 3, 5)  # some versions of Python say that it is not there
+    assert out == ""
+    assert err.startswith("rcae: error: " + "x" * 300)
+    assert not list(tmp_path.iterdir())
+
+
+def test_output_that_cannot_be_written_is_code_5(rcae, parts, tmp_path, monkeypatch):
+    with (tmp_path / "out.json").open("w") as output, files_of_at_most(0):
+        monkeypatch.setattr("sys.stdout", output)
+        code, _, err = rcae("doctor", parts, "--json")
+    assert code == 5
+    assert "the output could not be read or written (File too large)" in err
 
 
 def test_a_damaged_model_is_code_4(rcae, parts, tmp_path):

@@ -5,7 +5,7 @@ from PIL import Image
 from rcae import Detector
 from rcae.data.images import read_image
 from rcae.detection import _regions
-from rcae.errors import ImageError
+from rcae.errors import ImageError, StorageError, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +28,11 @@ def test_the_map_has_the_size_of_the_image(detector, size):
     detection = detector.predict(pixels)
     assert detection.anomaly_map.shape == size
     assert detection.anomaly_map.dtype == np.float32
+
+
+def test_a_name_that_no_file_can_have_is_named():
+    with pytest.raises((StorageError, UsageError), match="^" + "x" * 300):
+        Detector.load("x" * 300)
 
 
 def test_the_score_is_the_maps_maximum_and_regions_exist_exactly_when_defective(detector, parts):

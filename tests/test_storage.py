@@ -3,7 +3,7 @@ import errno
 import pytest
 
 from rcae.errors import StorageError, UsageError
-from rcae.storage import write_atomically, write_bytes, write_new, write_text
+from rcae.storage import refusals_named, write_atomically, write_bytes, write_new, write_text
 
 
 def test_what_was_written_is_read_back(tmp_path):
@@ -62,3 +62,12 @@ def test_a_new_file_that_cannot_be_finished_is_not_there(tmp_path, monkeypatch):
     with pytest.raises(StorageError, match=r"file.*No space left"):
         write_new(tmp_path / "file", b"half", 0o600)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_the_system_refuses_is_one_sentence_with_the_file():
+    @refusals_named()
+    def look():
+        raise PermissionError(errno.EACCES, "Permission denied", "closed/run")
+
+    with pytest.raises(StorageError, match=r"^closed/run could not be .*\(Permission denied\)"):
+        look()

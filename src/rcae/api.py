@@ -6,8 +6,10 @@ from pathlib import Path
 from rcae.detector import Detector
 from rcae.evaluation import Evaluation, evaluate_detector
 from rcae.known_images import known_images
+from rcae.storage import refusals_named
 
 
+@refusals_named()
 def train(
     data: str | Path,
     run: str | Path,
@@ -49,6 +51,7 @@ def train(
     return Detector.load(run)
 
 
+@refusals_named()
 def evaluate(run: str | Path, data: str | Path) -> Evaluation:
     """Score the test images of one category with a finished run; writes nothing.
 

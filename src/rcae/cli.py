@@ -19,6 +19,7 @@ from rcae.cli_serve import serve
 from rcae.cli_types import FOLDER, PATH, Duration
 from rcae.cli_watch import camera, watch
 from rcae.errors import ImageError, RcaeError
+from rcae.storage import refusals_named
 
 EXAMPLES = """
 \b
@@ -202,7 +203,8 @@ for command in (
 def main() -> NoReturn:
     """Entry point: every error a user can cause becomes one sentence and an exit code."""
     try:
-        cli.main(standalone_mode=False)
+        with refusals_named():
+            cli.main(standalone_mode=False)
         sys.exit(0)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()

@@ -15,6 +15,7 @@ from rcae.pictures import HeatScale
 from rcae.runners.runner import Runner, open_runner
 from rcae.settings import Settings
 from rcae.signature import verify
+from rcae.storage import refusals_named
 
 
 class Detector:
@@ -29,6 +30,7 @@ class Detector:
         self.runner = runner
 
     @classmethod
+    @refusals_named()
     def load(
         cls,
         path: str | Path,
@@ -52,6 +54,7 @@ class Detector:
             MissingExtraError: what executes the file is not installed.
             CheckpointError: the file is damaged, was changed, or is not one of ours.
             SignatureError: it is not what the key signed, or the key cannot be used.
+            StorageError: it lies in a folder that cannot be entered, or its name is too long.
         """
         path = Path(path)
         if require_signature is not None:

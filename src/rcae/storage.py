@@ -1,8 +1,9 @@
-"""Writing files so that a reader sees the old file or the new one, never half of one."""
+"""Writing files so that a reader sees the old file or the new one, and saying what the disk refuses."""
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rcae.errors import StorageError, UsageError
@@ -79,6 +80,23 @@ def refused(path: Path, error: OSError) -> StorageError:
         f"{path} could not be written ({error.strerror or error}); what was there before is "
         "unchanged. Free space or choose another folder, then run the same command again."
     )
+
+
+@contextmanager
+def refusals_named() -> Iterator[None]:
+    """What the system refuses inside the block, or the decorated function, and nobody else explains.
+
+    Raises:
+        StorageError: names the file, where the system does.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{error.filename or 'a file or the output'} could not be read or written "
+            f"({error.strerror or error}); check its name, its permissions and the space left, then run the "
+            "same command again."
+        ) from error
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -125,6 +125,15 @@ def test_a_path_that_gives_no_image_is_named(tree, text, reason):
         expand_paths(["new", text])
 
 
+def test_a_path_in_a_folder_that_cannot_be_entered_is_named(tree, monkeypatch):
+    def refuse(path, **_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    with pytest.raises(DataError, match=r"new/a\.JPG cannot be listed \(Permission denied\)"):
+        expand_paths(["new/a.JPG"])
+
+
 def test_an_unreadable_folder_below_is_named_and_not_skipped(tree, monkeypatch):
     real_scandir = os.scandir
 

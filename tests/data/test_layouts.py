@@ -1,9 +1,10 @@
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
-from rcae.data.layouts import open_category
+from rcae.data.layouts import is_category, open_category
 from rcae.errors import DataError, UsageError
 from tests.data.conftest import listed
 
@@ -207,3 +208,18 @@ def test_an_unreadable_folder_is_named(make_files, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(DataError, match=r"test/good cannot be listed \(Permission denied\)"):
         open_category(root)
+
+
+@pytest.mark.parametrize("look", [open_category, is_category])
+def test_a_folder_that_cannot_be_entered_is_named(make_files, monkeypatch, look):
+    root = make_files("parts", "train/good/0.png", "test/good/0.png")
+    real_is_dir = Path.is_dir
+
+    def refuse(path, **options):
+        if path == root / "train" / "good":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real_is_dir(path, **options)
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    with pytest.raises(DataError, match=r"train/good cannot be listed \(Permission denied\)"):
+        look(root)

@@ -2,12 +2,30 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rcae.data.image_files import IMAGE_SUFFIXES
 from rcae.errors import DataError, UsageError
 
 
+@contextmanager
+def unlisted_named() -> Iterator[None]:
+    """Around a block or a function that looks at what lies in folders.
+
+    Raises:
+        DataError: names what the system did not let us look at.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{error.filename} cannot be listed ({error.strerror}); check the path, its links "
+            "and its permissions."
+        ) from error
+
+
+@unlisted_named()
 def scan(folder: Path) -> tuple[list[Path], list[Path]]:
     """The folders and the images directly in a folder, each sorted by name, without hidden ones.
 
@@ -18,19 +36,13 @@ def scan(folder: Path) -> tuple[list[Path], list[Path]]:
     """
     folders: list[Path] = []
     images: list[Path] = []
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries)
-        for path in [folder / name for name in names if not _is_hidden(name)]:
-            if path.is_dir():
-                folders.append(path)
-            elif _is_image(path):
-                images.append(path)
-    except OSError as error:
-        raise DataError(
-            f"{folder} cannot be listed ({error.strerror}); check that it is a folder, its links "
-            "and its permissions."
-        ) from error
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries)
+    for path in [folder / name for name in names if not _is_hidden(name)]:
+        if path.is_dir():
+            folders.append(path)
+        elif _is_image(path):
+            images.append(path)
     return folders, images
 
 
@@ -39,6 +51,7 @@ def list_images(folder: Path) -> list[Path]:
     return scan(folder)[1]
 
 
+@unlisted_named()
 def expand_paths(paths: Sequence[str]) -> list[Path]:
     """The image files that files, folders (with all below them) and patterns like `*.png` name.
 
@@ -47,7 +60,7 @@ def expand_paths(paths: Sequence[str]) -> list[Path]:
 
     Raises:
         UsageError: a path does not exist, or a folder or pattern gives no image.
-        DataError: a folder cannot be listed.
+        DataError: a folder cannot be listed, or lies in one that cannot be entered.
     """
     unique: dict[Path, Path] = {}
     for text in paths:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rcae.data.folders import expand_paths, list_images, scan
+from rcae.data.folders import expand_paths, list_images, scan, unlisted_named
 from rcae.data.visa_table import read_visa_table
 from rcae.errors import DataError, UsageError
 
@@ -72,6 +72,7 @@ class Category:
         return tuple(r for r in self.records if r.split == "test")
 
 
+@unlisted_named()
 def open_category(root: Path) -> Category:
     """List the images and masks of one category.
 
@@ -91,8 +92,13 @@ def open_category(root: Path) -> Category:
     return category
 
 
+@unlisted_named()
 def is_category(folder: Path) -> bool:
-    """Whether a folder holds the folders of a category, and not just images."""
+    """Whether a folder holds the folders of a category, and not just images.
+
+    Raises:
+        DataError: it cannot be entered.
+    """
     return any((folder / marker).is_dir() for marker in _READERS)
 
 
