@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from rcae import Detector
@@ -100,6 +101,24 @@ def test_a_region_does_not_count_pixels_of_another_inside_its_box():
 def test_an_array_outside_the_rules_is_refused(detector, pixels):
     with pytest.raises(ImageError):
         detector.predict(pixels)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [None, Image.new("RGB", (40, 40)), [[0.5] * 40] * 40, b"part.png", torch.zeros(40, 40)],
+    ids=lambda image: type(image).__name__,
+)
+def test_what_is_neither_a_path_nor_an_array_is_refused(detector, image):
+    with pytest.raises(ImageError, match=rf"is a {type(image).__name__} and not a NumPy array"):
+        detector.predict(image)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu", "mps:99"])
+def test_a_device_that_is_not_there_is_named(finished_run, device):
+    with pytest.raises(
+        UsageError, match=rf"device '{device}' \(.*; give one that this machine has"
+    ):
+        Detector.load(finished_run, device=device)
 
 
 def test_grey_and_rgb_of_the_same_values_are_the_same(detector):

@@ -27,7 +27,8 @@ def train(
         data: a category folder: MVTec AD, VisA, or a plain folder of good images.
         run: a new or empty folder that gets the model and everything about the run.
         preset: "quick" (the default), "standard" or "paper".
-        budget_s: total time; the number of steps is fixed from the measured speed and written down.
+        budget_s: total time, at most a year; the number of steps is fixed from the measured speed and
+            written down.
         seed: 0 unless given.
         settings_file: TOML with any of the keys of a run's `settings.toml`.
         values: single settings, like "model.recursion_depth=3".

@@ -50,7 +50,7 @@ class Detector:
                 `rcae.signature.verify`.
 
         Raises:
-            UsageError: there is no model at `path`, or `device` does not apply.
+            UsageError: there is no model at `path`, or `device` does not apply or is not there.
             MissingExtraError: what executes the file is not installed.
             CheckpointError: the file is damaged, was changed, or is not one of ours.
             SignatureError: it is not what the key signed, or the key cannot be used.
@@ -89,7 +89,8 @@ class Detector:
                 (grey, RGB, RGBA) of uint8, uint16, or floats in 0..1.
 
         Raises:
-            ImageError: it cannot be decoded, or has a size or type outside the rules.
+            ImageError: it cannot be decoded, is neither path nor array, or has a size or type outside
+                the rules.
         """
         started_at = time.perf_counter()
         return self.inspect(_pixels(image), started_at)

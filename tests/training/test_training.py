@@ -226,6 +226,12 @@ def test_a_budget_too_small_for_one_step_is_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("budget_s", [float("nan"), float("inf"), float("-inf"), -5.0, 1e300])
+def test_a_budget_that_is_no_time_is_refused_before_anything_is_read(tmp_path, budget_s):
+    with pytest.raises(UsageError, match="is not a time from 0 s to a year"):
+        rcae.train(tmp_path / "nowhere", tmp_path / "run", budget_s=budget_s)
+
+
 def test_held_out_images_are_never_drawn_for_training(parts, finished_run, monkeypatch, tmp_path):
     listed = [line.split(",") for line in (finished_run / "data.csv").read_text().splitlines()[1:]]
     roles = {path: role for role, path, _ in listed}

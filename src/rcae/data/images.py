@@ -71,8 +71,13 @@ def as_image(pixels: NDArray[np.generic], name: str = "the image") -> Array:
         name: what an error calls it.
 
     Raises:
-        ImageError: another shape or type, a size outside the rules, or values outside 0..1.
+        ImageError: no array, another shape or type, a size outside the rules, or values outside 0..1.
     """
+    if not isinstance(pixels, np.ndarray):  # OpenCV returns None for a file that it cannot read
+        raise ImageError(
+            f"{name} is a {type(pixels).__name__} and not a NumPy array; give its pixels as one, or the "
+            "path of its file."
+        )
     if pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,), (4,)):
         raise ImageError(
             f"{name} has the shape {pixels.shape}; give [height, width], [height, width, 3] (RGB) "

@@ -8,6 +8,7 @@ import torch
 
 from rcae.checkpoint import Model, load_model, weights_sha256
 from rcae.detection import Array, Explanation
+from rcae.errors import UsageError
 from rcae.inference import explain, whole_map, working_maps
 from rcae.model_header import ModelHeader
 from rcae.run_folder import RunFolder
@@ -19,15 +20,29 @@ class TorchRunner:
     can_explain = True
 
     def __init__(self, model: Model, device: str | None = None) -> None:
-        """Use a model already in memory, on `device` or else on the GPU if there is one."""
+        """Use a model already in memory, on `device` or else on the GPU if there is one.
+
+        Raises:
+            UsageError: PyTorch knows no such device, or it is not there.
+        """
         self.model = model
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        model.system.to(device)
+        try:
+            model.system.to(device)
+        except (AssertionError, RuntimeError) as error:
+            raise UsageError(
+                f"PyTorch cannot use the device '{device}' ({str(error).splitlines()[0]}); give one that "
+                "this machine has, like 'cpu' or 'cuda', or leave it out."
+            ) from error
         self._is_on_gpu = torch.device(device).type == "cuda"
 
     @classmethod
     def open(cls, path: Path, device: str | None) -> Self:
-        """Load a run folder or its `model.safetensors`; errors as in `rcae.checkpoint.load_model`."""
+        """Load a run folder or its `model.safetensors`.
+
+        Raises:
+            UsageError, CheckpointError: as `rcae.checkpoint.load_model` and `TorchRunner` raise.
+        """
         return cls(load_model(RunFolder(path).model if path.is_dir() else path), device)
 
     @property

@@ -9,16 +9,30 @@ from rcae.errors import UsageError
 from rcae.run_folder import RunFolder
 from rcae.settings import Settings, load_settings, to_plain
 
+LONGEST_BUDGET_S = 366 * 24 * 3600.0
+"""Our choice: a year."""
+
 
 @dataclass(frozen=True)
 class Request:
-    """Preset, changes to it, time budget and seed; kept with the run, so that `--resume` means it."""
+    """Preset, changes to it, time budget and seed; kept with the run, so that `--resume` means it.
+
+    Raises:
+        UsageError: the budget is no time, below 0 or longer than `LONGEST_BUDGET_S`.
+    """
 
     preset: str | None = None
     budget_s: float | None = None
     seed: int | None = None
     settings_file: Path | None = None
     values: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if self.budget_s is not None and not 0 <= self.budget_s <= LONGEST_BUDGET_S:
+            raise UsageError(
+                f"a budget of {self.budget_s:g} s is not a time from 0 s to a year; give one like 1800 s, "
+                "--budget 30m."
+            )
 
     def settings(self) -> Settings:
         """The settings asked for; errors as in `load_settings`."""
