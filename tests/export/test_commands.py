@@ -1,7 +1,13 @@
 import subprocess
 import sys
 
+import onnx
 import pytest
+
+from rcae.checkpoint import load_model
+from rcae.errors import StorageError
+from rcae.export import openvino_export
+from tests.conftest import files_of_at_most
 
 
 def own_process(*arguments):
@@ -70,3 +76,17 @@ def test_a_wrong_request_is_one_sentence_and_leaves_nothing(
     assert error.splitlines()[-1].startswith("rcae: error: ")
     assert sentence in error
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("largest", [5_000, 400_000], ids=["weights", "graph"])
+def test_a_full_disk_is_named_and_leaves_no_half_of_an_openvino_model(
+    finished_run, onnx_file, tmp_path, monkeypatch, largest
+):
+    model, graph = load_model(finished_run / "model.safetensors"), onnx.load(onnx_file)
+    monkeypatch.setattr(openvino_export, "onnx_model", lambda _: graph)
+    with (
+        files_of_at_most(largest),
+        pytest.raises(StorageError, match=r"m\.xml could not be written"),
+    ):
+        openvino_export.export_openvino(model, "fp32", None, tmp_path / "new" / "m.xml")
+    assert not list((tmp_path / "new").iterdir())

@@ -15,7 +15,7 @@ from rcae.export.onnx_export import (
 )
 from rcae.extras import require
 from rcae.runners.exported import METADATA_KEY
-from rcae.storage import write_bytes
+from rcae.storage import refused, write_bytes
 
 
 def export_openvino(model: Model, precision: Precision, good_images: Images, path: Path) -> None:
@@ -28,18 +28,20 @@ def export_openvino(model: Model, precision: Precision, good_images: Images, pat
     require("openvino", purpose="rcae export --to openvino")
     import openvino
 
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        source = folder / "model.onnx"
-        source.write_bytes(onnx_model(model).SerializeToString())
-        network = openvino.Core().read_model(source)
-        if precision == "int8":
-            network = _quantised(network, model, good_images)
-        network.set_rt_info(record(model, precision).to_text(), METADATA_KEY)
-        openvino.save_model(network, folder / "ready.xml", compress_to_fp16=precision == "fp16")
-        # The weights first: the .xml is what readers look for.
-        for suffix in (".bin", ".xml"):
-            write_bytes(path.with_suffix(suffix), (folder / f"ready{suffix}").read_bytes())
+    network = openvino.Core().read_model(onnx_model(model).SerializeToString())
+    if precision == "int8":
+        network = _quantised(network, model, good_images)
+    network.set_rt_info(record(model, precision).to_text(), METADATA_KEY)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as name:
+            ready = Path(name) / "ready.xml"
+            openvino.save_model(network, ready, compress_to_fp16=precision == "fp16")
+            # The weights first: the .xml is what readers look for.
+            for suffix in (".bin", ".xml"):
+                write_bytes(path.with_suffix(suffix), ready.with_suffix(suffix).read_bytes())
+    except (OSError, RuntimeError) as error:  # the latter is OpenVINO's word for a full disk
+        raise refused(path, OSError(*error.args)) from error
 
 
 def _quantised(network: Any, model: Model, good_images: Images) -> Any:
