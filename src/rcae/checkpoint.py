@@ -81,9 +81,7 @@ def load_tensors(path: Path, *, file_format: str) -> tuple[dict[str, Tensor], di
     if not path.is_file():
         raise UsageError(f"{path} does not exist; give a run folder or a model.safetensors file.")
     try:
-        path.open(
-            "rb"
-        ).close()  # `safe_open` says of a file that may not be read that it is not there
+        path.open("rb").close()  # of one that may not be read `safe_open` says that it is not there
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
