@@ -47,7 +47,9 @@ def untrained() -> Model:
     system = RcaeSystem(settings.model).requires_grad_(False).eval()
     system.distance.fit([torch.rand(1, system.distance.mean.shape[2], 64, 64)])
     view = WorkingView(scale=1.0, brightness=0.5)
-    return Model(system, ModelHeader(settings, view, calibrate([0.4, 0.5, 0.6], 0.1, 0.25), {}))
+    provenance = {"category": "none", "training_images": 0, "data_sha256": ""}
+    calibration = calibrate([0.4, 0.5, 0.6], 0.1, 0.25)
+    return Model(system, ModelHeader(settings, view, calibration, provenance))
 
 
 def _export(folder: Path) -> None:

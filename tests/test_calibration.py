@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from scipy.stats import beta
 
 from rcae.calibration import Calibration, calibrate, conformal_threshold, images_needed
-from rcae.errors import UsageError
+from rcae.calibration_images import score_good_images
+from rcae.errors import TrainingError, UsageError
 from rcae.export.verification import TOLERANCES
 
 
@@ -132,3 +133,9 @@ def test_a_promise_with_confidence_says_so():
         scores=(1.0,), typical_value=0, false_alarm_rate=0.01, threshold=2, confidence=0.95
     )
     assert calibration.promise.startswith("With 95.0% confidence, at most 1.0% of good images")
+
+
+def test_a_model_whose_scores_are_no_numbers_is_not_calibrated(parts):
+    path = parts / "test" / "good" / "000.png"
+    with pytest.raises(TrainingError, match=r"000\.png scores nan"):
+        score_good_images({"0": path}, lambda image: image[..., 0] * np.float32("nan"))

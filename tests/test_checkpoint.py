@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from rcae.checkpoint import load_model, load_tensors, save_model, save_tensors
+from rcae.checkpoint import _digest, load_model, load_tensors, save_model, save_tensors
 from rcae.errors import CheckpointError, StorageError, UsageError
 from rcae.inference import working_map
 from rcae.model_header import ModelHeader
@@ -212,6 +212,52 @@ def test_a_model_with_a_part_missing_is_refused(model, tmp_path, missing):
     save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-14")
     with pytest.raises(CheckpointError, match="does not hold a complete model"):
         load_model(tmp_path / "part")
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong"),
+    [
+        ("provenance", {"training_images": "many"}),
+        ("provenance", {"category": None}),
+        ("provenance", {"fine_tuned_on": 5}),
+        ("calibration", {"threshold": float("nan")}),
+        ("calibration", {"threshold": float("inf")}),
+        ("calibration", {"scores": [0.5, float("nan")]}),
+    ],
+    ids=str,
+)
+def test_a_provenance_or_calibration_that_nothing_can_be_told_from_is_refused(model, part, wrong):
+    plain = model.header.to_plain()
+    plain[part] = {**plain[part], **wrong}
+    (rule,) = wrong
+    with pytest.raises(CheckpointError, match=rf"not hold a complete model \({rule}.*received"):
+        ModelHeader.from_plain(plain, Path("model.safetensors"))
+
+
+@pytest.mark.parametrize("missing", ["category", "training_images", "data_sha256"])
+def test_a_provenance_that_does_not_say_what_was_trained_on_is_refused(model, missing):
+    plain = model.header.to_plain()
+    plain["provenance"] = {k: v for k, v in plain["provenance"].items() if k != missing}
+    with pytest.raises(
+        CheckpointError, match=f"not hold a complete model .{missing}: Field required"
+    ):
+        ModelHeader.from_plain(plain, Path("model.safetensors"))
+
+
+def test_a_category_whose_name_is_no_text_comes_back(model):
+    provenance = {**model.header.provenance, "category": "bad\udcff"}
+    header = replace(model.header, provenance=provenance)
+    assert ModelHeader.from_plain(header.to_plain(), Path("model.safetensors")) == header
+
+
+@pytest.mark.parametrize("content", [{}, {"header": []}], ids=str)
+def test_a_file_without_a_header_is_none_of_ours(tmp_path, content):
+    content = {"format": "rcae-model-14", **content}
+    tensors = {"weight": torch.zeros(3)}
+    metadata = {"rcae": json.dumps({**content, "digest": _digest(tensors, content)})}
+    save_file(tensors, tmp_path / "forged.safetensors", metadata)
+    with pytest.raises(CheckpointError, match="format 'unknown'"):
+        load_model(tmp_path / "forged.safetensors")
 
 
 def test_weights_of_other_settings_are_refused(model, tmp_path):

@@ -18,7 +18,7 @@ in all of them."""
 class Calibration(BaseModel):
     """What good images looked like to the finished model; stored in the model file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     scores: tuple[float, ...] = Field(min_length=1)
     """Anomaly scores of the calibration images, rising."""

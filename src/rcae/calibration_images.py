@@ -10,7 +10,7 @@ import numpy as np
 from rcae.csv_table import csv_text
 from rcae.data.images import read_image
 from rcae.detection import Array
-from rcae.errors import CheckpointError
+from rcae.errors import CheckpointError, TrainingError
 from rcae.progress import shown
 
 
@@ -38,11 +38,17 @@ def score_good_images(
 
     Raises:
         ImageError: one cannot be read, or drawn.
+        TrainingError: the model's weights make no number of one.
     """
     scored = []
     for sha256, path in shown(images.items(), "calibrating on good images", total=len(images)):
         drawn = draw(read_image(path))
         score, median = float(drawn.max()), float(np.median(drawn))
+        if not np.isfinite([score, median]).all():
+            raise TrainingError(
+                f"{path} scores {score}, which no threshold can be compared with; lower "
+                "training.learning_rate or set training.gradient_clip, and train again."
+            )
         scored.append(CalibrationImage(str(path.absolute()), sha256, score, median))
     return tuple(scored)
 

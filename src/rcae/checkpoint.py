@@ -101,8 +101,7 @@ def load_tensors(path: Path, *, file_format: str) -> tuple[dict[str, Tensor], di
             f"{path} was changed after it was written: its header and tensors do not fit their "
             "digest. Do not use it; copy it again from where it was trained."
         )
-    header: dict[str, Any] = content["header"]
-    return tensors, header
+    return tensors, content["header"]
 
 
 def _read_content(metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -111,7 +110,8 @@ def _read_content(metadata: Mapping[str, str]) -> dict[str, Any]:
         content = json.loads(metadata.get(METADATA_KEY, "{}"))
     except json.JSONDecodeError:
         return {}
-    return content if isinstance(content, dict) else {}
+    is_ours = isinstance(content, dict) and isinstance(content.get("header"), dict)
+    return content if is_ours else {}
 
 
 def weights_sha256(tensors: Mapping[str, Tensor]) -> str:

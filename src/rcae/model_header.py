@@ -4,12 +4,23 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from rcae.calibration import Calibration
 from rcae.data.working_view import WorkingView
 from rcae.errors import CheckpointError, SettingsError
 from rcae.settings import Settings, to_plain, validate
+
+
+class _Provenance(BaseModel):
+    """What a provenance that can be reported has; it is kept as it is, whatever else is in it."""
+
+    model_config = ConfigDict(strict=True)
+
+    category: str
+    training_images: int
+    data_sha256: str
+    fine_tuned_on: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,7 @@ class ModelHeader:
             CheckpointError: names `path`, where the values come from, and what is wrong with them.
         """
         try:
+            _Provenance.model_validate(plain["provenance"])
             view = {field.name: plain["working_view"][field.name] for field in fields(WorkingView)}
             return cls(
                 settings=validate(plain["settings"], source=str(path)),

@@ -37,8 +37,9 @@ def untrained(*values, working_view=UNCHANGED):
         system.weighed.fit(np.array([[0.0] * KINDS, [1.0] * KINDS]))
     if system.thumbnail is not None:
         system.thumbnail.fit(torch.rand(5, 1, 1, 1).expand(-1, 3, SIDE_PX, SIDE_PX))
-    header = ModelHeader(settings, working_view, calibrate([0.4, 0.5], 0.1, 0.4), {})
-    return Model(system, header)
+    provenance = {"category": "none", "training_images": 0, "data_sha256": ""}
+    calibration = calibrate([0.4, 0.5], 0.1, 0.4)
+    return Model(system, ModelHeader(settings, working_view, calibration, provenance))
 
 
 def random_images(*shape):
