@@ -37,6 +37,10 @@ def test_the_paper_preset_is_the_papers_setting():
             "model.depth=3",
             "'model.depth' is not a setting; the keys here are.*model.recursion_depth",
         ),
+        (
+            "model.floats=3",
+            "'model.floats' is not a setting; the keys here are.*model.recursion_depth",
+        ),
         ("modle.x=3", "'modle' is not a setting; the keys here are seed, image, model"),
         ("model.detection_steps=[1, 7]", r"\[1, 7\].*1 to recursion_depth = 5"),
         ("model.detection_steps=[3, 1]", "rising"),

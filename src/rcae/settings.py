@@ -1,7 +1,7 @@
 """Every setting of a run, its rule, and the ways to give it: preset, TOML file, single value."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -214,11 +214,7 @@ def validate(tree: dict[str, Any], *, source: str) -> Settings:
         return Settings.model_validate(_lists_to_tuples(tree))
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(
-            part
-            for part in map(str, first["loc"])
-            if not part.startswith(("tuple", "lit", "float", "constrained"))
-        )
+        key = ".".join(_key(first["loc"]))
         if first["type"] == "extra_forbidden":
             raise SettingsError(
                 f"{source}: '{key}' is not a setting; {_known_keys(key)}"
@@ -235,6 +231,19 @@ def to_plain(settings: Settings) -> dict[str, Any]:
     """Nested plain values for TOML and JSON; what is not set is left out."""
     plain: dict[str, Any] = settings.model_dump(mode="json", exclude_none=True)
     return plain
+
+
+def _key(location: Sequence[str | int]) -> Iterator[str]:
+    """The parts of the key where pydantic found an error, without the kinds of value that it tried there."""
+    section: Any = Settings
+    for part in location:
+        if section is not None:
+            yield str(part)
+            field = section.model_fields.get(part)
+            leads_to = None if field is None else field.annotation
+            section = leads_to if hasattr(leads_to, "model_fields") else None
+        elif isinstance(part, int):  # the place in a list
+            yield str(part)
 
 
 def _known_keys(key: str) -> str:
