@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rcae.detector import Detector
-from rcae.evaluation import Evaluation, evaluate_detector
-from rcae.known_images import known_images
+from rcae.evaluation import Evaluation, evaluate_model
 from rcae.storage import refusals_named
 
 
@@ -57,7 +56,6 @@ def evaluate(run: str | Path, data: str | Path) -> Evaluation:
     """Score the test images of one category with a finished run; writes nothing.
 
     Raises:
-        RcaeError: see `rcae.evaluation.evaluate_detector`.
+        RcaeError: see `rcae.evaluation.evaluate_model`.
     """
-    detector = Detector.load(run)
-    return evaluate_detector(detector, Path(data), known_images(Path(run), detector.header))
+    return evaluate_model(Path(run), Detector.load(run), Path(data))

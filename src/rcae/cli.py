@@ -122,12 +122,11 @@ def evaluate(
 ) -> None:
     """Score the test images of DATA with RUN; write report.html, metrics.json and scores.csv."""
     from rcae.detector import Detector
-    from rcae.evaluation import evaluate_detector
+    from rcae.evaluation import evaluate_model
     from rcae.evaluation_output import table, write_evaluation
-    from rcae.known_images import known_images
 
     detector = Detector.load(run, require_signature=public_key)
-    evaluation = evaluate_detector(detector, data, known_images(run, detector.header))
+    evaluation = evaluate_model(run, detector, data)
     folder = output or (run if run.is_dir() else run.parent) / "evaluation"
     report = write_evaluation(folder, evaluation, detector)
     click.echo(_json(evaluation.to_json()) if as_json else table(evaluation))

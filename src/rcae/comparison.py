@@ -9,8 +9,7 @@ import numpy as np
 from rcae.data.layouts import Category, open_category
 from rcae.detector import Detector
 from rcae.errors import DataError, UsageError
-from rcae.evaluation import Evaluation, Outcome, evaluate_detector
-from rcae.known_images import known_images
+from rcae.evaluation import Evaluation, Outcome, evaluate_model
 from rcae.metrics.comparison import (
     AurocComparison,
     DecisionComparison,
@@ -96,7 +95,7 @@ def compare_models(model_a: Path, model_b: Path, data: Path) -> Comparison:
     Raises:
         UsageError: both are the same model; or as `Detector.load` raises.
         DataError: the test images are missing, all good or all defective.
-        RcaeError: as `Detector.load` and `evaluate_detector` raise.
+        RcaeError: as `Detector.load` and `evaluate_model` raise.
     """
     _require_both_classes(open_category(data))
     a, b = Detector.load(model_a), Detector.load(model_b)
@@ -105,12 +104,10 @@ def compare_models(model_a: Path, model_b: Path, data: Path) -> Comparison:
             f"{model_a} and {model_b} are the same model, with the same weights and threshold; give "
             "two different ones. Whether an exported file says what its run says, 'rcae verify' tells."
         )
-    return compare_sides(_side(model_a, a, data), _side(model_b, b, data))
-
-
-def _side(model: Path, detector: Detector, data: Path) -> Side:
-    known = known_images(model, detector.header)
-    return Side(model, detector, evaluate_detector(detector, data, known))
+    return compare_sides(
+        Side(model_a, a, evaluate_model(model_a, a, data)),
+        Side(model_b, b, evaluate_model(model_b, b, data)),
+    )
 
 
 def compare_sides(a: Side, b: Side) -> Comparison:

@@ -13,7 +13,9 @@ from rcae.data.good_images import hash_file
 from rcae.data.images import image_size, read_mask, resize
 from rcae.data.layouts import Category, Record, open_category
 from rcae.detection import Detection
+from rcae.detector import Detector
 from rcae.errors import DataError
+from rcae.known_images import known_images
 from rcae.metrics.ranking import image_metrics
 from rcae.metrics.rates import detection_rates
 from rcae.metrics.regions import pixel_metrics
@@ -87,6 +89,15 @@ class Evaluation:
     def defective(self) -> tuple[Outcome, ...]:
         """The outcomes of the defective test images."""
         return tuple(outcome for outcome in self.outcomes if outcome.record.is_defective)
+
+
+def evaluate_model(path: Path, detector: Detector, data: Path) -> Evaluation:
+    """As `evaluate_detector`, for the model loaded from `path`, whose run may know some of the images.
+
+    Raises:
+        RcaeError: as `evaluate_detector` and `known_images` raise.
+    """
+    return evaluate_detector(detector, data, known_images(path, detector.header))
 
 
 def evaluate_detector(detector: Inspector, data: Path, known: Collection[str] = ()) -> Evaluation:

@@ -6,12 +6,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rcae.data.image_files import IMAGE_SUFFIXES
-from rcae.errors import StorageError
 from rcae.feedback import add_feedback, read_feedback
 from rcae.names import printable
 from rcae.progress import say
 from rcae.record.inspection import Inspection, Query, Reviewed
-from rcae.record.kept_images import KeptImages
+from rcae.record.kept_images import KeptImageError, KeptImages
 from rcae.record.record import Record
 from rcae.run_folder import RunFolder
 
@@ -68,7 +67,7 @@ def import_reviews(
 def _kept(kept_images: KeptImages, inspection: Inspection) -> bytes | None:
     try:
         return kept_images.image(inspection.id)
-    except StorageError as error:
+    except KeptImageError as error:
         say(f"Inspection {inspection.number} is not taken over: {error}")
         return None
 

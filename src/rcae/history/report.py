@@ -10,13 +10,13 @@ import numpy as np
 from rcae.charts import days_chart, score_histogram
 from rcae.data.image_files import ImageContent
 from rcae.data.images import read_image, resize
-from rcae.errors import ImageError, StorageError
+from rcae.errors import ImageError
 from rcae.history.summary import Counts, ModelSummary, summarise
 from rcae.metrics.intervals import Interval, proportion_interval
 from rcae.pictures import REGION_COLOUR, outlined, to_image
 from rcae.progress import shown
 from rcae.record.inspection import AppliedThreshold, Inspection, Query
-from rcae.record.kept_images import KeptImages
+from rcae.record.kept_images import KeptImageError, KeptImages
 from rcae.record.record import Record
 from rcae.report import Picture, page
 from rcae.storage import write_bytes
@@ -171,7 +171,7 @@ def _pictures(inspections: list[Inspection], kept_images: KeptImages) -> Iterato
             if content is None or drawn is None:
                 continue
             picture = to_image(read_image(ImageContent(one.source, content)))
-        except (ImageError, StorageError):
+        except (ImageError, KeptImageError):
             continue  # damaged since: as good as not kept
         reached = resize(drawn, picture.height, picture.width).astype(np.float64) >= one.threshold
         said = f", said to be {_said(one)}" if one.reviews else ""

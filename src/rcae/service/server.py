@@ -55,7 +55,7 @@ class Connection(H11Protocol):
 
     _until_header: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """As uvicorn asks."""
         super().connection_made(transport)
         self._expect_header()
