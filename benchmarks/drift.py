@@ -18,6 +18,8 @@ import numpy as np
 from scipy import ndimage
 
 import rcae
+from rcae.base.progress import shown
+from rcae.base.storage import write_bytes, write_text
 from rcae.benchmark.summary import markdown_table
 from rcae.calibration import Calibration, calibrate
 from rcae.data.images import read_image
@@ -25,8 +27,6 @@ from rcae.data.layouts import open_category
 from rcae.drift import Verdict
 from rcae.drift_output import Watched, chart, watch
 from rcae.predictions_file import Prediction
-from rcae.progress import shown
-from rcae.storage import write_bytes, write_text
 
 Change = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 Scores = np.ndarray

@@ -20,9 +20,9 @@ from typing import Any, TypeVar
 
 import torch
 
-from rcae.errors import SettingsError
+from rcae.base.errors import SettingsError
+from rcae.base.settings import Settings, load_settings
 from rcae.model.system import RcaeSystem
-from rcae.settings import Settings, load_settings
 from rcae.training import plan, trainer
 from rcae.training.drawing import drawing_processes, drawn_ahead
 from rcae.training.forward import as_in_training

@@ -19,7 +19,7 @@ from PIL import Image
 import rcae
 from rcae.data.images import read_image
 from rcae.inference import as_tensor, working_map
-from rcae.run_folder import peak_memory_mib
+from rcae.base.machine import peak_memory_mib
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import torch
 from speed_cost import cost
 from speed_worker import Contender, random_images
 
+from rcae.base.settings import load_settings
 from rcae.calibration import calibrate
 from rcae.checkpoint import Model
 from rcae.data.working_view import WorkingView
@@ -16,7 +17,6 @@ from rcae.export.onnx_export import export_onnx
 from rcae.export.openvino_export import export_openvino
 from rcae.model.system import RcaeSystem
 from rcae.model_header import ModelHeader
-from rcae.settings import load_settings
 
 CALIBRATION_IMAGES = 4
 """That int8 takes its ranges from: noise, as speed does not depend on them."""

@@ -20,7 +20,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from rcae.run_folder import peak_memory_mib
+from rcae.base.machine import peak_memory_mib
 
 Answer = dict[str, Any]
 

@@ -28,7 +28,7 @@ SETTINGS = (
 MEASURE = """
 import json, sys
 from pathlib import Path
-from rcae.settings import load_settings
+from rcae.base.settings import load_settings
 from rcae.training import plan, trainer
 from rcae.training.good_parts import open_good_parts
 settings = load_settings("quick", values=sys.argv[3:])

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from rcae import cli
-from rcae.settings import Settings, load_settings
+from rcae.base.settings import Settings, load_settings
 
 TINY = (
     "image.size_px=32",

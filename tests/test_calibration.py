@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 
+from rcae.base.errors import TrainingError, UsageError
 from rcae.calibration import Calibration, calibrate, conformal_threshold, images_needed
 from rcae.calibration_images import score_good_images
-from rcae.errors import TrainingError, UsageError
 from rcae.export.verification import TOLERANCES
 
 

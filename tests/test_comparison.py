@@ -13,11 +13,11 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 import rcae as package
+from rcae.base.errors import DataError, UsageError
 from rcae.calibration import Calibration
 from rcae.comparison import Side, compare_models, compare_sides
 from rcae.comparison_output import PICTURES_PER_KIND, changes_csv, table, to_json, write_comparison
 from rcae.detector import Detector
-from rcae.errors import DataError, UsageError
 from rcae.evaluation import evaluate_detector
 from rcae.pictures import MASK_COLOUR
 from tests.conftest import TINY

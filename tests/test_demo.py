@@ -3,9 +3,9 @@ import sys
 import pytest
 
 from rcae import demo
+from rcae.base.errors import MissingExtraError, StorageError
 from rcae.data.good_images import hash_file
 from rcae.data.layouts import open_category
-from rcae.errors import MissingExtraError, StorageError
 
 
 @pytest.fixture(scope="module")

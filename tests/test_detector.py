@@ -4,9 +4,9 @@ import torch
 from PIL import Image
 
 from rcae import Detector
+from rcae.base.errors import ImageError, StorageError, UsageError
 from rcae.data.images import read_image
 from rcae.detection import _regions
-from rcae.errors import ImageError, StorageError, UsageError
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from rcae.base.errors import UsageError
 from rcae.calibration import Calibration, calibrate
 from rcae.drift import Monitor, Verdict
-from rcae.errors import UsageError
 from rcae.martingale import Ranks
 
 

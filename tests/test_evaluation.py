@@ -9,9 +9,9 @@ from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import rcae
+from rcae.base.errors import DataError
 from rcae.data.images import read_mask
 from rcae.detector import Detector
-from rcae.errors import DataError
 from rcae.evaluation_output import table, write_evaluation
 
 

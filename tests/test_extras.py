@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from rcae.errors import MissingExtraError
-from rcae.extras import EXTRAS, require
+from rcae.base.errors import MissingExtraError
+from rcae.base.extras import EXTRAS, require
 
 NOT_INSTALLED = """
 import sys

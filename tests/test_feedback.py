@@ -12,9 +12,9 @@ import rcae
 import rcae.feedback
 import rcae.recalibration
 import rcae.versions
+from rcae.base.errors import CheckpointError
 from rcae.calibration_images import read_calibration_images
 from rcae.checkpoint import load_model, weights_sha256
-from rcae.errors import CheckpointError
 from rcae.feedback import add_feedback, read_feedback, reviewed_images
 from rcae.feedback_application import FineTuning, accept, propose
 from rcae.feedback_proposal import describe

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from rcae import pictures
-from rcae.errors import UsageError
+from rcae.base.errors import UsageError
 from rcae.pictures import HEAT_COLOURS, REGION_COLOUR, HeatScale
 
 SCALE = HeatScale(low=0.2, threshold=0.6)

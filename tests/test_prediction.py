@@ -6,9 +6,9 @@ import threading
 import numpy as np
 import pytest
 
+from rcae.base.errors import StorageError, UsageError
 from rcae.data.images import image_size, read_image
 from rcae.detector import Detector
-from rcae.errors import StorageError, UsageError
 from rcae.prediction import PredictionCounts, predict_files
 
 

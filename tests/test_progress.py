@@ -1,6 +1,6 @@
 from types import SimpleNamespace
 
-from rcae.progress import StageProgress, shown
+from rcae.base.progress import StageProgress, shown
 
 
 def test_a_bar_appears_with_its_first_item(capsys):
@@ -12,7 +12,7 @@ def test_a_bar_appears_with_its_first_item(capsys):
 
 def test_time_left_is_what_this_stage_takes_for_all_steps_to_come(capsys, monkeypatch):
     clock = SimpleNamespace(now_s=100.0)
-    monkeypatch.setattr("rcae.progress.time.perf_counter", lambda: clock.now_s)
+    monkeypatch.setattr("rcae.base.progress.time.perf_counter", lambda: clock.now_s)
     progress = StageProgress("stage 1/3", first_step=2, steps=10, batch_size=4, later_steps=5.5)
     for _ in range(4):
         clock.now_s += 2.0

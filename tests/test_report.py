@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from rcae import charts
-from rcae.errors import StorageError
+from rcae.base.errors import StorageError
 from rcae.report import (
     DefectRow,
     EvaluationReport,

@@ -3,8 +3,8 @@ import tomllib
 import pytest
 import tomli_w
 
-from rcae.errors import SettingsError
-from rcae.settings import PRESETS, load_settings, to_plain, validate
+from rcae.base.errors import SettingsError
+from rcae.base.settings import PRESETS, load_settings, to_plain, validate
 
 
 @pytest.mark.parametrize("preset", PRESETS)

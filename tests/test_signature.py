@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from rcae import Detector, cli, signature
-from rcae.errors import SignatureError, StorageError, UsageError
+from rcae.base.errors import SignatureError, StorageError, UsageError
 from rcae.run_folder import RunFolder
 from rcae.signature import sign, verify
 from rcae.signing_keys import read_private_key, write_key_pair

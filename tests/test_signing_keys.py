@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from rcae import storage
-from rcae.errors import MissingExtraError, SignatureError, StorageError, UsageError
+from rcae.base import storage
+from rcae.base.errors import MissingExtraError, SignatureError, StorageError, UsageError
 from rcae.signing_keys import read_private_key, read_public_key, write_key_pair
 
 

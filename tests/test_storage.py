@@ -2,8 +2,8 @@ import errno
 
 import pytest
 
-from rcae.errors import StorageError, UsageError
-from rcae.storage import refusals_named, write_atomically, write_bytes, write_new, write_text
+from rcae.base.errors import StorageError, UsageError
+from rcae.base.storage import refusals_named, write_atomically, write_bytes, write_new, write_text
 
 
 def test_what_was_written_is_read_back(tmp_path):
@@ -58,7 +58,7 @@ def test_a_new_file_that_cannot_be_finished_is_not_there(tmp_path, monkeypatch):
     def fill_up(path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("rcae.storage._flush_to_disk", fill_up)
+    monkeypatch.setattr("rcae.base.storage._flush_to_disk", fill_up)
     with pytest.raises(StorageError, match=r"file.*No space left"):
         write_new(tmp_path / "file", b"half", 0o600)
     assert not list(tmp_path.iterdir())

@@ -3,11 +3,11 @@ import pytest
 import torch
 
 from rcae import tiles as tiling
+from rcae.base.settings import load_settings
 from rcae.inference import explain, working_map
 from rcae.model.system import RcaeSystem
 from rcae.model.thumbnail_distance import SIDE_PX
 from rcae.model.weighed_evidence import KINDS
-from rcae.settings import load_settings
 from rcae.tiles import blended, drawn_together, tiles
 from tests.conftest import TINY
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rcae.api import evaluate, train
+    from rcae.base.errors import RcaeError
     from rcae.detection import Detection, Region
     from rcae.detector import Detector
     from rcae.drift import Monitor
-    from rcae.errors import RcaeError
 
 __all__ = ["Detection", "Detector", "Monitor", "RcaeError", "Region", "evaluate", "train"]
 
@@ -22,7 +22,7 @@ _HOME = {
     "Detection": "rcae.detection",
     "Detector": "rcae.detector",
     "Monitor": "rcae.drift",
-    "RcaeError": "rcae.errors",
+    "RcaeError": "rcae.base.errors",
     "Region": "rcae.detection",
     "evaluate": "rcae.api",
     "train": "rcae.api",

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from rcae.base.storage import refusals_named
 from rcae.detector import Detector
 from rcae.evaluation import Evaluation, evaluate_model
-from rcae.storage import refusals_named
 
 
 @refusals_named()

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import bdtr
 
-from rcae.errors import UsageError
+from rcae.base.errors import UsageError
 
 RUNTIME_MARGIN = 1e-3
 """How far above a good image's score the threshold lies, as a share of the way from usual to that score:

@@ -12,10 +12,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from rcae.errors import CheckpointError, UsageError
+from rcae.base.errors import CheckpointError, UsageError
+from rcae.base.storage import write_bytes
 from rcae.model.system import RcaeSystem
 from rcae.model_header import ModelHeader, incomplete
-from rcae.storage import write_bytes
 
 FORMAT = "rcae-model-14"
 METADATA_KEY = "rcae"

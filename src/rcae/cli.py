@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 
 import click
 
+from rcae.base.errors import ImageError, RcaeError
+from rcae.base.storage import refusals_named
 from rcae.cli_benchmark import benchmark, reproduce, run_cell
 from rcae.cli_calibration import calibrate, restore
 from rcae.cli_card import card, keygen, require_signature
@@ -18,8 +20,6 @@ from rcae.cli_monitor import monitor
 from rcae.cli_serve import serve
 from rcae.cli_types import FOLDER, PATH, Duration
 from rcae.cli_watch import camera, watch
-from rcae.errors import ImageError, RcaeError
-from rcae.storage import refusals_named
 
 EXAMPLES = """
 \b
@@ -68,8 +68,8 @@ def doctor(data: Path, as_json: bool) -> None:
     DATA is one category: MVTec AD layout, VisA (raw or reorganised), or a plain folder of good
     images. Exit code 0 only when training and evaluation can run.
     """
+    from rcae.base.progress import shown
     from rcae.data.doctor import describe, examine
-    from rcae.progress import shown
 
     diagnosis = examine(data, progress=lambda items: shown(items, "examining"))
     click.echo(_json(diagnosis.to_json()) if as_json else describe(diagnosis))

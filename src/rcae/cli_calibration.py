@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from rcae.base.extras import require
 from rcae.cli_types import PATH
-from rcae.extras import require
 
 
 @click.command()

@@ -7,9 +7,9 @@ from typing import Literal
 
 import click
 
+from rcae.base.extras import require
 from rcae.cli_line import kept_images, open_existing_record, store_option
 from rcae.cli_types import PATH
-from rcae.extras import require
 
 
 @click.group()

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rcae.base.errors import UsageError
 from rcae.cli_line import kept_images, open_existing_record, store_option
 from rcae.cli_types import PATH, Moment, Month
-from rcae.errors import UsageError
 
 if TYPE_CHECKING:
     from rcae.record.inspection import Inspection, Query
@@ -131,6 +131,6 @@ def _write(output: Path, record: "Record", query: "Query", store: str) -> None:
 
 
 def _shown(record: "Record", query: "Query") -> "Iterator[Inspection]":
-    from rcae.progress import shown
+    from rcae.base.progress import shown
 
     return shown(record.each(query), "exporting", record.count(query))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from rcae.errors import UsageError
+from rcae.base.errors import UsageError
 
 if TYPE_CHECKING:
     from rcae.record.kept_images import KeptImages
@@ -80,6 +80,6 @@ def kept_images(store: str, keep_images_mib: float = 0) -> "KeptImages":
 
 
 def _require_installed(purpose: str) -> None:
-    from rcae.extras import require
+    from rcae.base.extras import require
 
     require("sqlalchemy", "alembic", "filelock", purpose=purpose)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from rcae.base.errors import DriftError
 from rcae.cli_types import PATH
-from rcae.errors import DriftError
 
 
 @click.command()
@@ -31,11 +31,11 @@ def monitor(
       rcae predict runs/parts monday/ -o monday-results
       rcae monitor runs/parts monday-results/predictions.jsonl -o drift/
     """
+    from rcae.base.progress import shown
     from rcae.detector import Detector
     from rcae.drift import Verdict
     from rcae.drift_output import report, verdict, watch, write_watched
     from rcae.predictions_file import read_predictions
-    from rcae.progress import shown
 
     calibration = Detector.load(run).calibration
     rows = shown(read_predictions(predictions), "comparing")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rcae.base.errors import UsageError
 from rcae.cli_types import PATH
-from rcae.errors import UsageError
 
 if TYPE_CHECKING:
     from rcae.outputs.output import Output

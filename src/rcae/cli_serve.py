@@ -55,7 +55,7 @@ def serve(
       curl -F image=@part.png http://127.0.0.1:8000/api/models/parts/inspections
       rcae serve runs/front runs/back --host 0.0.0.0 --api-key-file line-3.key
     """
-    from rcae.extras import require
+    from rcae.base.extras import require
 
     require("fastapi", "uvicorn", "prometheus_client", purpose="rcae serve")
     from rcae.outputs.delivery import delivering

@@ -15,8 +15,8 @@ from rcae.cli_outputs import output_options
 from rcae.cli_types import PATH, Duration
 
 if TYPE_CHECKING:
-    from rcae.errors import ImageError
-    from rcae.interruption import StopRequest
+    from rcae.base.errors import ImageError
+    from rcae.base.interruption import StopRequest
     from rcae.line.inspector import Inspector
     from rcae.outputs.delivery import Delivery
     from rcae.outputs.output import Output
@@ -53,8 +53,8 @@ def watch(
       rcae watch /mnt/line-3 runs/parts
       rcae watch /mnt/line-3 runs/parts --mqtt mqtt://broker/line-3/inspections
     """
-    from rcae.names import printable
-    from rcae.progress import say
+    from rcae.base.progress import say
+    from rcae.base.text import printable
     from rcae.sources.folder import Folder
     from rcae.sources.watch import watch as inspect_new
 
@@ -117,7 +117,7 @@ class _Line:
 
     def run(self, answers: "Iterable[Inspection | ImageError]", as_json: bool) -> None:
         """Print what is found as it is found, and a summary; wait for outputs that are nearly done."""
-        from rcae.progress import say
+        from rcae.base.progress import say
 
         counts = Counter(_printed(answer, as_json) for answer in answers)
         inspected = counts["good"] + counts["defective"]
@@ -142,8 +142,8 @@ def _line(
     keep_images_mib: float,
     outputs: "Sequence[Output]",
 ) -> Iterator[_Line]:
+    from rcae.base.interruption import stop_on_signal
     from rcae.detector import Detector
-    from rcae.interruption import stop_on_signal
     from rcae.line.inspector import Inspector
     from rcae.line.model_file import ModelFile
     from rcae.outputs.delivery import delivering
@@ -161,9 +161,9 @@ def _line(
 
 def _printed(answer: "Inspection | ImageError", as_json: bool) -> str:
     """Print it; what it counts as."""
-    from rcae.errors import ImageError
+    from rcae.base.errors import ImageError
+    from rcae.base.progress import say
     from rcae.outputs.output import message
-    from rcae.progress import say
 
     if isinstance(answer, ImageError):
         say(f"unusable: {answer}")

@@ -5,11 +5,11 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from rcae.base.errors import MissingExtraError, StorageError
+from rcae.base.progress import say
 from rcae.detector import Detector
-from rcae.errors import MissingExtraError, StorageError
 from rcae.evaluation import evaluate_detector
 from rcae.evaluation_output import table, write_evaluation
-from rcae.progress import say
 from rcae.run_folder import RunFolder
 from rcae.training.request import Request
 from rcae.training.trainer import train

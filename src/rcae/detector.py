@@ -7,15 +7,15 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from rcae.base.settings import Settings
+from rcae.base.storage import refusals_named
 from rcae.calibration import Calibration
 from rcae.data.images import as_image, read_image
 from rcae.detection import Array, Detection, Explanation
 from rcae.model_header import ModelHeader
 from rcae.pictures import HeatScale
 from rcae.runners.runner import Runner, open_runner
-from rcae.settings import Settings
 from rcae.signature import verify
-from rcae.storage import refusals_named
 
 
 class Detector:

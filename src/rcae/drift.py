@@ -8,8 +8,8 @@ from enum import StrEnum
 
 import numpy as np
 
+from rcae.base.errors import UsageError
 from rcae.calibration import Calibration, threshold_rank
-from rcae.errors import UsageError
 from rcae.martingale import Evidence, Ranks, shift_outcomes
 
 SHIFTS = np.array([0.5, 1.0, 2.0, -0.5, -1.0, -2.0])

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rcae.base.errors import DataError
+from rcae.base.storage import write_bytes, write_text
 from rcae.calibration import Calibration
 from rcae.charts import drift_chart
 from rcae.drift import DriftState, Monitor, Verdict
-from rcae.errors import DataError
-from rcae.names import printable
+from rcae.base.text import printable
 from rcae.predictions_file import Prediction
-from rcae.storage import write_bytes, write_text
 
 MEANING = {
     Verdict.NONE: "The scores still look like the calibration scores.",

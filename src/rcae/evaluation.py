@@ -8,19 +8,19 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rcae.base.errors import DataError
+from rcae.base.progress import shown
 from rcae.calibration import Calibration, conformal_threshold, images_needed
 from rcae.data.good_images import hash_file
 from rcae.data.images import image_size, read_mask, resize
 from rcae.data.layouts import Category, Record, open_category
 from rcae.detection import Detection
 from rcae.detector import Detector
-from rcae.errors import DataError
 from rcae.known_images import known_images
 from rcae.metrics.ranking import image_metrics
 from rcae.metrics.rates import detection_rates
 from rcae.metrics.regions import pixel_metrics
-from rcae.progress import shown
-from rcae.run_folder import peak_memory_mib
+from rcae.base.machine import peak_memory_mib
 
 Metrics = dict[str, float | int | None]
 FIXED_RATES = {"detection_rate_at_1_percent": 0.01, "detection_rate_at_5_percent": 0.05}

@@ -15,15 +15,15 @@ import numpy as np
 from filelock import FileLock
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from rcae.base.errors import CheckpointError, DataError, StorageError, UsageError
+from rcae.base.storage import write_atomically
 from rcae.data.good_images import hash_file
 from rcae.data.image_files import IMAGE_SUFFIXES
 from rcae.data.images import read_image, read_mask
 from rcae.detection import Detection
-from rcae.errors import CheckpointError, DataError, StorageError, UsageError
-from rcae.names import printable
+from rcae.base.text import printable
 from rcae.record.inspection import Inspection
 from rcae.run_folder import RunFolder
-from rcae.storage import write_atomically
 
 Verdict = Literal["good", "defect"]
 _SHA256 = r"^[0-9a-f]{64}$"

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rcae.base.errors import CheckpointError, UsageError
+from rcae.base.progress import shown
 from rcae.calibration_images import (
     CalibrationImage,
     read_calibration_images,
@@ -19,12 +21,10 @@ from rcae.data.good_images import hash_file
 from rcae.data.images import read_mask
 from rcae.detection import Array
 from rcae.detector import Detector
-from rcae.errors import CheckpointError, UsageError
 from rcae.feedback import Reviewed, reviewed_images
 from rcae.feedback_proposal import Judged, Proposal
 from rcae.known_images import FINE_TUNED_ON, learnt_images
 from rcae.metrics.regions import pixel_metrics
-from rcae.progress import shown
 from rcae.recalibration import calibration_from, drawing
 from rcae.run_folder import RunFolder
 from rcae.runners.torch_runner import TorchRunner

@@ -6,10 +6,10 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from rcae.base.errors import CheckpointError, SettingsError
+from rcae.base.settings import Settings, to_plain, validate
 from rcae.calibration import Calibration
 from rcae.data.working_view import WorkingView
-from rcae.errors import CheckpointError, SettingsError
-from rcae.settings import Settings, to_plain, validate
 
 
 class _Provenance(BaseModel):

@@ -14,14 +14,14 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from rcae.base.errors import ImageError, StorageError, UsageError
+from rcae.base.progress import shown
+from rcae.base.storage import write_atomically, write_bytes
 from rcae.data.images import read_image
 from rcae.detection import Array, Detection
 from rcae.detector import Detector
-from rcae.errors import ImageError, StorageError, UsageError
-from rcae.names import printable
+from rcae.base.text import printable
 from rcae.pictures import overlay, png_bytes
-from rcae.progress import shown
-from rcae.storage import write_atomically, write_bytes
 
 COLUMNS = (
     "path",

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from rcae.errors import DataError, UsageError
+from rcae.base.errors import DataError, UsageError
 
 
 class Prediction(BaseModel):

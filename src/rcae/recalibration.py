@@ -7,6 +7,8 @@ from pathlib import Path
 
 from scipy.stats import ks_2samp
 
+from rcae.base.errors import UsageError
+from rcae.base.progress import shown
 from rcae.calibration import Calibration, conformal_threshold, require_enough
 from rcae.calibration_images import (
     CalibrationImage,
@@ -20,10 +22,8 @@ from rcae.data.folders import expand_paths
 from rcae.data.good_images import hash_file
 from rcae.data.layouts import is_category
 from rcae.detection import Array
-from rcae.errors import UsageError
 from rcae.inference import anomaly_map
 from rcae.known_images import learnt_images
-from rcae.progress import shown
 from rcae.run_folder import RunFolder
 from rcae.runners.torch_runner import TorchRunner
 from rcae.versions import replace_model

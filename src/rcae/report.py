@@ -11,7 +11,8 @@ import numpy.typing as npt
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL.Image import Image
 
-from rcae import charts, pictures, storage
+from rcae import charts, pictures
+from rcae.base import storage
 
 FloatArray = npt.NDArray[np.floating[Any]]
 

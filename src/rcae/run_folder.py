@@ -1,21 +1,18 @@
 """The run folder: the name of every file in it, and how the plain ones are read and written."""
 
 import json
-import platform
-import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from rcae.csv_table import csv_text
-from rcae.errors import CheckpointError, UsageError
-from rcae.settings import Settings, to_plain, validate
-from rcae.storage import write_text
+from rcae.base.errors import CheckpointError, UsageError
+from rcae.base.settings import Settings, to_plain, validate
+from rcae.base.storage import write_text
+from rcae.base.text import csv_text
 
 
 @dataclass(frozen=True)
@@ -185,25 +182,6 @@ class RunFolder:
             for step, loss in enumerate(values, start=1)
         )
         write_text(self.losses, csv_text(("stage", "step", "loss"), rows))
-
-
-def versions() -> dict[str, str]:
-    """The versions that a result depends on."""
-    packages = ("rcae", "torch", "numpy", "pillow", "scipy", "safetensors")
-    return {
-        "python": platform.python_version(),
-        **{name: metadata.version(name) for name in packages},
-    }
-
-
-def peak_memory_mib() -> int | None:
-    """Largest memory this process has held so far; None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such module
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (2**20 if sys.platform == "darwin" else 2**10))
 
 
 def _read(path: Path) -> str:

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rcae.errors import SignatureError, UsageError
+from rcae.base.errors import SignatureError, UsageError
+from rcae.base.storage import write_bytes
 from rcae.run_folder import RunFolder
 from rcae.signing_keys import read_public_key
-from rcae.storage import write_bytes
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

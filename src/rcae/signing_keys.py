@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rcae.errors import SignatureError
-from rcae.extras import require
-from rcae.storage import write_new
+from rcae.base.errors import SignatureError
+from rcae.base.extras import require
+from rcae.base.storage import write_new
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (

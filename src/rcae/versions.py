@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rcae.base.errors import CheckpointError, StorageError, UsageError
+from rcae.base.storage import write_atomically, write_text
 from rcae.checkpoint import Model, load_model, save_model
-from rcae.errors import CheckpointError, StorageError, UsageError
 from rcae.run_folder import RunFolder
-from rcae.storage import write_atomically, write_text
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from rcae.base.errors import CellFailedError, DataError, InterruptedTrainingError, UsageError
+from rcae.base.settings import load_settings
+from rcae.base.storage import write_text
 from rcae.benchmark import contenders, runner, summary
 from rcae.benchmark.ablations import ABLATIONS, ablation
 from rcae.benchmark.cell import CellFolder, CellRequest, run_cell
@@ -16,10 +19,7 @@ from rcae.benchmark.fidelity import fidelity_table
 from rcae.benchmark.output import write_benchmark
 from rcae.benchmark.runner import cell_requests, run_cells
 from rcae.data import telling_light
-from rcae.errors import CellFailedError, DataError, InterruptedTrainingError, UsageError
 from rcae.model.system import RcaeSystem
-from rcae.settings import load_settings
-from rcae.storage import write_text
 from tests.conftest import TINY
 
 OURS = CellRequest("ours", "", "quick", 0, None, TINY)

@@ -4,8 +4,8 @@ from collections import OrderedDict
 import pytest
 import torch
 
+from rcae.base.errors import CheckpointError
 from rcae.benchmark.lite0 import read_legacy_archive
-from rcae.errors import CheckpointError
 
 
 def tensors():

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from rcae.base.errors import MissingExtraError, UsageError
 from rcae.benchmark.anomalib_import import anomalib_models
 from rcae.benchmark.cell import CellRequest
 from rcae.benchmark.contenders import contender
 from rcae.benchmark.peers import PEERS, SIDE_PX, Peer, PeerInspector, _loader, train_peer
-from rcae.errors import MissingExtraError, UsageError
 
 
 class Brightness(torch.nn.Module):

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from rcae.base.errors import CheckpointError, UsageError
 from rcae.card import content
 from rcae.card.content import card_of
 from rcae.card.section import NONE
 from rcae.card.sources import read_sources
 from rcae.checkpoint import Model, load_model, save_model, weights_sha256
-from rcae.errors import CheckpointError, UsageError
 from rcae.metrics.intervals import auroc_interval
 from rcae.run_folder import RunFolder
 from tests.card.conftest import UNDEFINED, write_evaluation

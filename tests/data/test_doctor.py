@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rcae.base.errors import DataError, UsageError
 from rcae.data import images as images_module
 from rcae.data.doctor import examine
-from rcae.errors import DataError, UsageError
 from tests.data.conftest import png_header
 
 

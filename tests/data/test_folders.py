@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from rcae.base.errors import DataError, UsageError
 from rcae.data.folders import expand_paths, list_images
-from rcae.errors import DataError, UsageError
 
 
 @pytest.fixture

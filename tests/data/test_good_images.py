@@ -1,8 +1,8 @@
 import pytest
 
+from rcae.base.errors import DataError, ImageError
+from rcae.base.settings import CalibrationSettings
 from rcae.data.good_images import GoodImage, hash_list, list_good_images, read_list, to_csv
-from rcae.errors import DataError, ImageError
-from rcae.settings import CalibrationSettings
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from rcae.base.errors import ImageError
 from rcae.data.image_files import MAXIMUM_PIXELS, MINIMUM_SIDE_PX, decode, read_header
 from rcae.data.images import image_size, read_image
-from rcae.errors import ImageError
 from tests.data.conftest import draw_part, png_chunk, png_header
 
 UPRIGHT = [[0, 1, 2], [3, 4, 5]]

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
 from PIL import Image
 
+from rcae.base.errors import ImageError
 from rcae.data.images import as_image, read_image, read_mask, resize
-from rcae.errors import ImageError
 from tests.data.conftest import draw_part
 
 repeatable = settings(derandomize=True, deadline=None, max_examples=50)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from rcae.base.errors import DataError, UsageError
 from rcae.data.layouts import is_category, open_category
-from rcae.errors import DataError, UsageError
 from tests.data.conftest import listed
 
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from rcae.base.errors import DataError
 from rcae.data.layouts import open_category
-from rcae.errors import DataError
 from tests.data.conftest import listed
 
 TABLE_HEADER = "object,split,label,image,mask\n"

@@ -4,8 +4,8 @@ import sys
 import onnx
 import pytest
 
+from rcae.base.errors import StorageError
 from rcae.checkpoint import load_model
-from rcae.errors import StorageError
 from rcae.export import openvino_export
 from tests.conftest import files_of_at_most
 

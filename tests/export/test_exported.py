@@ -5,9 +5,9 @@ import onnx
 import pytest
 
 from rcae import Detector
+from rcae.base.errors import CheckpointError, ImageError, UsageError, VerificationError
 from rcae.checkpoint import load_model, save_model
 from rcae.data.images import read_image, resize
-from rcae.errors import CheckpointError, ImageError, UsageError, VerificationError
 from rcae.export import verification
 from rcae.export.onnx_export import export_onnx
 from rcae.export.run_export import export_run, verify_export

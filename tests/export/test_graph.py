@@ -5,6 +5,7 @@ import onnxruntime
 import pytest
 import torch
 
+from rcae.base.settings import load_settings
 from rcae.calibration import calibrate
 from rcae.checkpoint import Model
 from rcae.data.images import resize
@@ -18,7 +19,6 @@ from rcae.model.weighed_evidence import KINDS
 from rcae.model_header import ModelHeader
 from rcae.part_frame import PartFrame
 from rcae.runners.torch_runner import TorchRunner
-from rcae.settings import load_settings
 from tests.conftest import TINY
 from tests.part_images import part_image
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from rcae.errors import DataError
+from rcae.base.errors import DataError
 from rcae.metrics.comparison import compare_auroc, compare_decisions
 
 FEW_VALUES = st.sampled_from([-1e6, -2.5, 0.0, 0.25, 0.5, 1.0, 3.0, 4e8])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as sklearn_metrics
 
-from rcae.errors import DataError
+from rcae.base.errors import DataError
 from rcae.metrics.ranking import (
     ThresholdCounter,
     auroc,

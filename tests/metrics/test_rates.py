@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rcae.errors import DataError
+from rcae.base.errors import DataError
 from rcae.metrics.rates import detection_rates
 
 SCORES = np.array([0.2, 0.5, 0.5, 0.9, -1.0])

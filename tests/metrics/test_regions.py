@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from rcae.errors import DataError, UsageError
+from rcae.base.errors import DataError, UsageError
 from rcae.metrics.ranking import image_metrics, rank_scores
 from rcae.metrics.regions import aupro, connected_regions, pixel_metrics, rank_pixels
 

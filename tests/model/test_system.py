@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from rcae.base.settings import load_settings
 from rcae.model.blocks import ConvolutionalAutoencoder
 from rcae.model.cross_recursion_detection import CrossRecursionDetection
 from rcae.model.detail_preservation import DetailPreservationNetwork
 from rcae.model.folding import fold, unfold
 from rcae.model.system import RcaeSystem
 from rcae.model.weighed_evidence import KINDS, averaged
-from rcae.settings import load_settings
 from tests.conftest import TINY
 
 

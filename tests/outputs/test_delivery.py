@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from rcae.errors import DeliveryError, RefusedError, StorageError
+from rcae.base.errors import DeliveryError, RefusedError, StorageError
 from rcae.outputs.delivery import Delivery, delivering
 from rcae.outputs.mqtt import Mqtt
 from rcae.outputs.webhook import Webhook

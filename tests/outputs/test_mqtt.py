@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from rcae.base.errors import DeliveryError, RefusedError, UsageError
 from rcae.detection import Region
-from rcae.errors import DeliveryError, RefusedError, UsageError
 from rcae.outputs.mqtt import Mqtt
 from tests.conftest import until
 from tests.outputs.conftest import free_port, inspection

@@ -47,5 +47,7 @@ def test_a_missing_package_is_said_with_its_extra(
     (tmp_path / "secret").write_text("0123456789abcdef")
     if package == "httpx":
         options = (*options, "--webhook-secret-file", tmp_path / "secret")
-    monkeypatch.setattr("rcae.extras.find_spec", lambda name: None if name == package else name)
+    monkeypatch.setattr(
+        "rcae.base.extras.find_spec", lambda name: None if name == package else name
+    )
     assert f"pip install 'rcae[{extra}]'" in refused(*options)

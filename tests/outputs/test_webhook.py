@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rcae.errors import DeliveryError, RefusedError, UsageError
+from rcae.base.errors import DeliveryError, RefusedError, UsageError
 from rcae.outputs.webhook import Webhook, read_secret, signature
 from tests.outputs.conftest import inspection
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import event
 
-from rcae.errors import StorageError
+from rcae.base.errors import StorageError
 from rcae.record import database
 from rcae.record.inspection import Query
 from rcae.record.record import ORDER_LOCK, Record

@@ -161,7 +161,7 @@ def test_nothing_found_is_a_file_all_the_same(rcae, record, folder, name):
 
 @pytest.mark.parametrize("name", ["all.csv", "all.parquet", "all.html"])
 def test_a_record_that_fails_half_way_leaves_the_old_file(rcae, filled, folder, name, monkeypatch):
-    from rcae.errors import StorageError
+    from rcae.base.errors import StorageError
 
     def failing(self, query, **_):
         yield filled.get(IDS[1])
@@ -291,7 +291,7 @@ def test_without_pyarrow_the_user_is_told_what_to_install(rcae, filled, folder, 
     real = export.require
 
     def missing(*modules, purpose):
-        monkeypatch.setattr("rcae.extras.find_spec", lambda _: None)
+        monkeypatch.setattr("rcae.base.extras.find_spec", lambda _: None)
         real(*modules, purpose=purpose)
 
     monkeypatch.setattr(export, "require", missing)

@@ -10,8 +10,8 @@ import zipfile
 import numpy as np
 import pytest
 
+from rcae.base.errors import StorageError
 from rcae.cli_line import kept_images as kept_images_of
-from rcae.errors import StorageError
 from rcae.record import kept_images
 from rcae.record.kept_images import KeptImages
 from tests.record.conftest import EXAMPLE, inspected

@@ -7,7 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
-from rcae.errors import DataError, StorageError, UsageError
+from rcae.base.errors import DataError, StorageError, UsageError
 from rcae.record.database import writing
 from rcae.record.record import Record
 from rcae.record.tables import metadata

@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from rcae.errors import StorageError
+from rcae.base.errors import StorageError
 from rcae.record.record import Record
 from tests.conftest import until
 

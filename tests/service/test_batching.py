@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from rcae.errors import ImageError, StorageError
+from rcae.base.errors import ImageError, StorageError
 from rcae.line.inspector import Arrival
 from rcae.service.batching import Batcher, StoppingError
 from rcae.service.limits import BusyError

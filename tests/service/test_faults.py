@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from rcae.errors import DeliveryError
+from rcae.base.errors import DeliveryError
 from rcae.outputs.delivery import Delivery
 from rcae.record import database
 from rcae.record.inspection import Query

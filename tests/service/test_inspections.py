@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from rcae.errors import StorageError
+from rcae.base.errors import StorageError
 from rcae.record.inspection import Query
 from rcae.service.limits import Limits
 from tests.conftest import until

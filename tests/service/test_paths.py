@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from rcae.errors import UsageError
+from rcae.base.errors import UsageError
 from rcae.record.inspection import Query
 from rcae.service.limits import Limits
 from rcae.service.paths import allowed_folders

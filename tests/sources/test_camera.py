@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rcae.errors import ImageError, StorageError, UsageError
-from rcae.interruption import StopRequest
+from rcae.base.errors import ImageError, StorageError, UsageError
+from rcae.base.interruption import StopRequest
 from rcae.line.inspector import Arrival
 from rcae.record.inspection import Query
 from rcae.sources.camera import inspect_video

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rcae.errors import ImageError, StorageError, UsageError
+from rcae.base.errors import ImageError, StorageError, UsageError
 from rcae.sources import folder as folder_module
 from rcae.sources.folder import GIVE_UP_S, SETTLE_S, TRY_AGAIN_S, Folder, mark_done, read_settled
 

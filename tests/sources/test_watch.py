@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rcae.errors import ImageError, StorageError
-from rcae.interruption import StopRequest
+from rcae.base.errors import ImageError, StorageError
+from rcae.base.interruption import StopRequest
 from rcae.line.inspector import Inspector
 from rcae.record.inspection import Query
 from rcae.sources.folder import GIVE_UP_S, Folder
@@ -190,7 +190,7 @@ WATCHER = textwrap.dedent(
     """
     import hashlib, sys, time
     from pathlib import Path
-    from rcae.interruption import stop_on_signal
+    from rcae.base.interruption import stop_on_signal
     from rcae.record.record import Record
     from rcae.sources.folder import Folder
     from rcae.sources.watch import watch

@@ -8,12 +8,12 @@ import torch
 from safetensors.torch import load_file
 
 import rcae
+from rcae.base.errors import InterruptedTrainingError, RcaeError, SettingsError
+from rcae.base.settings import load_settings
 from rcae.checkpoint import load_model
 from rcae.data.training_set import TrainingSet
 from rcae.data.working_view import WorkingView
-from rcae.errors import InterruptedTrainingError, RcaeError, SettingsError
 from rcae.model.system import RcaeSystem
-from rcae.settings import load_settings
 from rcae.training import plan, processes
 from rcae.training import stages as stages_module
 from rcae.training.fine_tuning import fine_tune

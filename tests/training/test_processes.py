@@ -10,12 +10,12 @@ from safetensors.torch import load_file
 from torch import distributed, nn
 
 import rcae
+from rcae.base.errors import RcaeError, SettingsError, UsageError
+from rcae.base.settings import load_settings
 from rcae.data.training_set import TrainingSet
 from rcae.data.working_view import WorkingView
-from rcae.errors import RcaeError, SettingsError, UsageError
 from rcae.losses import detection_loss, restoration_loss
 from rcae.model.system import RcaeSystem
-from rcae.settings import load_settings
 from rcae.training import processes
 from rcae.training.stages import draw_batch
 from rcae.training.whole_batch import WholeBatchNorm, normalise_over_processes

@@ -12,9 +12,15 @@ import torch
 from safetensors.torch import load_file
 
 import rcae
+from rcae.base.errors import (
+    DataError,
+    InterruptedTrainingError,
+    StorageError,
+    TrainingError,
+    UsageError,
+)
 from rcae.checkpoint import load_model
 from rcae.data.images import read_image
-from rcae.errors import DataError, InterruptedTrainingError, StorageError, TrainingError, UsageError
 from rcae.model.thumbnail_distance import thumbnails
 from rcae.run_folder import RunFolder
 from rcae.training import loop, plan, sitting, trainer

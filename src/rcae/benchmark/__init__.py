@@ -1,5 +1,5 @@
 """Many models on many categories under one protocol: same images, masks, metrics and timing."""
 
-from rcae.extras import require
+from rcae.base.extras import require
 
 require("torch", "safetensors", purpose="the benchmark")

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rcae.base.errors import UsageError
 from rcae.benchmark.contenders import plain_autoencoder
-from rcae.errors import UsageError
 
 
 @dataclass(frozen=True)

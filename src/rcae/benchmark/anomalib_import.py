@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from rcae.errors import MissingExtraError
+from rcae.base.errors import MissingExtraError
 
 OPERATORS = ("nms", "qnms")
 """Compiled operators that torchvision declares at import, and that its wheel lacks beside some CPU

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from rcae.base.errors import UsageError
+from rcae.base.settings import PRESETS, load_settings
 from rcae.benchmark.cell import CellRequest
 from rcae.benchmark.peers import PEERS, train_peer
 from rcae.detector import Detector
-from rcae.errors import UsageError
 from rcae.evaluation import Inspector
 from rcae.run_folder import RunFolder
-from rcae.settings import PRESETS, load_settings
 from rcae.training.request import Request
 from rcae.training.trainer import train
 

@@ -8,12 +8,12 @@ from statistics import mean
 import numpy as np
 from numpy.typing import NDArray
 
+from rcae.base.errors import MissingExtraError
 from rcae.benchmark import summary
 from rcae.benchmark.cell import CellFolder
 from rcae.data.images import read_mask, resize
 from rcae.data.layouts import Record, open_category
 from rcae.detector import Detector
-from rcae.errors import MissingExtraError
 
 Array = NDArray[np.float32]
 MOST_IMAGES = 40

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rcae.errors import CheckpointError
+from rcae.base.errors import CheckpointError
 
 NAME = "tf_efficientnet_lite0"
 """As timm calls it."""

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rcae.base.storage import write_bytes, write_text
 from rcae.benchmark import summary
 from rcae.benchmark.cell import CellFolder
 from rcae.report import page
-from rcae.storage import write_bytes, write_text
 
 
 def write_benchmark(output: Path, results: Sequence[dict[str, Any]], paths: Sequence[Path]) -> Path:

@@ -15,6 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rcae.base.errors import UsageError
+from rcae.base.progress import shown
+from rcae.base.settings import load_settings
 from rcae.benchmark import lite0
 from rcae.benchmark.anomalib_import import anomalib_models
 from rcae.benchmark.cell import CellRequest
@@ -22,9 +25,6 @@ from rcae.calibration import Calibration, calibrate
 from rcae.calibration_images import score_good_images, scores_of, typical_value_of
 from rcae.data.images import read_image, resize
 from rcae.detection import Detection
-from rcae.errors import UsageError
-from rcae.progress import shown
-from rcae.settings import load_settings
 from rcae.training.good_parts import GoodParts, open_good_parts
 
 Array = NDArray[np.float32]

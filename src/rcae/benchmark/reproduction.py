@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from rcae.base.settings import load_settings
+from rcae.base.storage import write_bytes, write_text
 from rcae.benchmark import summary
 from rcae.benchmark.ablations import Ablation, Variant, ablation
 from rcae.benchmark.cell import CellFolder, CellRequest
@@ -14,8 +16,6 @@ from rcae.benchmark.runner import cell_requests, run_cells
 from rcae.charts import ablation_chart
 from rcae.data.good_images import FEWEST_TRAINING_IMAGES, read_list
 from rcae.run_folder import RunFolder
-from rcae.settings import load_settings
-from rcae.storage import write_bytes, write_text
 
 METRICS = ("image_auroc", "pixel_auroc")
 

@@ -9,12 +9,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from rcae.base.errors import CellFailedError, UsageError
+from rcae.base.progress import say
+from rcae.base.storage import write_text
 from rcae.benchmark.cell import CellFolder, CellRequest, hash_data
 from rcae.benchmark.contenders import contender
 from rcae.data.layouts import open_category
-from rcae.errors import CellFailedError, UsageError
-from rcae.progress import say
-from rcae.storage import write_text
 
 
 def run_cells(requests: Sequence[tuple[Path, CellRequest]]) -> Iterator[list[dict[str, Any]]]:

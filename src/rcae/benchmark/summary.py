@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
 
-from rcae.csv_table import csv_text
+from rcae.base.text import csv_text
 
 Result = dict[str, Any]
 ACCURACY = ("image_auroc", "image_ap", "pixel_auroc", "pixel_ap", "aupro")

@@ -6,15 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rcae.base.storage import write_bytes, write_text
 from rcae.card.content import Card, card_of
 from rcae.card.section import Section, Table
 from rcae.card.sources import Sources, read_sources
 from rcae.data.images import read_image
-from rcae.names import printable
+from rcae.base.text import printable
 from rcae.pictures import to_image
 from rcae.report import Picture, page
 from rcae.run_folder import RunFolder
-from rcae.storage import write_bytes, write_text
 
 SAMPLES = {
     "good": "a good image that was never trained on",

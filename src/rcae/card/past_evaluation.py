@@ -11,8 +11,8 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from rcae.base.errors import CheckpointError
 from rcae.data.layouts import GOOD
-from rcae.errors import CheckpointError
 from rcae.metrics.intervals import Interval, auroc_interval, proportion_interval
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from rcae.base.errors import CheckpointError
 from rcae.card.past_evaluation import Part, PastEvaluation, checked, read_evaluation
 from rcae.checkpoint import load_model, weights_sha256
-from rcae.errors import CheckpointError
 from rcae.model_header import ModelHeader
 from rcae.run_folder import RunFolder
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rcae.data.layouts import Layout
-from rcae.names import printable
+from rcae.base.text import printable
 
 PATHS_SHOWN = 10
 

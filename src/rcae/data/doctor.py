@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rcae.base.errors import DataError, ImageError
+from rcae.base.settings import CalibrationSettings
 from rcae.data.diagnosis import Diagnosis, Finding, describe, describe_size
 from rcae.data.good_images import hash_file, list_good_images
 from rcae.data.image_files import read_header
 from rcae.data.images import read_image, read_mask
 from rcae.data.layouts import Category, Record, Split, open_category
 from rcae.data.telling_light import describe_telling_light
-from rcae.errors import DataError, ImageError
-from rcae.settings import CalibrationSettings
 
 __all__ = ["Diagnosis", "Finding", "describe", "examine"]
 

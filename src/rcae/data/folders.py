@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from rcae.base.errors import DataError, UsageError
 from rcae.data.image_files import IMAGE_SUFFIXES
-from rcae.errors import DataError, UsageError
 
 
 @contextmanager

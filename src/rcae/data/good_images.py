@@ -11,9 +11,9 @@ from typing import Literal, cast, get_args
 
 import numpy as np
 
-from rcae.csv_table import csv_text
-from rcae.errors import CheckpointError, DataError, ImageError
-from rcae.settings import CalibrationSettings
+from rcae.base.errors import CheckpointError, DataError, ImageError
+from rcae.base.settings import CalibrationSettings
+from rcae.base.text import csv_text
 
 Role = Literal["train", "calibration", "unused"]
 FEWEST_TRAINING_IMAGES = 8

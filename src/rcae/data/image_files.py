@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from rcae.errors import ImageError, ImageFormatError
+from rcae.base.errors import ImageError, ImageFormatError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 """In lower case; compare with `path.suffix.lower()`."""

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from rcae.base.errors import ImageError
 from rcae.data.image_files import ImageContent, check_size, decode, read_header
-from rcae.errors import ImageError
 
 Array = NDArray[np.float32]
 Scalar = TypeVar("Scalar", bound=np.generic)

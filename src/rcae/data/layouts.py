@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rcae.base.errors import DataError, UsageError
 from rcae.data.folders import expand_paths, list_images, scan, unlisted_named
 from rcae.data.visa_table import read_visa_table
-from rcae.errors import DataError, UsageError
 
 __all__ = ["Category", "Record", "expand_paths", "is_category", "list_images", "open_category"]
 

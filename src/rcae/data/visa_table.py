@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, cast
 
-from rcae.errors import DataError
+from rcae.base.errors import DataError
 
 _COLUMNS = {"object", "split", "label", "image", "mask"}
 _SPLITS = ("train", "test")

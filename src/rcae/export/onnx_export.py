@@ -13,9 +13,10 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
+from rcae.base.extras import require
+from rcae.base.storage import write_bytes
 from rcae.checkpoint import Model, weights_sha256
 from rcae.export.graph import PredictionGraph
-from rcae.extras import require
 from rcae.runners.exported import (
     IMAGES,
     METADATA_KEY,
@@ -24,7 +25,6 @@ from rcae.runners.exported import (
     ExportRecord,
     as_bytes,
 )
-from rcae.storage import write_bytes
 
 Precision = Literal["fp32", "fp16", "int8"]
 Images = Iterable[NDArray[np.float32]]

@@ -4,6 +4,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from rcae.base.extras import require
+from rcae.base.storage import refused, write_bytes
 from rcae.checkpoint import Model
 from rcae.export.onnx_export import (
     WHITENING,
@@ -13,9 +15,7 @@ from rcae.export.onnx_export import (
     onnx_model,
     record,
 )
-from rcae.extras import require
 from rcae.runners.exported import METADATA_KEY
-from rcae.storage import refused, write_bytes
 
 
 def export_openvino(model: Model, precision: Precision, good_images: Images, path: Path) -> None:

@@ -8,15 +8,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rcae.base.errors import UsageError
+from rcae.base.progress import shown
 from rcae.data.folders import expand_paths
 from rcae.data.images import read_image
 from rcae.data.layouts import open_category
 from rcae.detector import Detector
-from rcae.errors import UsageError
 from rcae.export.onnx_export import Precision, export_onnx
 from rcae.export.openvino_export import export_openvino
 from rcae.export.verification import Difference, differences
-from rcae.progress import shown
 from rcae.runners.exported import ExportedRunner, ExportRecord
 from rcae.runners.openvino_runner import OpenvinoRunner
 from rcae.runners.runner import open_exported

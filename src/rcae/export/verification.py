@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from rcae.base.errors import VerificationError
+from rcae.base.progress import shown
 from rcae.calibration import RUNTIME_MARGIN
 from rcae.detection import Detection
 from rcae.detector import Detector
-from rcae.errors import VerificationError
 from rcae.metrics.ranking import image_metrics
-from rcae.progress import shown
 
 TOLERANCES = {"fp32": RUNTIME_MARGIN, "fp16": 1e-2, "int8": 0.5}
 """Of scores and maps, in units of threshold minus typical value: the distance from usual to defective."""

@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from rcae.base.extras import require
+from rcae.base.storage import write_atomically
 from rcae.detection import Region
-from rcae.extras import require
 from rcae.record.inspection import Inspection
-from rcae.storage import write_atomically
 
 ROWS_AT_ONCE = 10_000
 """Of Parquet: a row group."""

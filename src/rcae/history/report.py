@@ -7,19 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
+from rcae.base.errors import ImageError
+from rcae.base.progress import shown
+from rcae.base.storage import write_bytes
 from rcae.charts import days_chart, score_histogram
 from rcae.data.image_files import ImageContent
 from rcae.data.images import read_image, resize
-from rcae.errors import ImageError
 from rcae.history.summary import Counts, ModelSummary, summarise
 from rcae.metrics.intervals import Interval, proportion_interval
 from rcae.pictures import REGION_COLOUR, outlined, to_image
-from rcae.progress import shown
 from rcae.record.inspection import AppliedThreshold, Inspection, Query
 from rcae.record.kept_images import KeptImageError, KeptImages
 from rcae.record.record import Record
 from rcae.report import Picture, page
-from rcae.storage import write_bytes
 
 DAY = "%Y-%m-%d"
 MOMENT = "%Y-%m-%d %H:%M"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from rcae.names import printable
+from rcae.base.text import printable
 from rcae.record.inspection import Inspection
 
 HEADER = (

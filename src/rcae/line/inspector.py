@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rcae.base.errors import ImageError, StorageError
+from rcae.base.progress import say
 from rcae.calibration import Calibration
 from rcae.data.image_files import ImageContent
 from rcae.data.images import read_image
 from rcae.detection import Array, Detection
 from rcae.detector import Detector
-from rcae.errors import ImageError, StorageError
-from rcae.progress import say
 from rcae.record.inspection import Inspection
 from rcae.record.kept_images import KeptImages
 from rcae.record.record import Record

@@ -3,8 +3,8 @@
 import random
 from collections.abc import Callable
 
-from rcae.errors import RcaeError
-from rcae.progress import say
+from rcae.base.errors import RcaeError
+from rcae.base.progress import say
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0

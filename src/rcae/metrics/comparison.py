@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from rcae.errors import DataError
+from rcae.base.errors import DataError
 from rcae.metrics.intervals import Interval, Placements
 from rcae.metrics.ranking import Floats
 

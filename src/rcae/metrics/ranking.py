@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rcae.errors import DataError
+from rcae.base.errors import DataError
 
 Floats = NDArray[np.floating[Any]]
 

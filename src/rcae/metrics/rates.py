@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rcae.errors import DataError
+from rcae.base.errors import DataError
 from rcae.metrics.ranking import Floats, require_rankable
 
 

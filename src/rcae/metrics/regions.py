@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from rcae.errors import DataError, UsageError
+from rcae.base.errors import DataError, UsageError
 from rcae.metrics.ranking import (
     Floats,
     ThresholdCounter,

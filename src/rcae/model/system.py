@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rcae.base.settings import ModelSettings
 from rcae.gradient import spatial_gradient
 from rcae.model.cross_recursion_detection import CrossRecursionDetection
 from rcae.model.detail_preservation import DetailPreservationNetwork
@@ -16,7 +17,6 @@ from rcae.model.plain_autoencoder import PlainAutoencoder
 from rcae.model.recursive_autoencoder import RecursiveAutoencoder
 from rcae.model.thumbnail_distance import ThumbnailDistance, raised
 from rcae.model.weighed_evidence import Evidence, WeighedEvidence, averaged
-from rcae.settings import ModelSettings
 
 
 class Sequences(NamedTuple):

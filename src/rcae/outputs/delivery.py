@@ -4,10 +4,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rcae.errors import DeliveryError, RcaeError, RefusedError
+from rcae.base.errors import DeliveryError, RcaeError, RefusedError
+from rcae.base.progress import say
 from rcae.line.patience import Patience
 from rcae.outputs.output import Output
-from rcae.progress import say
 from rcae.record.inspection import Inspection, Query
 from rcae.record.record import Record
 

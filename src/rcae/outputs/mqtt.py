@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
-from rcae.errors import DeliveryError, RefusedError, UsageError
-from rcae.extras import require
+from rcae.base.errors import DeliveryError, RefusedError, UsageError
+from rcae.base.extras import require
 from rcae.outputs.output import message, reader_of
 from rcae.record.inspection import Inspection
 

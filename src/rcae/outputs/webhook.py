@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rcae.errors import DeliveryError, RefusedError, UsageError
-from rcae.extras import require
+from rcae.base.errors import DeliveryError, RefusedError, UsageError
+from rcae.base.extras import require
 from rcae.outputs.output import message, reader_of
 from rcae.record.inspection import Inspection
 

@@ -9,8 +9,8 @@ from filelock import FileLock, Timeout
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
-from rcae.errors import StorageError, UsageError
-from rcae.extras import require
+from rcae.base.errors import StorageError, UsageError
+from rcae.base.extras import require
 from rcae.record.refusals import explained
 
 PATIENCE_S = 10

@@ -15,9 +15,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from rcae.errors import StorageError
+from rcae.base.errors import StorageError
+from rcae.base.storage import write_bytes
 from rcae.record.inspection import ID, Inspection
-from rcae.storage import write_bytes
 
 SPARE_SHARE = 0.05
 """Of the limit: so much room is made at once, so that the folder is seldom looked through."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError, DBAPIError, SQLAlchemyError
 
-from rcae.errors import DataError, StorageError
+from rcae.base.errors import DataError, StorageError
 
 _REMEDIES = {
     "locked": "Another program holds it; end that program's transaction",

@@ -8,7 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect
 
-from rcae.errors import DataError
+from rcae.base.errors import DataError
 from rcae.record.database import alone
 from rcae.record.refusals import shown
 

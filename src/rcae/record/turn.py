@@ -8,7 +8,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from rcae.errors import StorageError
+from rcae.base.errors import StorageError
 from rcae.record.refusals import explained
 
 

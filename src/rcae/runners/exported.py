@@ -10,8 +10,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from rcae.base.errors import CheckpointError, ImageError, UsageError
 from rcae.detection import Array, Explanation
-from rcae.errors import CheckpointError, ImageError, UsageError
 from rcae.model_header import ModelHeader, incomplete
 from rcae.tiles import blended
 

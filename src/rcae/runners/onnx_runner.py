@@ -5,9 +5,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from rcae.base.errors import CheckpointError
+from rcae.base.extras import require
 from rcae.detection import Array
-from rcae.errors import CheckpointError
-from rcae.extras import require
 from rcae.runners.exported import METADATA_KEY, OUTPUTS, ExportedRunner, ExportRecord
 
 

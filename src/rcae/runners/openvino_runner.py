@@ -6,9 +6,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from rcae.base.errors import CheckpointError
+from rcae.base.extras import require
 from rcae.detection import Array
-from rcae.errors import CheckpointError
-from rcae.extras import require
 from rcae.runners.exported import IMAGES, METADATA_KEY, OUTPUTS, ExportedRunner, ExportRecord
 
 RECURRING = 3

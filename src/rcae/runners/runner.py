@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from rcae.base.errors import UsageError
+from rcae.base.extras import require
 from rcae.detection import Array, Explanation
-from rcae.errors import UsageError
-from rcae.extras import require
 from rcae.model_header import ModelHeader
 from rcae.runners.exported import ExportedRunner
 

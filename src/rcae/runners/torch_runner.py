@@ -6,9 +6,9 @@ from typing import Self
 
 import torch
 
+from rcae.base.errors import UsageError
 from rcae.checkpoint import Model, load_model, weights_sha256
 from rcae.detection import Array, Explanation
-from rcae.errors import UsageError
 from rcae.inference import explain, whole_map, working_maps
 from rcae.model_header import ModelHeader
 from rcae.run_folder import RunFolder

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from rcae.errors import ImageError, RcaeError
+from rcae.base.errors import ImageError, RcaeError
 from rcae.line.inspector import Arrival
 from rcae.record.inspection import Inspection
 from rcae.service.limits import BusyError

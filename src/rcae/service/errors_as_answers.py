@@ -7,8 +7,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
-from rcae.errors import DataError, ImageError, ImageFormatError, RcaeError, StorageError, UsageError
-from rcae.names import printable
+from rcae.base.errors import (
+    DataError,
+    ImageError,
+    ImageFormatError,
+    RcaeError,
+    StorageError,
+    UsageError,
+)
+from rcae.base.text import printable
 from rcae.record.kept_images import KeptImageError
 from rcae.service.batching import StoppingError
 from rcae.service.limits import BusyError

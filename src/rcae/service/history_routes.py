@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Query, Response
 from pydantic import AwareDatetime
 from starlette.concurrency import run_in_threadpool
 
-from rcae.names import printable
+from rcae.base.text import printable
 from rcae.record.inspection import Inspection, Review, Reviewed
 from rcae.record.inspection import Query as RecordQuery
 from rcae.service import inspected_pictures

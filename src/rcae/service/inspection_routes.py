@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Request
 from starlette.concurrency import run_in_threadpool
 
-from rcae.errors import ImageError
+from rcae.base.errors import ImageError
 from rcae.line.inspector import Arrival
 from rcae.record.inspection import Inspection
 from rcae.service.answers import Paths, Results, Unusable, problems

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from rcae.base.errors import RcaeError
 from rcae.data.image_files import MAXIMUM_PIXELS
-from rcae.errors import RcaeError
 
 MIB = 2**20
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rcae.errors import RcaeError
+from rcae.base.errors import RcaeError
 from rcae.outputs.delivery import Delivery
 from rcae.record.inspection import Inspection
 from rcae.service.batching import Answers

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse
 
-from rcae.names import printable
+from rcae.base.text import printable
 from rcae.service.answers import ModelAnswer, NewThreshold, problems
 from rcae.service.drift_watch import Drift
 from rcae.service.service import Service

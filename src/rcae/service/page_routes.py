@@ -5,8 +5,8 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import FileResponse, JSONResponse
 
-from rcae.errors import RcaeError
-from rcae.names import printable
+from rcae.base.errors import RcaeError
+from rcae.base.text import printable
 from rcae.record.inspection import Query
 from rcae.service.service import Service
 

@@ -5,9 +5,9 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from rcae.base.errors import ImageError, UsageError
 from rcae.data.image_files import IMAGE_SUFFIXES
-from rcae.errors import ImageError, UsageError
-from rcae.names import printable
+from rcae.base.text import printable
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 """Windows knows neither."""

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rcae.errors import UsageError
+from rcae.base.errors import UsageError
 
 SHORTEST_KEY = 16
 HEADERS = {

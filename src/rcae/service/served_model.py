@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rcae.base.errors import UsageError
 from rcae.detector import Detector
-from rcae.errors import UsageError
 from rcae.line.inspector import Inspector
 from rcae.line.model_file import ModelFile
 from rcae.pictures import HeatScale

@@ -9,8 +9,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from rcae.errors import UsageError
-from rcae.progress import say
+from rcae.base.errors import UsageError
+from rcae.base.progress import say
 from rcae.service.limits import Limits
 
 _MOST_CONNECTIONS = 512

@@ -11,9 +11,9 @@ from pathlib import Path
 from fastapi import HTTPException
 from starlette.concurrency import run_in_threadpool
 
+from rcae.base.errors import ImageError, RcaeError
 from rcae.data.image_files import ImageContent
 from rcae.data.images import image_size
-from rcae.errors import ImageError, RcaeError
 from rcae.line.inspector import Arrival
 from rcae.record.inspection import ID, Inspection
 from rcae.record.kept_images import KeptImages

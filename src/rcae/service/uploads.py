@@ -7,7 +7,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from rcae.line.inspector import Arrival
-from rcae.names import printable
+from rcae.base.text import printable
 from rcae.service.bodies import CLOSE, allow
 from rcae.service.limits import Limits, Share
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from rcae.errors import ImageError, StorageError
-from rcae.interruption import StopRequest
+from rcae.base.errors import ImageError, StorageError
+from rcae.base.interruption import StopRequest
 from rcae.line.inspector import Inspector
 from rcae.line.patience import Patience
 from rcae.record.inspection import Inspection

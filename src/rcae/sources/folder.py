@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rcae.base.errors import ImageError, StorageError, UsageError
+from rcae.base.progress import say
 from rcae.data.image_files import IMAGE_SUFFIXES
-from rcae.errors import ImageError, StorageError, UsageError
-from rcae.names import printable
-from rcae.progress import say
+from rcae.base.text import printable
 
 SETTLE_S = 1.0
 """Our choice: a file that did not change for so long is taken for complete, if it can be decoded."""

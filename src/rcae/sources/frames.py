@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from rcae.errors import ImageError, UsageError
-from rcae.extras import require
+from rcae.base.errors import ImageError, UsageError
+from rcae.base.extras import require
 from rcae.line.inspector import Arrival
-from rcae.names import printable
+from rcae.base.text import printable
 
 TIMEOUT_MS = 10_000
 """Our choice: to open a stream, and for its next frame."""

@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from rcae.errors import RcaeError, StorageError
-from rcae.interruption import StopRequest
+from rcae.base.errors import RcaeError, StorageError
+from rcae.base.interruption import StopRequest
 from rcae.line.patience import Patience
 from rcae.sources.frames import Frame, VideoSource
 

@@ -1,5 +1,5 @@
 """The three stages of training, their plan, and what survives an interruption."""
 
-from rcae.extras import require
+from rcae.base.extras import require
 
 require("torch", "safetensors", purpose="training")

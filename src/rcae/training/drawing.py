@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from rcae.errors import RcaeError
+from rcae.base.errors import RcaeError
 from rcae.training.stages import Batch
 
 BATCHES_AHEAD = 4

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rcae.base.progress import shown
 from rcae.data.training_set import TrainingSet
 from rcae.inference import as_tensor
 from rcae.model.system import RcaeSystem
 from rcae.model.thumbnail_distance import thumbnails
-from rcae.progress import shown
 from rcae.tiles import tiles
 
 MOST_IMAGES = 48

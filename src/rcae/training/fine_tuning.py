@@ -4,12 +4,12 @@ import copy
 from collections.abc import Sequence
 from pathlib import Path
 
+from rcae.base.errors import UsageError
+from rcae.base.progress import StageProgress
+from rcae.base.settings import Settings
 from rcae.checkpoint import Model
 from rcae.data.training_set import TrainingSet
-from rcae.errors import UsageError
 from rcae.model.system import RcaeSystem
-from rcae.progress import StageProgress
-from rcae.settings import Settings
 from rcae.training import plan, processes
 from rcae.training.familiarity import learn_good_features
 from rcae.training.loop import make_optimizer, run_stage

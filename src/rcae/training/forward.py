@@ -9,9 +9,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rcae.errors import SettingsError
-from rcae.progress import say
-from rcae.settings import TrainingSettings
+from rcae.base.errors import SettingsError
+from rcae.base.progress import say
+from rcae.base.settings import TrainingSettings
 
 Forward = Callable[..., Tensor]
 """A method of `RcaeSystem`: takes images [batch, 3, height, width], and for some a depth."""

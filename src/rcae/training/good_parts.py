@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rcae.base.errors import DataError
+from rcae.base.progress import say, shown
+from rcae.base.settings import ImageSettings, Settings
 from rcae.data.good_images import GoodImage, hash_list, list_good_images
 from rcae.data.images import image_size, read_image
 from rcae.data.layouts import Category, open_category
 from rcae.data.training_set import TrainingSet
 from rcae.data.working_view import WorkingView
-from rcae.errors import DataError
-from rcae.progress import say, shown
 from rcae.run_folder import RunFolder
-from rcae.settings import ImageSettings, Settings
 
 TYPICAL_IMAGES = 64
 """Training images that brightness and frame are measured on, at most."""

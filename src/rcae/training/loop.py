@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
-from rcae.errors import TrainingError
-from rcae.settings import Settings
+from rcae.base.errors import TrainingError
+from rcae.base.settings import Settings
 from rcae.training import processes
 from rcae.training.drawing import drawing_processes, drawn_ahead
 from rcae.training.stages import Batch, Stage

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
-from rcae.errors import UsageError
-from rcae.settings import Settings, StageSettings
+from rcae.base.errors import UsageError
+from rcae.base.settings import Settings, StageSettings
 from rcae.training import processes
 from rcae.training.loop import batches, make_optimizer, train_step
 from rcae.training.stages import Stage

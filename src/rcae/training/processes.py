@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, distributed, nn
 
-from rcae.errors import RcaeError, SettingsError, UsageError
+from rcae.base.errors import RcaeError, SettingsError, UsageError
 
 LONGEST_WAIT = timedelta(hours=6)
 """Of the other processes, while the first one calibrates and writes the model."""

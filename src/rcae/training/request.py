@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rcae.errors import UsageError
+from rcae.base.errors import UsageError
+from rcae.base.settings import Settings, load_settings, to_plain
 from rcae.run_folder import RunFolder
-from rcae.settings import Settings, load_settings, to_plain
 
 LONGEST_BUDGET_S = 366 * 24 * 3600.0
 """Our choice: a year."""

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from rcae.base.storage import write_bytes
 from rcae.checkpoint import Model
 from rcae.data.images import read_image
 from rcae.data.pseudo_anomalies import paint_anomalies
 from rcae.inference import explain
 from rcae.pictures import HeatScale, png_bytes, recursion_strip
 from rcae.run_folder import RunFolder
-from rcae.storage import write_bytes
 from rcae.training.good_parts import GoodParts
 
 SAMPLE_COUNT = 3

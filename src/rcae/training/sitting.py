@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from rcae.errors import InterruptedTrainingError
-from rcae.interruption import StopRequest
+from rcae.base.errors import InterruptedTrainingError
+from rcae.base.interruption import StopRequest
+from rcae.base.progress import StageProgress
 from rcae.model.system import RcaeSystem
-from rcae.progress import StageProgress
 from rcae.run_folder import RunFolder
 from rcae.training import processes
 from rcae.training.stages import Stage

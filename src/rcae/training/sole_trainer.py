@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
-from rcae.errors import UsageError
+from rcae.base.errors import UsageError
+from rcae.base.storage import refused
 from rcae.run_folder import RunFolder
-from rcae.storage import refused
 from rcae.training import processes
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from rcae.base.errors import CheckpointError
+from rcae.base.settings import STAGES
 from rcae.checkpoint import load_tensors, save_tensors
-from rcae.errors import CheckpointError
 from rcae.model.system import RcaeSystem
-from rcae.settings import STAGES
 
 FORMAT = "rcae-training-8"
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import torch
 
+from rcae.base.interruption import stop_on_signal
+from rcae.base.progress import say
+from rcae.base.settings import Settings
+from rcae.base.storage import write_text
 from rcae.data.good_images import to_csv
-from rcae.interruption import stop_on_signal
 from rcae.model.system import RcaeSystem
-from rcae.progress import say
 from rcae.run_folder import RunFolder
-from rcae.settings import Settings
-from rcae.storage import write_text
 from rcae.training import plan, processes
 from rcae.training.finish import finish, finishing_seconds
 from rcae.training.forward import require_runnable

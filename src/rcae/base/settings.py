@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from rcae.errors import SettingsError
+from rcae.base.errors import SettingsError
 
 Preset = Literal["quick", "standard", "paper"]
 PRESETS: tuple[Preset, ...] = ("quick", "standard", "paper")
@@ -194,7 +194,7 @@ def load_settings(
         raise SettingsError(
             f"preset '{preset}' does not exist; choose one of {', '.join(PRESETS)}."
         )
-    tree = tomllib.loads(resources.files("rcae").joinpath(f"presets/{preset}.toml").read_text())
+    tree = tomllib.loads(resources.files("rcae.base").joinpath(f"presets/{preset}.toml").read_text())
     if file is not None:
         _merge(tree, _read_toml(file))
     for value in values:

@@ -1,9 +1,17 @@
-"""Tables as CSV text, the same in every file this package writes at once."""
+"""Text that can be printed and stored anywhere: file names, and tables as CSV."""
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+
+def printable(name: object) -> str:
+    """As text without control characters, and without bytes of file names that are no text."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in str(name)
+    )
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rcae.errors import StorageError, UsageError
+from rcae.base.errors import StorageError, UsageError
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from rcae.errors import MissingExtraError
+from rcae.base.errors import MissingExtraError
 
 EXTRAS = {
     "torch": ("train", "PyTorch"),
