@@ -17,9 +17,9 @@ import torch
 from PIL import Image
 
 import rcae
+from rcae.base.machine import peak_memory_mib
 from rcae.data.images import read_image
 from rcae.inference import as_tensor, working_map
-from rcae.base.machine import peak_memory_mib
 
 
 def main() -> None:

@@ -10,15 +10,14 @@ from typing import Any, NamedTuple
 from PIL.Image import Image
 
 from rcae.base.storage import write_bytes, write_text
+from rcae.base.text import csv_text, printable
 from rcae.comparison import KINDS, Change, Comparison, Side
-from rcae.base.text import csv_text
 from rcae.data.images import read_image, read_mask
 from rcae.data.layouts import Record
 from rcae.evaluation import Outcome, full_map
 from rcae.evaluation_output import image_name, known_warning, model_facts
 from rcae.metrics.comparison import DecisionComparison
 from rcae.metrics.intervals import CONFIDENCE, Interval
-from rcae.base.text import printable
 from rcae.pictures import (
     HEAT_COLOURS,
     MASK_COLOUR,

@@ -8,10 +8,10 @@ from typing import Any
 
 from rcae.base.errors import DataError
 from rcae.base.storage import write_bytes, write_text
+from rcae.base.text import printable
 from rcae.calibration import Calibration
 from rcae.charts import drift_chart
 from rcae.drift import DriftState, Monitor, Verdict
-from rcae.base.text import printable
 from rcae.predictions_file import Prediction
 
 MEANING = {

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rcae.base.errors import DataError
+from rcae.base.machine import peak_memory_mib
 from rcae.base.progress import shown
 from rcae.calibration import Calibration, conformal_threshold, images_needed
 from rcae.data.good_images import hash_file
@@ -20,7 +21,6 @@ from rcae.known_images import known_images
 from rcae.metrics.ranking import image_metrics
 from rcae.metrics.rates import detection_rates
 from rcae.metrics.regions import pixel_metrics
-from rcae.base.machine import peak_memory_mib
 
 Metrics = dict[str, float | int | None]
 FIXED_RATES = {"detection_rate_at_1_percent": 0.01, "detection_rate_at_5_percent": 0.05}

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL.Image import Image
 
+from rcae.base.machine import versions
 from rcae.base.storage import write_text
-from rcae.base.text import csv_text
+from rcae.base.text import csv_text, printable
 from rcae.data.images import read_image
 from rcae.detector import Detector
 from rcae.evaluation import Evaluation, Metrics, Outcome, full_map
 from rcae.metrics.ranking import rank_scores, roc_curve
-from rcae.base.text import printable
 from rcae.pictures import overlay, recursion_strip
 from rcae.report import (
     DefectRow,
@@ -28,7 +28,6 @@ from rcae.report import (
     SummaryMetric,
     write_report,
 )
-from rcae.base.machine import versions
 
 PICTURES_PER_GROUP = 6
 

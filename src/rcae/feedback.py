@@ -17,11 +17,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from rcae.base.errors import CheckpointError, DataError, StorageError, UsageError
 from rcae.base.storage import write_atomically
+from rcae.base.text import printable
 from rcae.data.good_images import hash_file
 from rcae.data.image_files import IMAGE_SUFFIXES
 from rcae.data.images import read_image, read_mask
 from rcae.detection import Detection
-from rcae.base.text import printable
 from rcae.record.inspection import Inspection
 from rcae.run_folder import RunFolder
 

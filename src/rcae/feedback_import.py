@@ -6,9 +6,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rcae.base.progress import say
+from rcae.base.text import printable
 from rcae.data.image_files import IMAGE_SUFFIXES
 from rcae.feedback import add_feedback, read_feedback
-from rcae.base.text import printable
 from rcae.record.inspection import Inspection, Query, Reviewed
 from rcae.record.kept_images import KeptImageError, KeptImages
 from rcae.record.record import Record

@@ -9,7 +9,7 @@ from rcae.data.images import resize
 from rcae.data.working_view import WorkingView
 from rcae.detection import Array, Explanation
 from rcae.model.system import RcaeSystem
-from rcae.tiles import blended, drawn_together
+from rcae.model.tiles import blended, drawn_together
 
 
 @torch.inference_mode()

@@ -17,10 +17,10 @@ import numpy as np
 from rcae.base.errors import ImageError, StorageError, UsageError
 from rcae.base.progress import shown
 from rcae.base.storage import write_atomically, write_bytes
+from rcae.base.text import printable
 from rcae.data.images import read_image
 from rcae.detection import Array, Detection
 from rcae.detector import Detector
-from rcae.base.text import printable
 from rcae.pictures import overlay, png_bytes
 
 COLUMNS = (

@@ -195,7 +195,7 @@ def test_a_large_image_is_drawn_in_tiles_where_the_camera_scale_is_kept(tmp_path
     image = np.random.default_rng(0).integers(0, 256, (300, 520, 3)).astype(np.uint8)
     whole = Detector.load(tmp_path / "model.onnx").predict(image)
     for name, value in (("TILE_PX", 256), ("OVERLAP_PX", 128), ("MARGIN_PX", 48)):
-        monkeypatch.setattr(f"rcae.tiles.{name}", value)
+        monkeypatch.setattr(f"rcae.model.tiles.{name}", value)
     heights = []
     execute = OnnxRunner.execute
 

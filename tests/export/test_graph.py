@@ -14,8 +14,8 @@ from rcae.detector import Detector
 from rcae.export.graph import resized
 from rcae.export.onnx_export import onnx_model
 from rcae.model.system import RcaeSystem
-from rcae.model.thumbnail_distance import SIDE_PX
-from rcae.model.weighed_evidence import KINDS
+from rcae.model.evidence.thumbnail_distance import SIDE_PX
+from rcae.model.evidence.weighed_evidence import KINDS
 from rcae.model_header import ModelHeader
 from rcae.part_frame import PartFrame
 from rcae.runners.torch_runner import TorchRunner

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from rcae.model.blocks import UpLayer
+from rcae.model.paper.blocks import UpLayer
 
 
 def by_the_book(up, deep, shallow):

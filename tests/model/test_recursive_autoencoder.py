@@ -3,7 +3,7 @@ import itertools
 import pytest
 import torch
 
-from rcae.model.recursive_autoencoder import RecursiveAutoencoder
+from rcae.model.paper.recursive_autoencoder import RecursiveAutoencoder
 
 
 def build(depth=3, *, share=True, skip=True):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import iqr
 
-from rcae.model.thumbnail_distance import (
+from rcae.model.evidence.thumbnail_distance import (
     CALMEST,
     LEAST_DEVIATION,
     LEAST_SPREAD,

@@ -3,7 +3,7 @@ import torch
 from scipy import ndimage
 from scipy.stats import iqr
 
-from rcae.model.weighed_evidence import KINDS, WIDE_PX, Evidence, WeighedEvidence, averaged
+from rcae.model.evidence.weighed_evidence import KINDS, WIDE_PX, Evidence, WeighedEvidence, averaged
 
 CELL_PX = 4
 

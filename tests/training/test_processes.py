@@ -14,7 +14,7 @@ from rcae.base.errors import RcaeError, SettingsError, UsageError
 from rcae.base.settings import load_settings
 from rcae.data.training_set import TrainingSet
 from rcae.data.working_view import WorkingView
-from rcae.losses import detection_loss, restoration_loss
+from rcae.model.paper.losses import detection_loss, restoration_loss
 from rcae.model.system import RcaeSystem
 from rcae.training import processes
 from rcae.training.stages import draw_batch

@@ -21,7 +21,7 @@ from rcae.base.errors import (
 )
 from rcae.checkpoint import load_model
 from rcae.data.images import read_image
-from rcae.model.thumbnail_distance import thumbnails
+from rcae.model.evidence.thumbnail_distance import thumbnails
 from rcae.run_folder import RunFolder
 from rcae.training import loop, plan, sitting, trainer
 from rcae.training.sitting import Sitting

@@ -194,7 +194,9 @@ def load_settings(
         raise SettingsError(
             f"preset '{preset}' does not exist; choose one of {', '.join(PRESETS)}."
         )
-    tree = tomllib.loads(resources.files("rcae.base").joinpath(f"presets/{preset}.toml").read_text())
+    tree = tomllib.loads(
+        resources.files("rcae.base").joinpath(f"presets/{preset}.toml").read_text()
+    )
     if file is not None:
         _merge(tree, _read_toml(file))
     for value in values:

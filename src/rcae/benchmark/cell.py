@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from rcae.base.errors import DataError, UsageError
+from rcae.base.machine import peak_memory_mib, versions
 from rcae.base.progress import shown
 from rcae.base.storage import write_bytes, write_text
 from rcae.data.good_images import hash_file
@@ -21,7 +22,6 @@ from rcae.evaluation import Evaluation, Inspector, evaluate_detector, full_map
 from rcae.evaluation_output import scores_csv
 from rcae.pictures import HeatScale, jpeg_bytes, overlay
 from rcae.run_folder import RunFolder
-from rcae.base.machine import peak_memory_mib, versions
 
 PICTURES = 4
 PICTURE_SIDE_PX = 320

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from rcae.base.text import printable
 from rcae.calibration import images_needed
 from rcae.card.measured import NOT_MEASURED, limits_measured, measured_section
 from rcae.card.past_evaluation import PastEvaluation
 from rcae.card.section import Section
 from rcae.card.sources import Sources
-from rcae.base.text import printable
 from rcae.report import percent
 
 SURE_COUNT = images_needed(0.05, confidence=0.95)

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rcae.base.storage import write_bytes, write_text
+from rcae.base.text import printable
 from rcae.card.content import Card, card_of
 from rcae.card.section import Section, Table
 from rcae.card.sources import Sources, read_sources
 from rcae.data.images import read_image
-from rcae.base.text import printable
 from rcae.pictures import to_image
 from rcae.report import Picture, page
 from rcae.run_folder import RunFolder

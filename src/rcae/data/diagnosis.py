@@ -5,8 +5,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
-from rcae.data.layouts import Layout
 from rcae.base.text import printable
+from rcae.data.layouts import Layout
 
 PATHS_SHOWN = 10
 

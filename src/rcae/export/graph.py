@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from rcae.checkpoint import Model
 from rcae.data.working_view import MOST_GAIN
-from rcae.model.blocks import ConvolutionalAutoencoder, UpLayer, doubled_and_joined
+from rcae.model.paper.blocks import ConvolutionalAutoencoder, UpLayer, doubled_and_joined
 from rcae.part_pose import cut_to_part, find_part, put_back
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rcae.base.errors import CheckpointError, ImageError, UsageError
 from rcae.detection import Array, Explanation
 from rcae.model_header import ModelHeader, incomplete
-from rcae.tiles import blended
+from rcae.model.tiles import blended
 
 FORMAT = "rcae-export-4"
 METADATA_KEY = "rcae"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rcae.base.errors import ImageError, UsageError
-from rcae.data.image_files import IMAGE_SUFFIXES
 from rcae.base.text import printable
+from rcae.data.image_files import IMAGE_SUFFIXES
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 """Windows knows neither."""

@@ -6,8 +6,8 @@ from fastapi import HTTPException, Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from rcae.line.inspector import Arrival
 from rcae.base.text import printable
+from rcae.line.inspector import Arrival
 from rcae.service.bodies import CLOSE, allow
 from rcae.service.limits import Limits, Share
 

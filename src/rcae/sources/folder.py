@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rcae.base.errors import ImageError, StorageError, UsageError
 from rcae.base.progress import say
-from rcae.data.image_files import IMAGE_SUFFIXES
 from rcae.base.text import printable
+from rcae.data.image_files import IMAGE_SUFFIXES
 
 SETTLE_S = 1.0
 """Our choice: a file that did not change for so long is taken for complete, if it can be decoded."""

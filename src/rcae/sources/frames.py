@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from rcae.base.errors import ImageError, UsageError
 from rcae.base.extras import require
-from rcae.line.inspector import Arrival
 from rcae.base.text import printable
+from rcae.line.inspector import Arrival
 
 TIMEOUT_MS = 10_000
 """Our choice: to open a stream, and for its next frame."""

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from rcae.base.errors import ImageError, StorageError
 from rcae.base.interruption import StopRequest
+from rcae.base.text import printable
 from rcae.line.inspector import Arrival, Inspector
 from rcae.line.patience import Patience
-from rcae.base.text import printable
 from rcae.record.inspection import Inspection
 from rcae.record.record import Record
 from rcae.sources.folder import Folder, WaitingFile, mark_done, read_settled

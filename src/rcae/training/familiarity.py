@@ -11,8 +11,8 @@ from rcae.base.progress import shown
 from rcae.data.training_set import TrainingSet
 from rcae.inference import as_tensor
 from rcae.model.system import RcaeSystem
-from rcae.model.thumbnail_distance import thumbnails
-from rcae.tiles import tiles
+from rcae.model.evidence.thumbnail_distance import thumbnails
+from rcae.model.tiles import tiles
 
 MOST_IMAGES = 48
 """Enough by far: each gives thousands of positions, for some hundred features."""

@@ -4,6 +4,7 @@ import time
 from functools import partial
 from typing import Any
 
+from rcae.base.machine import peak_memory_mib, versions
 from rcae.base.progress import say
 from rcae.base.settings import Settings
 from rcae.base.storage import write_text
@@ -15,7 +16,6 @@ from rcae.inference import anomaly_map
 from rcae.model.system import RcaeSystem
 from rcae.model_header import ModelHeader
 from rcae.run_folder import RunFolder
-from rcae.base.machine import peak_memory_mib, versions
 from rcae.training.familiarity import image_count, learn_good_features
 from rcae.training.good_parts import GoodParts
 from rcae.training.samples import SAMPLE_COUNT, write_pictures

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from rcae.base.settings import Settings
 from rcae.base.machine import versions
+from rcae.base.settings import Settings
 from rcae.training import processes
 from rcae.training.good_parts import GoodParts
 from rcae.training.request import Request

@@ -14,7 +14,7 @@ from rcae.data.good_variation import varied
 from rcae.data.pseudo_anomalies import paint_anomalies
 from rcae.data.seams import SEAM_SHARE, paint_seam
 from rcae.data.training_set import TrainingSet, extended
-from rcae.losses import PixelTerm, detection_loss, reconstruction_loss, restoration_loss
+from rcae.model.paper.losses import PixelTerm, detection_loss, reconstruction_loss, restoration_loss
 from rcae.model.system import RcaeSystem
 from rcae.training import processes
 from rcae.training.forward import Forward, as_in_training

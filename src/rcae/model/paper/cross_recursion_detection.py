@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from rcae.model.blocks import ConvolutionalAutoencoder
+from rcae.model.paper.blocks import ConvolutionalAutoencoder
 
 EMPTY_START = -2.0
 """Before the sigmoid: the map starts at about 0.12 everywhere."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from rcae.model.blocks import ConvolutionalAutoencoder
+from rcae.model.paper.blocks import ConvolutionalAutoencoder
 
 
 class PlainAutoencoder(nn.Module):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from rcae.model.blocks import ConvolutionalAutoencoder
+from rcae.model.paper.blocks import ConvolutionalAutoencoder
 
 SMALL_START = 0.1
 """The blocks inside E and D start this weak, so that a chain starts as plain resampling."""

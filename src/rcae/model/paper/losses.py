@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from rcae.gradient import spatial_gradient
+from rcae.model.paper.gradient import spatial_gradient
 
 ANOMALY_WEIGHT = {"squared_error": 30.0, "cross_entropy": 10.0}
 """How many times as much an anomalous pixel weighs as a normal one: they are one in sixty, and with

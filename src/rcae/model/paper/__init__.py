@@ -1,0 +1,1 @@
+"""What the paper has and nothing else: RcAE, DPN, CRD, the baseline, and their losses."""
