@@ -16,7 +16,7 @@ import torch
 
 import rcae
 from rcae.data.images import read_image
-from rcae.data.layouts import open_category
+from rcae.data.layouts.category import open_category
 from rcae.demo import TEST_COUNTS, copy_cells, solar_cells, spread_over
 from rcae.inference import as_tensor
 from rcae.metrics.ranking import image_metrics

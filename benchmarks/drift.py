@@ -23,7 +23,7 @@ from rcae.base.storage import write_bytes, write_text
 from rcae.benchmark.summary import markdown_table
 from rcae.calibration import Calibration, calibrate
 from rcae.data.images import read_image
-from rcae.data.layouts import open_category
+from rcae.data.layouts.category import open_category
 from rcae.drift import Verdict
 from rcae.drift_output import Watched, chart, watch
 from rcae.predictions_file import Prediction

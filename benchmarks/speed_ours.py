@@ -11,7 +11,7 @@ from speed_worker import Contender, random_images
 from rcae.base.settings import load_settings
 from rcae.calibration import calibrate
 from rcae.checkpoint import Model
-from rcae.data.working_view import WorkingView
+from rcae.data.view.working_view import WorkingView
 from rcae.export.graph import PredictionGraph
 from rcae.export.onnx_export import export_onnx
 from rcae.export.openvino_export import export_openvino

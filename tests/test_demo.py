@@ -5,7 +5,7 @@ import pytest
 from rcae import demo
 from rcae.base.errors import MissingExtraError, StorageError
 from rcae.data.good_images import hash_file
-from rcae.data.layouts import open_category
+from rcae.data.layouts.category import open_category
 
 
 @pytest.fixture(scope="module")

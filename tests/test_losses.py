@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from rcae.model.paper.gradient import spatial_gradient
-from rcae.model.paper.losses import ANOMALY_WEIGHT, detection_loss, reconstruction_loss, restoration_loss
+from rcae.model.paper.losses import (
+    ANOMALY_WEIGHT,
+    detection_loss,
+    reconstruction_loss,
+    restoration_loss,
+)
 
 
 def test_the_gradient_is_the_forward_difference_in_both_directions():

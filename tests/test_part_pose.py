@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from rcae.part_frame import PartFrame
-from rcae.part_pose import (
+from rcae.data.view.part_frame import PartFrame
+from rcae.data.view.part_pose import (
     as_batch,
     cut_array,
     cut_to_part,

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from rcae.model import tiles as tiling
 from rcae.base.settings import load_settings
 from rcae.inference import explain, working_map
-from rcae.model.system import RcaeSystem
+from rcae.model import tiles as tiling
 from rcae.model.evidence.thumbnail_distance import SIDE_PX
 from rcae.model.evidence.weighed_evidence import KINDS
+from rcae.model.system import RcaeSystem
 from rcae.model.tiles import blended, drawn_together, tiles
 from tests.conftest import TINY
 

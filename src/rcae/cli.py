@@ -69,7 +69,7 @@ def doctor(data: Path, as_json: bool) -> None:
     images. Exit code 0 only when training and evaluation can run.
     """
     from rcae.base.progress import shown
-    from rcae.data.doctor import describe, examine
+    from rcae.data.doctor.examine import describe, examine
 
     diagnosis = examine(data, progress=lambda items: shown(items, "examining"))
     click.echo(_json(diagnosis.to_json()) if as_json else describe(diagnosis))
@@ -153,7 +153,7 @@ def predict(
     An unreadable image gets a row with its error and does not stop the others; the exit code is
     then 3.
     """
-    from rcae.data.layouts import expand_paths
+    from rcae.data.layouts.category import expand_paths
     from rcae.detector import Detector
     from rcae.prediction import predict_files
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rcae.base.errors import DataError, UsageError
-from rcae.data.layouts import Category, open_category
+from rcae.data.layouts.category import Category, open_category
 from rcae.detector import Detector
 from rcae.evaluation import Evaluation, Outcome, evaluate_model
 from rcae.metrics.comparison import (

@@ -13,7 +13,7 @@ from rcae.base.storage import write_bytes, write_text
 from rcae.base.text import csv_text, printable
 from rcae.comparison import KINDS, Change, Comparison, Side
 from rcae.data.images import read_image, read_mask
-from rcae.data.layouts import Record
+from rcae.data.layouts.category import Record
 from rcae.evaluation import Outcome, full_map
 from rcae.evaluation_output import image_name, known_warning, model_facts
 from rcae.metrics.comparison import DecisionComparison

@@ -14,7 +14,7 @@ from rcae.base.progress import shown
 from rcae.calibration import Calibration, conformal_threshold, images_needed
 from rcae.data.good_images import hash_file
 from rcae.data.images import image_size, read_mask, resize
-from rcae.data.layouts import Category, Record, open_category
+from rcae.data.layouts.category import Category, Record, open_category
 from rcae.detection import Detection
 from rcae.detector import Detector
 from rcae.known_images import known_images

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from rcae.data.images import resize
-from rcae.data.working_view import WorkingView
+from rcae.data.view.working_view import WorkingView
 from rcae.detection import Array, Explanation
 from rcae.model.system import RcaeSystem
 from rcae.model.tiles import blended, drawn_together

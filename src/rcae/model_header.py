@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from rcae.base.errors import CheckpointError, SettingsError
 from rcae.base.settings import Settings, to_plain, validate
 from rcae.calibration import Calibration
-from rcae.data.working_view import WorkingView
+from rcae.data.view.working_view import WorkingView
 
 
 class _Provenance(BaseModel):

@@ -20,7 +20,7 @@ from rcae.calibration_images import (
 from rcae.checkpoint import Model, load_model
 from rcae.data.folders import expand_paths
 from rcae.data.good_images import hash_file
-from rcae.data.layouts import is_category
+from rcae.data.layouts.category import is_category
 from rcae.detection import Array
 from rcae.inference import anomaly_map
 from rcae.known_images import learnt_images

@@ -18,7 +18,7 @@ from rcae.benchmark.contenders import contender, plain_autoencoder
 from rcae.benchmark.fidelity import fidelity_table
 from rcae.benchmark.output import write_benchmark
 from rcae.benchmark.runner import cell_requests, run_cells
-from rcae.data import telling_light
+from rcae.data.doctor import telling_light
 from rcae.model.system import RcaeSystem
 from tests.conftest import TINY
 

@@ -2,7 +2,7 @@ import json
 import os
 import shutil
 
-from rcae.data.doctor import describe, examine
+from rcae.data.doctor.examine import describe, examine
 
 
 def test_json_holds_all_that_was_found_even_names_that_are_no_text(mvtec):

@@ -7,7 +7,7 @@ from PIL import Image
 
 from rcae.base.errors import DataError, UsageError
 from rcae.data import images as images_module
-from rcae.data.doctor import examine
+from rcae.data.doctor.examine import examine
 from tests.data.conftest import png_header
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rcae.base.errors import DataError, UsageError
-from rcae.data.layouts import is_category, open_category
+from rcae.data.layouts.category import is_category, open_category
 from tests.data.conftest import listed
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from rcae.data.part_finding import fit_frame
-from rcae.data.working_view import WorkingView
-from rcae.part_pose import cut_array
+from rcae.data.view.part_finding import fit_frame
+from rcae.data.view.part_pose import cut_array
+from rcae.data.view.working_view import WorkingView
 from tests.part_images import GROUND, PART, part_image
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from rcae.base.errors import DataError
-from rcae.data.layouts import open_category
+from rcae.data.layouts.category import open_category
 from tests.data.conftest import listed
 
 TABLE_HEADER = "object,split,label,image,mask\n"

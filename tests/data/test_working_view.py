@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rcae.data.working_view import WorkingView
+from rcae.data.view.working_view import WorkingView
 
 
 def grey(*values):

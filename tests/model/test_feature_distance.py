@@ -3,7 +3,13 @@ import pytest
 import torch
 from scipy.spatial.distance import mahalanobis
 
-from rcae.model.evidence.feature_distance import RIDGE, FeatureDistance, is_border, joined, places_along
+from rcae.model.evidence.feature_distance import (
+    RIDGE,
+    FeatureDistance,
+    is_border,
+    joined,
+    places_along,
+)
 
 
 def good_features():

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from rcae.base.settings import load_settings
+from rcae.model.evidence.weighed_evidence import KINDS, averaged
 from rcae.model.paper.blocks import ConvolutionalAutoencoder
 from rcae.model.paper.cross_recursion_detection import CrossRecursionDetection
 from rcae.model.paper.detail_preservation import DetailPreservationNetwork
 from rcae.model.paper.folding import fold, unfold
 from rcae.model.system import RcaeSystem
-from rcae.model.evidence.weighed_evidence import KINDS, averaged
 from tests.conftest import TINY
 
 

@@ -7,7 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from rcae.base.errors import DataError
 from rcae.data.training_set import TrainingSet
-from rcae.data.working_view import WorkingView
+from rcae.data.view.working_view import WorkingView
 from rcae.training import drawing
 from rcae.training.drawing import drawing_processes, drawn_ahead
 from rcae.training.stages import Batch, draw_batch

@@ -12,7 +12,7 @@ from rcae.base.errors import InterruptedTrainingError, RcaeError, SettingsError
 from rcae.base.settings import load_settings
 from rcae.checkpoint import load_model
 from rcae.data.training_set import TrainingSet
-from rcae.data.working_view import WorkingView
+from rcae.data.view.working_view import WorkingView
 from rcae.model.system import RcaeSystem
 from rcae.training import plan, processes
 from rcae.training import stages as stages_module

@@ -13,7 +13,7 @@ import rcae
 from rcae.base.errors import RcaeError, SettingsError, UsageError
 from rcae.base.settings import load_settings
 from rcae.data.training_set import TrainingSet
-from rcae.data.working_view import WorkingView
+from rcae.data.view.working_view import WorkingView
 from rcae.model.paper.losses import detection_loss, restoration_loss
 from rcae.model.system import RcaeSystem
 from rcae.training import processes

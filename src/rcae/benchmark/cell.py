@@ -14,10 +14,10 @@ from rcae.base.errors import DataError, UsageError
 from rcae.base.machine import peak_memory_mib, versions
 from rcae.base.progress import shown
 from rcae.base.storage import write_bytes, write_text
+from rcae.data.doctor.telling_light import describe_telling_light
 from rcae.data.good_images import hash_file
 from rcae.data.images import read_image
-from rcae.data.layouts import Category, open_category
-from rcae.data.telling_light import describe_telling_light
+from rcae.data.layouts.category import Category, open_category
 from rcae.evaluation import Evaluation, Inspector, evaluate_detector, full_map
 from rcae.evaluation_output import scores_csv
 from rcae.pictures import HeatScale, jpeg_bytes, overlay

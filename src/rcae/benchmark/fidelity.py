@@ -12,7 +12,7 @@ from rcae.base.errors import MissingExtraError
 from rcae.benchmark import summary
 from rcae.benchmark.cell import CellFolder
 from rcae.data.images import read_mask, resize
-from rcae.data.layouts import Record, open_category
+from rcae.data.layouts.category import Record, open_category
 from rcae.detector import Detector
 
 Array = NDArray[np.float32]

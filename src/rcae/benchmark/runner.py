@@ -14,7 +14,7 @@ from rcae.base.progress import say
 from rcae.base.storage import write_text
 from rcae.benchmark.cell import CellFolder, CellRequest, hash_data
 from rcae.benchmark.contenders import contender
-from rcae.data.layouts import open_category
+from rcae.data.layouts.category import open_category
 
 
 def run_cells(requests: Sequence[tuple[Path, CellRequest]]) -> Iterator[list[dict[str, Any]]]:

@@ -9,7 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from rcae.data.images import Scalar, image_size, outermost, read_image
-from rcae.data.working_view import WorkingView
+from rcae.data.view.working_view import WorkingView
 
 Array = NDArray[np.float32]
 MOST_IMAGES = 48

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from rcae.checkpoint import Model
-from rcae.data.working_view import MOST_GAIN
+from rcae.data.view.part_pose import cut_to_part, find_part, put_back
+from rcae.data.view.working_view import MOST_GAIN
 from rcae.model.paper.blocks import ConvolutionalAutoencoder, UpLayer, doubled_and_joined
-from rcae.part_pose import cut_to_part, find_part, put_back
 
 
 class PredictionGraph(nn.Module):

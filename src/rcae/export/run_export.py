@@ -12,7 +12,7 @@ from rcae.base.errors import UsageError
 from rcae.base.progress import shown
 from rcae.data.folders import expand_paths
 from rcae.data.images import read_image
-from rcae.data.layouts import open_category
+from rcae.data.layouts.category import open_category
 from rcae.detector import Detector
 from rcae.export.onnx_export import Precision, export_onnx
 from rcae.export.openvino_export import export_openvino

@@ -8,15 +8,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rcae.base.settings import ModelSettings
-from rcae.model.paper.gradient import spatial_gradient
-from rcae.model.paper.cross_recursion_detection import CrossRecursionDetection
-from rcae.model.paper.detail_preservation import DetailPreservationNetwork
 from rcae.model.evidence.feature_distance import FeatureDistance, joined
-from rcae.model.paper.folding import fold, unfold
-from rcae.model.paper.plain_autoencoder import PlainAutoencoder
-from rcae.model.paper.recursive_autoencoder import RecursiveAutoencoder
 from rcae.model.evidence.thumbnail_distance import ThumbnailDistance, raised
 from rcae.model.evidence.weighed_evidence import Evidence, WeighedEvidence, averaged
+from rcae.model.paper.cross_recursion_detection import CrossRecursionDetection
+from rcae.model.paper.detail_preservation import DetailPreservationNetwork
+from rcae.model.paper.folding import fold, unfold
+from rcae.model.paper.gradient import spatial_gradient
+from rcae.model.paper.plain_autoencoder import PlainAutoencoder
+from rcae.model.paper.recursive_autoencoder import RecursiveAutoencoder
 
 
 class Sequences(NamedTuple):

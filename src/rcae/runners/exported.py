@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from rcae.base.errors import CheckpointError, ImageError, UsageError
 from rcae.detection import Array, Explanation
-from rcae.model_header import ModelHeader, incomplete
 from rcae.model.tiles import blended
+from rcae.model_header import ModelHeader, incomplete
 
 FORMAT = "rcae-export-4"
 METADATA_KEY = "rcae"

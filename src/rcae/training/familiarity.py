@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from rcae.base.progress import shown
 from rcae.data.training_set import TrainingSet
 from rcae.inference import as_tensor
-from rcae.model.system import RcaeSystem
 from rcae.model.evidence.thumbnail_distance import thumbnails
+from rcae.model.system import RcaeSystem
 from rcae.model.tiles import tiles
 
 MOST_IMAGES = 48

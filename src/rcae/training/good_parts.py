@@ -9,9 +9,9 @@ from rcae.base.progress import say, shown
 from rcae.base.settings import ImageSettings, Settings
 from rcae.data.good_images import GoodImage, hash_list, list_good_images
 from rcae.data.images import image_size, read_image
-from rcae.data.layouts import Category, open_category
+from rcae.data.layouts.category import Category, open_category
 from rcae.data.training_set import TrainingSet
-from rcae.data.working_view import WorkingView
+from rcae.data.view.working_view import WorkingView
 from rcae.run_folder import RunFolder
 
 TYPICAL_IMAGES = 64

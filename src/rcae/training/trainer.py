@@ -32,7 +32,7 @@ def train(data: Path, run: Path, request: Request, *, resume: bool = False) -> N
     Under torchrun all its processes train one model, and see the same `data` and `run`.
 
     Args:
-        data: one category, in any layout of `rcae.data.layouts`.
+        data: one category, in any layout of `rcae.data.layouts.category`.
         run: a new or empty folder; with `resume`, the folder of an interrupted run.
         request: preset, changes to it, time budget and seed.
         resume: go on where the run stopped; the result is that of an uninterrupted run.

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
 from rcae.data.images import resize
-from rcae.part_frame import PartFrame
+from rcae.data.view.part_frame import PartFrame
 
 if TYPE_CHECKING:
-    from rcae.part_pose import Pose
+    from rcae.data.view.part_pose import Pose
 
 Array = NDArray[np.float32]
 UpToOne = Annotated[float, Field(gt=0, le=1)]
@@ -64,7 +64,7 @@ class WorkingView:
 
     def framed_by(self, images: Iterable[Array]) -> Self:
         """This rule, which also cuts every image to its part where all of these show one."""
-        from rcae.data.part_finding import fit_frame  # torch takes a second to import
+        from rcae.data.view.part_finding import fit_frame  # torch takes a second to import
 
         return replace(self, frame=fit_frame([self.of(image) for image in images]))
 
@@ -97,7 +97,7 @@ class WorkingView:
         whole = self._exposed(resize(image, *self.size_of(*image.shape[:2])))
         if self.frame is None:
             return Seen(whole, whole)
-        from rcae.part_pose import cut_array  # torch takes a second to import
+        from rcae.data.view.part_pose import cut_array  # torch takes a second to import
 
         cut, pose = cut_array(self.frame, whole)
         return Seen(cut, whole, self.frame, pose)
@@ -135,7 +135,7 @@ class Seen:
         """
         if self.frame is None or self.pose is None:
             return drawn
-        from rcae.part_pose import put_array_back
+        from rcae.data.view.part_pose import put_array_back
 
         if outside is None:
             outside = np.full((*self.whole.shape[:2], *drawn.shape[2:]), drawn.min(), np.float32)

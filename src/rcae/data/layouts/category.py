@@ -8,7 +8,7 @@ from typing import Literal
 
 from rcae.base.errors import DataError, UsageError
 from rcae.data.folders import expand_paths, list_images, scan, unlisted_named
-from rcae.data.visa_table import read_visa_table
+from rcae.data.layouts.visa_table import read_visa_table
 
 __all__ = ["Category", "Record", "expand_paths", "is_category", "list_images", "open_category"]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from rcae.base.errors import DataError, ImageError
 from rcae.base.settings import CalibrationSettings
-from rcae.data.diagnosis import Diagnosis, Finding, describe, describe_size
+from rcae.data.doctor.diagnosis import Diagnosis, Finding, describe, describe_size
+from rcae.data.doctor.telling_light import describe_telling_light
 from rcae.data.good_images import hash_file, list_good_images
 from rcae.data.image_files import read_header
 from rcae.data.images import read_image, read_mask
-from rcae.data.layouts import Category, Record, Split, open_category
-from rcae.data.telling_light import describe_telling_light
+from rcae.data.layouts.category import Category, Record, Split, open_category
 
 __all__ = ["Diagnosis", "Finding", "describe", "examine"]
 
@@ -44,7 +44,7 @@ def examine(
     rest are warnings.
 
     Args:
-        root: one category, in any layout of `rcae.data.layouts`.
+        root: one category, in any layout of `rcae.data.layouts.category`.
         progress: wraps the records, to show how far it is.
 
     Raises:

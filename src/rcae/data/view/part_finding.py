@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rcae.data.images import outermost
-from rcae.part_frame import PartFrame
-from rcae.part_pose import (
+from rcae.data.view.part_frame import PartFrame
+from rcae.data.view.part_pose import (
     SPECK_PX,
     Moments,
     Pose,

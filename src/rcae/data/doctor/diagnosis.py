@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rcae.base.text import printable
-from rcae.data.layouts import Layout
+from rcae.data.layouts.category import Layout
 
 PATHS_SHOWN = 10
 
@@ -32,7 +32,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What `rcae.data.doctor.examine` found."""
+    """What `rcae.data.doctor.examine.examine` found."""
 
     category: str
     root: Path

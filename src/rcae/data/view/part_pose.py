@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from rcae.part_frame import PartFrame
+from rcae.data.view.part_frame import PartFrame
 
 Array = NDArray[np.float32]
 

@@ -1,0 +1,1 @@
+"""How folders become samples, one file for each layout."""

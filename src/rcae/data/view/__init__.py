@@ -1,0 +1,1 @@
+"""How the networks see an image: scale, exposure, and the part in it."""
