@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
 
-from rcae import charts
+from rcae.drawing import charts
 
 ROC = (np.array([0, 0.1, 1]), np.array([0, 0.8, 1]), 0.8512)
 DRIFT = {

@@ -18,8 +18,8 @@ from rcae.calibration import Calibration
 from rcae.comparison import Side, compare_models, compare_sides
 from rcae.comparison_output import PICTURES_PER_KIND, changes_csv, table, to_json, write_comparison
 from rcae.detector import Detector
+from rcae.drawing.pictures import MASK_COLOUR
 from rcae.evaluation import evaluate_detector
-from rcae.pictures import MASK_COLOUR
 from tests.conftest import TINY
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from rcae import pictures
 from rcae.base.errors import UsageError
-from rcae.pictures import HEAT_COLOURS, REGION_COLOUR, HeatScale
+from rcae.drawing import pictures
+from rcae.drawing.pictures import HEAT_COLOURS, REGION_COLOUR, HeatScale
 
 SCALE = HeatScale(low=0.2, threshold=0.6)
 

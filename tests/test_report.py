@@ -13,16 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rcae import charts
 from rcae.base.errors import StorageError
+from rcae.drawing import charts
+from rcae.drawing.page import FactGroup, Picture, PictureGroup
 from rcae.report import (
     DefectRow,
     EvaluationReport,
-    FactGroup,
     Measured,
     OperatingPoint,
-    Picture,
-    PictureGroup,
     RocCurve,
     SummaryMetric,
     write_report,

@@ -14,11 +14,8 @@ from rcae.base.text import csv_text, printable
 from rcae.comparison import KINDS, Change, Comparison, Side
 from rcae.data.images import read_image, read_mask
 from rcae.data.layouts.category import Record
-from rcae.evaluation import Outcome, full_map
-from rcae.evaluation_output import image_name, known_warning, model_facts
-from rcae.metrics.comparison import DecisionComparison
-from rcae.metrics.intervals import CONFIDENCE, Interval
-from rcae.pictures import (
+from rcae.drawing.page import FactGroup, Picture, PictureGroup, number, page
+from rcae.drawing.pictures import (
     HEAT_COLOURS,
     MASK_COLOUR,
     REGION_COLOUR,
@@ -27,7 +24,10 @@ from rcae.pictures import (
     side_by_side,
     to_image,
 )
-from rcae.report import FactGroup, Picture, PictureGroup, number, page
+from rcae.evaluation import Outcome, full_map
+from rcae.evaluation_output import image_name, known_warning, model_facts
+from rcae.metrics.comparison import DecisionComparison
+from rcae.metrics.intervals import CONFIDENCE, Interval
 
 PICTURES_PER_KIND = 12
 

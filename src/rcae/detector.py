@@ -12,8 +12,8 @@ from rcae.base.storage import refusals_named
 from rcae.calibration import Calibration
 from rcae.data.images import as_image, read_image
 from rcae.detection import Array, Detection, Explanation
+from rcae.drawing.pictures import HeatScale
 from rcae.model_header import ModelHeader
-from rcae.pictures import HeatScale
 from rcae.runners.runner import Runner, open_runner
 from rcae.signature import verify
 

@@ -10,7 +10,7 @@ from rcae.base.errors import DataError
 from rcae.base.storage import write_bytes, write_text
 from rcae.base.text import printable
 from rcae.calibration import Calibration
-from rcae.charts import drift_chart
+from rcae.drawing.charts import drift_chart
 from rcae.drift import DriftState, Monitor, Verdict
 from rcae.predictions_file import Prediction
 
@@ -173,7 +173,7 @@ def _place(watched: Watched, number: int | None) -> dict[str, Any] | None:
 
 
 def chart(watched: Watched) -> bytes:
-    """`rcae.charts.drift_chart` of all images."""
+    """`rcae.drawing.charts.drift_chart` of all images."""
     return drift_chart(
         scores=watched.scores,
         rejected=watched.rejected,

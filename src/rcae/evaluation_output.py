@@ -13,17 +13,15 @@ from rcae.base.storage import write_text
 from rcae.base.text import csv_text, printable
 from rcae.data.images import read_image
 from rcae.detector import Detector
+from rcae.drawing.page import FactGroup, Picture, PictureGroup
+from rcae.drawing.pictures import overlay, recursion_strip
 from rcae.evaluation import Evaluation, Metrics, Outcome, full_map
 from rcae.metrics.ranking import rank_scores, roc_curve
-from rcae.pictures import overlay, recursion_strip
 from rcae.report import (
     DefectRow,
     EvaluationReport,
-    FactGroup,
     Measured,
     OperatingPoint,
-    Picture,
-    PictureGroup,
     RocCurve,
     SummaryMetric,
     write_report,

@@ -21,7 +21,7 @@ from rcae.base.text import printable
 from rcae.data.images import read_image
 from rcae.detection import Array, Detection
 from rcae.detector import Detector
-from rcae.pictures import overlay, png_bytes
+from rcae.drawing.pictures import overlay, png_bytes
 
 COLUMNS = (
     "path",

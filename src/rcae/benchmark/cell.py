@@ -18,9 +18,9 @@ from rcae.data.doctor.telling_light import describe_telling_light
 from rcae.data.good_images import hash_file
 from rcae.data.images import read_image
 from rcae.data.layouts.category import Category, open_category
+from rcae.drawing.pictures import HeatScale, jpeg_bytes, overlay
 from rcae.evaluation import Evaluation, Inspector, evaluate_detector, full_map
 from rcae.evaluation_output import scores_csv
-from rcae.pictures import HeatScale, jpeg_bytes, overlay
 from rcae.run_folder import RunFolder
 
 PICTURES = 4

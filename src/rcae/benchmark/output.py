@@ -8,7 +8,7 @@ from typing import Any
 from rcae.base.storage import write_bytes, write_text
 from rcae.benchmark import summary
 from rcae.benchmark.cell import CellFolder
-from rcae.report import page
+from rcae.drawing.page import page
 
 
 def write_benchmark(output: Path, results: Sequence[dict[str, Any]], paths: Sequence[Path]) -> Path:

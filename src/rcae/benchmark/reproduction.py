@@ -13,8 +13,8 @@ from rcae.benchmark.ablations import Ablation, Variant, ablation
 from rcae.benchmark.cell import CellFolder, CellRequest
 from rcae.benchmark.fidelity import fidelity_table
 from rcae.benchmark.runner import cell_requests, run_cells
-from rcae.charts import ablation_chart
 from rcae.data.good_images import FEWEST_TRAINING_IMAGES, read_list
+from rcae.drawing.charts import ablation_chart
 from rcae.run_folder import RunFolder
 
 METRICS = ("image_auroc", "pixel_auroc")

@@ -8,7 +8,7 @@ from rcae.card.measured import NOT_MEASURED, limits_measured, measured_section
 from rcae.card.past_evaluation import PastEvaluation
 from rcae.card.section import Section
 from rcae.card.sources import Sources
-from rcae.report import percent
+from rcae.drawing.page import percent
 
 SURE_COUNT = images_needed(0.05, confidence=0.95)
 """Calibration images of which the highest score exceeds those of 95 % of good images with a confidence

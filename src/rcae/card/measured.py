@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from rcae.base.text import printable
 from rcae.card.past_evaluation import PastEvaluation
 from rcae.card.section import Section, Table, interval_text, share_text, value_text
+from rcae.drawing.page import number, percent
 from rcae.evaluation_output import SUMMARY
-from rcae.report import number, percent
 
 NOT_MEASURED = Section(
     "Measured",

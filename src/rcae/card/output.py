@@ -12,8 +12,8 @@ from rcae.card.content import Card, card_of
 from rcae.card.section import Section, Table
 from rcae.card.sources import Sources, read_sources
 from rcae.data.images import read_image
-from rcae.pictures import to_image
-from rcae.report import Picture, page
+from rcae.drawing.page import Picture, page
+from rcae.drawing.pictures import to_image
 from rcae.run_folder import RunFolder
 
 SAMPLES = {

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from rcae.card.past_evaluation import Share
+from rcae.drawing.page import number, percent
 from rcae.metrics.intervals import Interval
-from rcae.report import number, percent
 
 NONE = "\N{EN DASH}"
 """What stands where there is no number."""

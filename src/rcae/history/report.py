@@ -10,16 +10,16 @@ import numpy as np
 from rcae.base.errors import ImageError
 from rcae.base.progress import shown
 from rcae.base.storage import write_bytes
-from rcae.charts import days_chart, score_histogram
 from rcae.data.image_files import ImageContent
 from rcae.data.images import read_image, resize
+from rcae.drawing.charts import days_chart, score_histogram
+from rcae.drawing.page import Picture, page
+from rcae.drawing.pictures import REGION_COLOUR, outlined, to_image
 from rcae.history.summary import Counts, ModelSummary, summarise
 from rcae.metrics.intervals import Interval, proportion_interval
-from rcae.pictures import REGION_COLOUR, outlined, to_image
 from rcae.record.inspection import AppliedThreshold, Inspection, Query
 from rcae.record.kept_images import KeptImageError, KeptImages
 from rcae.record.record import Record
-from rcae.report import Picture, page
 
 DAY = "%Y-%m-%d"
 MOMENT = "%Y-%m-%d %H:%M"

@@ -11,7 +11,7 @@ from PIL import Image
 from rcae.data.image_files import ImageContent, decode
 from rcae.data.images import as_image, read_image, resize
 from rcae.detection import Array
-from rcae.pictures import HeatScale, heat_layer, overlay, png_bytes, to_image
+from rcae.drawing.pictures import HeatScale, heat_layer, overlay, png_bytes, to_image
 from rcae.record.inspection import Inspection
 from rcae.service.service import Service
 

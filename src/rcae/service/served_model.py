@@ -6,9 +6,9 @@ from pathlib import Path
 
 from rcae.base.errors import UsageError
 from rcae.detector import Detector
+from rcae.drawing.pictures import HeatScale
 from rcae.line.inspector import Inspector
 from rcae.line.model_file import ModelFile
-from rcae.pictures import HeatScale
 from rcae.record.kept_images import KeptImages
 from rcae.record.record import Record
 from rcae.service.batching import Batcher

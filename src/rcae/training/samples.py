@@ -9,8 +9,8 @@ from rcae.base.storage import write_bytes
 from rcae.checkpoint import Model
 from rcae.data.images import read_image
 from rcae.data.pseudo_anomalies import paint_anomalies
+from rcae.drawing.pictures import HeatScale, png_bytes, recursion_strip
 from rcae.inference import explain
-from rcae.pictures import HeatScale, png_bytes, recursion_strip
 from rcae.run_folder import RunFolder
 from rcae.training.good_parts import GoodParts
 
@@ -23,7 +23,7 @@ def write_pictures(
 ) -> None:
     """Write `losses.png` and `samples/`: held-out images as they are, and with pseudo anomalies."""
     # Seconds to import, which only one of several processes needs.
-    from rcae.charts import loss_chart
+    from rcae.drawing.charts import loss_chart
 
     write_bytes(folder.loss_chart, loss_chart(losses))
     random = np.random.default_rng([model.header.settings.seed, 4])

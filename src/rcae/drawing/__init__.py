@@ -1,0 +1,1 @@
+"""Charts, heatmaps and pages: everything that a person looks at."""

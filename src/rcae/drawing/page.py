@@ -1,0 +1,93 @@
+"""Pages that open anywhere and fetch nothing: the templates, and how numbers and pictures stand in them."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL.Image import Image
+
+from rcae.drawing import pictures
+
+_PICTURE_SIDE_PX = 720
+_STRIP_SIDE_PX = 2000
+_NBSP = "\N{NO-BREAK SPACE}"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture at any size (the report shrinks it), with its caption."""
+
+    image: Image
+    caption: str
+
+
+@dataclass(frozen=True)
+class PictureGroup:
+    """Pictures that show one thing, such as missed defects; may be empty."""
+
+    title: str
+    explanation: str
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class FactGroup:
+    """A table of facts, such as settings, versions, data, timings or provenance."""
+
+    title: str
+    facts: Mapping[str, str]
+
+
+def page(template: str, **content: Any) -> bytes:
+    """A self-contained HTML page from one of the package's templates."""
+    environment = Environment(
+        loader=PackageLoader("rcae.drawing"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.tests["strip"] = _is_strip
+    environment.filters |= {
+        "number": number,
+        "percent": percent,
+        "picture_uri": _picture_uri,
+        "png_uri": _png_uri,
+    }
+    html = environment.get_template(template).render(**content)
+    # File names may hold bytes that are no text; Python carries them as lone surrogates.
+    return html.encode("utf-8", "backslashreplace")
+
+
+def number(value: float) -> str:
+    """Three decimals up to 1, four digits beyond; what is not quite 0 or 1 never rounds to it."""
+    if 0 < value < 0.001:
+        return f"{value:.2g}"
+    if 0.9995 <= value < 1:
+        return "> 0.999"
+    return f"{value:.3f}" if abs(value) <= 1 else f"{value:.4g}"
+
+
+def percent(share: float) -> str:
+    """One decimal; what is not quite nothing or everything is never rounded to it."""
+    if 0 < share < 0.001:
+        return f"{100 * share:.2g}{_NBSP}%"
+    if 0.9995 <= share < 1:
+        return f"> 99.9{_NBSP}%"
+    return f"{100 * share:.1f}{_NBSP}%"
+
+
+def _png_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def _picture_uri(image: Image) -> str:
+    side_px = _STRIP_SIDE_PX if _is_strip(image) else _PICTURE_SIDE_PX
+    return pictures.data_uri(image, side_px)
+
+
+def _is_strip(image: Image) -> bool:
+    """Whether a picture is so wide that it takes a row of its own."""
+    return image.width > 2.6 * image.height
