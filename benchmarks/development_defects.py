@@ -18,8 +18,8 @@ import rcae
 from rcae.data.images import read_image
 from rcae.data.layouts.category import open_category
 from rcae.demo import TEST_COUNTS, copy_cells, solar_cells, spread_over
-from rcae.inference import as_tensor
-from rcae.metrics.ranking import image_metrics
+from rcae.detector.inference import as_tensor
+from rcae.evaluation.metrics.ranking import image_metrics
 
 KINDS = ("crd", "distance", "crd_wide", "distance_wide", "thumbnail")
 GOOD = 100

@@ -22,8 +22,8 @@ from scipy import ndimage, special
 
 import rcae
 from rcae.data.images import read_image
-from rcae.metrics.ranking import image_metrics
-from rcae.run_folder import RunFolder
+from rcae.detector.run.run_folder import RunFolder
+from rcae.evaluation.metrics.ranking import image_metrics
 
 IMAGES = 20
 LIGHT_SPREAD = 0.1

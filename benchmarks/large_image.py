@@ -1,7 +1,7 @@
 """What a large image costs, and how far its map, blended from tiles, is from the one drawn as a whole.
 
 Repeats one image of the user's own until it fills a large one, and inspects that file. Then compares
-`rcae.inference.working_map` with the networks' own map of a part small enough to be drawn as a whole.
+`rcae.detector.inference.working_map` with the networks' own map of a part small enough to be drawn whole.
 Prints one JSON object; differences in units of threshold minus typical value.
 
     python benchmarks/large_image.py RUN IMAGE
@@ -19,7 +19,7 @@ from PIL import Image
 import rcae
 from rcae.base.machine import peak_memory_mib
 from rcae.data.images import read_image
-from rcae.inference import as_tensor, working_map
+from rcae.detector.inference import as_tensor, working_map
 
 
 def main() -> None:

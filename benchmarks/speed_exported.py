@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from speed_worker import Contender, random_images
 
-from rcae.runners.exported import IMAGES, THRESHOLD
-from rcae.runners.onnx_runner import OnnxRunner
-from rcae.runners.openvino_runner import RECURRING, OpenvinoRunner
+from rcae.detector.runners.exported import IMAGES, THRESHOLD
+from rcae.detector.runners.onnx_runner import OnnxRunner
+from rcae.detector.runners.openvino_runner import RECURRING, OpenvinoRunner
 
 FILES = {
     "onnxruntime": "onnxruntime.onnx",

@@ -11,9 +11,9 @@ from PIL import Image
 from speed_ours import untrained
 from speed_worker import Contender
 
-from rcae.detector import Detector
-from rcae.prediction import predict_files
-from rcae.runners.torch_runner import TorchRunner
+from rcae.detector.detector import Detector
+from rcae.detector.prediction import predict_files
+from rcae.detector.runners.torch_runner import TorchRunner
 
 
 def build(case: dict[str, Any]) -> Contender:

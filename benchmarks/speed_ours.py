@@ -9,14 +9,14 @@ from speed_cost import cost
 from speed_worker import Contender, random_images
 
 from rcae.base.settings import load_settings
-from rcae.calibration import calibrate
-from rcae.checkpoint import Model
 from rcae.data.view.working_view import WorkingView
-from rcae.export.graph import PredictionGraph
-from rcae.export.onnx_export import export_onnx
-from rcae.export.openvino_export import export_openvino
+from rcae.detector.calibration import calibrate
+from rcae.detector.export.graph import PredictionGraph
+from rcae.detector.export.onnx_export import export_onnx
+from rcae.detector.export.openvino_export import export_openvino
+from rcae.detector.run.checkpoint import Model
+from rcae.detector.run.model_header import ModelHeader
 from rcae.model.system import RcaeSystem
-from rcae.model_header import ModelHeader
 
 CALIBRATION_IMAGES = 4
 """That int8 takes its ranges from: noise, as speed does not depend on them."""

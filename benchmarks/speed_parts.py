@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from rcae.export.graph import PredictionGraph
+from rcae.detector.export.graph import PredictionGraph
 
 PARTS = ("pre-processing", "RcAE", "DPN", "CRD", "feature distance", "post-processing")
 WARMING = 2

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from scipy.stats import beta
 
 from rcae.base.errors import TrainingError, UsageError
-from rcae.calibration import Calibration, calibrate, conformal_threshold, images_needed
-from rcae.calibration_images import score_good_images
-from rcae.export.verification import TOLERANCES
+from rcae.detector.calibration import Calibration, calibrate, conformal_threshold, images_needed
+from rcae.detector.calibration_images import score_good_images
+from rcae.evaluation.verify import TOLERANCES
 
 
 def test_nineteen_images_support_five_percent_with_their_highest_score():

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from rcae.base.errors import CheckpointError, StorageError, UsageError
-from rcae.checkpoint import _digest, load_model, load_tensors, save_model, save_tensors
 from rcae.data.view.part_frame import PartFrame
-from rcae.inference import working_map
-from rcae.model_header import ModelHeader
+from rcae.detector.inference import working_map
+from rcae.detector.run.checkpoint import _digest, load_model, load_tensors, save_model, save_tensors
+from rcae.detector.run.model_header import ModelHeader
 
 from .conftest import files_of_at_most
 

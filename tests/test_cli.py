@@ -264,7 +264,7 @@ def test_grey_palette_and_16_bit_images_are_trained_on_and_predicted(rcae, tmp_p
 def test_an_output_folder_that_is_a_file_is_refused_before_anything_is_inspected(
     rcae, finished_run, parts, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("rcae.evaluation.evaluate_model", None)
+    monkeypatch.setattr("rcae.evaluation.evaluate.evaluate_model", None)
     (tmp_path / "file").touch()
     code, _, error = rcae("evaluate", finished_run, parts, "-o", tmp_path / "file")
     assert code == 2

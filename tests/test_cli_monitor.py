@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rcae.data.images import image_size
-from rcae.detector import Detector
+from rcae.detector.detector import Detector
 
 
 @pytest.fixture(scope="module")

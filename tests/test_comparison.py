@@ -14,12 +14,18 @@ from sklearn.metrics import roc_auc_score
 
 import rcae as package
 from rcae.base.errors import DataError, UsageError
-from rcae.calibration import Calibration
-from rcae.comparison import Side, compare_models, compare_sides
-from rcae.comparison_output import PICTURES_PER_KIND, changes_csv, table, to_json, write_comparison
-from rcae.detector import Detector
+from rcae.detector.calibration import Calibration
+from rcae.detector.detector import Detector
 from rcae.drawing.pictures import MASK_COLOUR
-from rcae.evaluation import evaluate_detector
+from rcae.evaluation.compare import Side, compare_models, compare_sides
+from rcae.evaluation.compare_report import (
+    PICTURES_PER_KIND,
+    changes_csv,
+    table,
+    to_json,
+    write_comparison,
+)
+from rcae.evaluation.evaluate import evaluate_detector
 from tests.conftest import TINY
 
 
@@ -317,7 +323,7 @@ def test_the_same_model_is_refused_wherever_it_lies(rcae, finished_run, parts, t
 
 
 def test_the_same_weights_with_another_threshold_are_another_model(finished_run, parts, tmp_path):
-    from rcae.checkpoint import load_model, save_model
+    from rcae.detector.run.checkpoint import load_model, save_model
 
     model = load_model(finished_run / "model.safetensors")
     calibration = model.header.calibration
@@ -330,7 +336,7 @@ def test_the_same_weights_with_another_threshold_are_another_model(finished_run,
 
 
 def test_an_exported_file_stands_for_its_run(finished_run, second_run, parts, tmp_path):
-    from rcae.export.run_export import export_run
+    from rcae.detector.export.run_export import export_run
 
     exported = tmp_path / "second.onnx"
     export_run(second_run, "onnx", "fp32", None, exported)

@@ -6,7 +6,7 @@ from PIL import Image
 from rcae import Detector
 from rcae.base.errors import ImageError, StorageError, UsageError
 from rcae.data.images import read_image
-from rcae.detection import _regions
+from rcae.detector.detection import _regions
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 
 from rcae.base.errors import UsageError
-from rcae.calibration import Calibration, calibrate
-from rcae.drift import Monitor, Verdict
-from rcae.martingale import Ranks
+from rcae.detector.calibration import Calibration, calibrate
+from rcae.evaluation.drift.martingale import Ranks
+from rcae.evaluation.drift.monitor import Monitor, Verdict
 
 
 def watched(calibration, scores, rate=0.01):
@@ -50,7 +50,7 @@ def test_an_accepted_score_is_equally_likely_to_have_any_rank(decimals, monkeypa
             ranks[-1].append(super().rank(score))
             return ranks[-1][-1]
 
-    monkeypatch.setattr("rcae.drift.Ranks", Recorded)
+    monkeypatch.setattr("rcae.evaluation.drift.monitor.Ranks", Recorded)
     for calibration, scores in good_streams(decimals, calibrated=9, images=2, streams=2000):
         ranks.append([])
         watched(calibration, scores)

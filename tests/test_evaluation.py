@@ -11,8 +11,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 import rcae
 from rcae.base.errors import DataError
 from rcae.data.images import read_mask
-from rcae.detector import Detector
-from rcae.evaluation_output import table, write_evaluation
+from rcae.detector.detector import Detector
+from rcae.evaluation.evaluate_report import table, write_evaluation
 
 
 @pytest.fixture(scope="module")

@@ -9,16 +9,16 @@ from PIL import Image
 from sklearn.metrics import average_precision_score
 
 import rcae
+import rcae.detector.run.versions
 import rcae.feedback
 import rcae.recalibration
-import rcae.versions
 from rcae.base.errors import CheckpointError
-from rcae.calibration_images import read_calibration_images
-from rcae.checkpoint import load_model, weights_sha256
+from rcae.detector.calibration_images import read_calibration_images
+from rcae.detector.run.checkpoint import load_model, weights_sha256
+from rcae.detector.run.run_folder import RunFolder
 from rcae.feedback import add_feedback, read_feedback, reviewed_images
 from rcae.feedback_application import FineTuning, accept, propose
 from rcae.feedback_proposal import describe
-from rcae.run_folder import RunFolder
 
 from .conftest import call, draw_part
 
@@ -232,7 +232,7 @@ def test_a_fine_tuned_model_predicts_as_it_was_calibrated_and_can_be_undone(run,
     learnt = detector.header.provenance["fine_tuned_on"]
     with pytest.raises(rcae.RcaeError, match="was trained on"):  # from now on they are known
         rcae.recalibration.recalibrate(run, [str(odd_parts)], 0.2)
-    rcae.versions.restore(RunFolder(run), 1)
+    rcae.detector.run.versions.restore(RunFolder(run), 1)
     assert (run / "model.safetensors").read_bytes() == before
     assert len(learnt) == 2
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rcae.martingale import Evidence, Rank, Ranks, shift_outcomes
+from rcae.evaluation.drift.martingale import Evidence, Rank, Ranks, shift_outcomes
 
 STREAMS, IMAGES = 3000, 8
 

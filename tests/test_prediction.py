@@ -8,8 +8,8 @@ import pytest
 
 from rcae.base.errors import StorageError, UsageError
 from rcae.data.images import image_size, read_image
-from rcae.detector import Detector
-from rcae.prediction import PredictionCounts, predict_files
+from rcae.detector.detector import Detector
+from rcae.detector.prediction import PredictionCounts, predict_files
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_results_of_before_are_never_overwritten(detector, parts, tmp_path):
 
 def test_a_disk_that_fills_up_keeps_the_rows_written_before(detector, parts, tmp_path, monkeypatch):
     paths = sorted(parts.glob("test/*/*.png"))
-    monkeypatch.setattr("rcae.prediction.write_bytes", fail_at_third())
+    monkeypatch.setattr("rcae.detector.prediction.write_bytes", fail_at_third())
     with pytest.raises(StorageError):
         predict_files(detector, paths, tmp_path / "out", overlays=True)
     table, lines = read(tmp_path / "out")
@@ -124,7 +124,7 @@ def test_the_next_image_is_decoded_while_the_model_works_on_the_one_before(
         return original(self, *arguments)
 
     original = Detector.inspect
-    monkeypatch.setattr("rcae.prediction.read_image", read)
+    monkeypatch.setattr("rcae.detector.prediction.read_image", read)
     monkeypatch.setattr(Detector, "inspect", inspect)
     path = parts / "test" / "good" / "000.png"
     before = threading.active_count()

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rcae.base.errors import DataError, UsageError
-from rcae.predictions_file import Prediction, read_predictions
+from rcae.detector.predictions_file import Prediction, read_predictions
 
 GOOD = {"path": "a.png", "anomaly_score": 0.5, "threshold": 1.0, "decision": "good", "regions": []}
 

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 import rcae
-from rcae.calibration_images import read_calibration_images
+from rcae.detector.calibration_images import read_calibration_images
+from rcae.detector.run.run_folder import RunFolder
+from rcae.detector.run.versions import list_versions, restore
 from rcae.recalibration import recalibrate
-from rcae.run_folder import RunFolder
-from rcae.versions import list_versions, restore
 
 from .conftest import call, draw_part, files_of_at_most
 

@@ -16,7 +16,7 @@ from PIL import Image
 from rcae.base.errors import StorageError
 from rcae.drawing import charts
 from rcae.drawing.page import FactGroup, Picture, PictureGroup
-from rcae.report import (
+from rcae.evaluation.report import (
     DefectRow,
     EvaluationReport,
     Measured,

@@ -6,11 +6,12 @@ import sys
 
 import pytest
 
-from rcae import Detector, cli, signature
+from rcae import Detector, cli
 from rcae.base.errors import SignatureError, StorageError, UsageError
-from rcae.run_folder import RunFolder
-from rcae.signature import sign, verify
-from rcae.signing_keys import read_private_key, write_key_pair
+from rcae.detector.run import signature
+from rcae.detector.run.keys import read_private_key, write_key_pair
+from rcae.detector.run.run_folder import RunFolder
+from rcae.detector.run.signature import sign, verify
 
 SIGNED = ["card.html", "card.md", "data.csv", "model.safetensors", "run.json", "settings.toml"]
 
@@ -63,7 +64,7 @@ def refused(signed, public_key, parts, tmp_path, monkeypatch, capsys):
     """Predict as a user would; the model must not even be opened. Returns the error."""
 
     def run(*, path=signed, key=public_key):
-        monkeypatch.setattr("rcae.detector.open_runner", lambda *_: pytest.fail("opened"))
+        monkeypatch.setattr("rcae.detector.detector.open_runner", lambda *_: pytest.fail("opened"))
         image = str(parts / "test" / "good" / "000.png")
         words = ["rcae", "predict", path, image, "-o", tmp_path / "out"]
         words += ["--require-signature", key]
@@ -167,7 +168,7 @@ def test_what_else_inspects_wants_the_signature_as_well(
     signed, public_key, parts, tmp_path, rcae, monkeypatch, words
 ):
     flip(signed / "model.safetensors")
-    monkeypatch.setattr("rcae.detector.open_runner", lambda *_: pytest.fail("opened"))
+    monkeypatch.setattr("rcae.detector.detector.open_runner", lambda *_: pytest.fail("opened"))
     places = {"RUN": signed, "PARTS": parts, "STORE": tmp_path / "record.sqlite"}
     code, _, error = rcae(*(places.get(w, w) for w in words), "--require-signature", public_key)
     assert code == 4

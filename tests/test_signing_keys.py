@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from rcae.base import storage
 from rcae.base.errors import MissingExtraError, SignatureError, StorageError, UsageError
-from rcae.signing_keys import read_private_key, read_public_key, write_key_pair
+from rcae.detector.run.keys import read_private_key, read_public_key, write_key_pair
 
 
 def pem(key, encryption=None):

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from rcae.base.settings import load_settings
-from rcae.inference import explain, working_map
+from rcae.detector.inference import explain, working_map
 from rcae.model import tiles as tiling
 from rcae.model.evidence.thumbnail_distance import SIDE_PX
 from rcae.model.evidence.weighed_evidence import KINDS

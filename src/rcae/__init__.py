@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rcae.api import evaluate, train
     from rcae.base.errors import RcaeError
-    from rcae.detection import Detection, Region
-    from rcae.detector import Detector
-    from rcae.drift import Monitor
+    from rcae.detector.detection import Detection, Region
+    from rcae.detector.detector import Detector
+    from rcae.evaluation.drift.monitor import Monitor
 
 __all__ = ["Detection", "Detector", "Monitor", "RcaeError", "Region", "evaluate", "train"]
 
 _HOME = {
-    "Detection": "rcae.detection",
-    "Detector": "rcae.detector",
-    "Monitor": "rcae.drift",
+    "Detection": "rcae.detector.detection",
+    "Detector": "rcae.detector.detector",
+    "Monitor": "rcae.evaluation.drift.monitor",
     "RcaeError": "rcae.base.errors",
-    "Region": "rcae.detection",
+    "Region": "rcae.detector.detection",
     "evaluate": "rcae.api",
     "train": "rcae.api",
 }

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rcae.base.storage import refusals_named
-from rcae.detector import Detector
-from rcae.evaluation import Evaluation, evaluate_model
+from rcae.detector.detector import Detector
+from rcae.evaluation.evaluate import Evaluation, evaluate_model
 
 
 @refusals_named()
@@ -56,6 +56,6 @@ def evaluate(run: str | Path, data: str | Path) -> Evaluation:
     """Score the test images of one category with a finished run; writes nothing.
 
     Raises:
-        RcaeError: see `rcae.evaluation.evaluate_model`.
+        RcaeError: see `rcae.evaluation.evaluate.evaluate_model`.
     """
     return evaluate_model(Path(run), Detector.load(run), Path(data))

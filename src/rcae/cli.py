@@ -121,9 +121,9 @@ def evaluate(
     run: Path, data: Path, as_json: bool, output: Path | None, public_key: Path | None
 ) -> None:
     """Score the test images of DATA with RUN; write report.html, metrics.json and scores.csv."""
-    from rcae.detector import Detector
-    from rcae.evaluation import evaluate_model
-    from rcae.evaluation_output import table, write_evaluation
+    from rcae.detector.detector import Detector
+    from rcae.evaluation.evaluate import evaluate_model
+    from rcae.evaluation.evaluate_report import table, write_evaluation
 
     detector = Detector.load(run, require_signature=public_key)
     evaluation = evaluate_model(run, detector, data)
@@ -154,8 +154,8 @@ def predict(
     then 3.
     """
     from rcae.data.layouts.category import expand_paths
-    from rcae.detector import Detector
-    from rcae.prediction import predict_files
+    from rcae.detector.detector import Detector
+    from rcae.detector.prediction import predict_files
 
     files = expand_paths(paths)
     detector = Detector.load(run, require_signature=public_key)

@@ -54,8 +54,8 @@ def restore(run: Path, version: int | None) -> None:
       rcae restore runs/parts 1      the model before the first change
     """
     require("torch", "safetensors", purpose="restoring a model")
-    from rcae import versions
-    from rcae.run_folder import RunFolder
+    from rcae.detector.run import versions
+    from rcae.detector.run.run_folder import RunFolder
 
     folder = RunFolder(run)
     if version is None:

@@ -25,7 +25,7 @@ def keygen(key: Path) -> None:
       rcae card runs/parts --sign line-3.key
       rcae predict runs/parts new/ -o results/ --require-signature line-3.key.pub
     """
-    from rcae.signing_keys import write_key_pair
+    from rcae.detector.run.keys import write_key_pair
 
     public_key = write_key_pair(key)
     click.echo(f"private key: {key}, keep it secret; public key: {public_key}", err=True)
@@ -45,10 +45,10 @@ def card(run: Path, licence: str | None, key: Path | None) -> None:
       rcae card runs/parts --licence 'CC BY 4.0'
       rcae card runs/parts --sign line-3.key              also manifest.json and its signature
     """
-    from rcae.card.output import write_card
-    from rcae.run_folder import RunFolder
-    from rcae.signature import sign
-    from rcae.signing_keys import read_private_key
+    from rcae.detector.run.keys import read_private_key
+    from rcae.detector.run.run_folder import RunFolder
+    from rcae.detector.run.signature import sign
+    from rcae.evaluation.card.output import write_card
 
     folder = RunFolder(run)
     private_key = None if key is None else read_private_key(key)

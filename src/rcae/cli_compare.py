@@ -24,8 +24,8 @@ def compare(run_a: Path, run_b: Path, data: Path, as_json: bool, output: Path | 
     \b
       rcae compare runs/old runs/new parts/ -o comparison/
     """
-    from rcae.comparison import compare_models
-    from rcae.comparison_output import table, to_json, write_comparison
+    from rcae.evaluation.compare import compare_models
+    from rcae.evaluation.compare_report import table, to_json, write_comparison
 
     comparison = compare_models(run_a, run_b, data)
     click.echo(to_json(comparison) if as_json else table(comparison))

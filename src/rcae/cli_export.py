@@ -33,7 +33,7 @@ def export(
       rcae export runs/parts --to onnx -o parts.onnx
       rcae export runs/parts --to openvino --precision int8 --good parts/ -o parts.xml
     """
-    from rcae.export.run_export import export_run
+    from rcae.detector.export.run_export import export_run
 
     export_run(run, target, precision, good, file)
     click.echo(f"model: {file}; compare it with 'rcae verify {run} {file} IMAGES'", err=True)
@@ -49,8 +49,7 @@ def verify(run: Path, file: Path, paths: tuple[str, ...]) -> None:
     IMAGES are files, folders or globs, or one category with test images, whose labels then also give
     the AUROC of both. Exit code 7 if scores or maps differ beyond the tolerance or a decision flips.
     """
-    from rcae.export.run_export import verify_export
-    from rcae.export.verification import TOLERANCES, require_agreement, table
+    from rcae.evaluation.verify import TOLERANCES, require_agreement, table, verify_export
 
     record, found = verify_export(run, file, paths)
     click.echo(table(found))

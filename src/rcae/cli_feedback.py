@@ -40,9 +40,9 @@ def add(
     The journal RUN/feedback.jsonl only grows: the last word on an image counts, the earlier ones stay.
     """
     _require_installed()
-    from rcae.detector import Detector
+    from rcae.detector.detector import Detector
+    from rcae.detector.run.run_folder import RunFolder
     from rcae.feedback import add_feedback
-    from rcae.run_folder import RunFolder
 
     if is_good is None:
         raise click.UsageError("say --good or --defect", click.get_current_context())
@@ -67,9 +67,9 @@ def import_feedback(run: Path, store: str) -> None:
     Only images whose picture is kept; the last word on each counts.
     """
     _require_installed()
-    from rcae.detector import Detector
+    from rcae.detector.detector import Detector
+    from rcae.detector.run.run_folder import RunFolder
     from rcae.feedback_import import import_reviews
-    from rcae.run_folder import RunFolder
 
     folder = RunFolder(run)
     folder.require_finished()
@@ -86,8 +86,8 @@ def import_feedback(run: Path, store: str) -> None:
 def list_feedback(run: Path) -> None:
     """Print everything that was said, in order."""
     _require_installed()
+    from rcae.detector.run.run_folder import RunFolder
     from rcae.feedback import read_feedback, table
-    from rcae.run_folder import RunFolder
 
     folder = RunFolder(run)
     folder.require_finished()
@@ -118,9 +118,9 @@ def apply(
     The old model is kept: 'rcae restore' brings it back. Defective images are never trained on.
     """
     _require_installed()
+    from rcae.detector.run.run_folder import RunFolder
     from rcae.feedback_application import FineTuning, accept, propose
     from rcae.feedback_proposal import describe
-    from rcae.run_folder import RunFolder
 
     if steps is not None and data is None:
         raise click.UsageError("--steps needs --fine-tune DATA", click.get_current_context())

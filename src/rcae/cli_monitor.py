@@ -32,10 +32,10 @@ def monitor(
       rcae monitor runs/parts monday-results/predictions.jsonl -o drift/
     """
     from rcae.base.progress import shown
-    from rcae.detector import Detector
-    from rcae.drift import Verdict
-    from rcae.drift_output import report, verdict, watch, write_watched
-    from rcae.predictions_file import read_predictions
+    from rcae.detector.detector import Detector
+    from rcae.detector.predictions_file import read_predictions
+    from rcae.evaluation.drift.drift_report import report, verdict, watch, write_watched
+    from rcae.evaluation.drift.monitor import Verdict
 
     calibration = Detector.load(run).calibration
     rows = shown(read_predictions(predictions), "comparing")

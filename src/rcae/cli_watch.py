@@ -143,7 +143,7 @@ def _line(
     outputs: "Sequence[Output]",
 ) -> Iterator[_Line]:
     from rcae.base.interruption import stop_on_signal
-    from rcae.detector import Detector
+    from rcae.detector.detector import Detector
     from rcae.line.inspector import Inspector
     from rcae.line.model_file import ModelFile
     from rcae.outputs.delivery import delivering

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rcae.base.errors import MissingExtraError, StorageError
 from rcae.base.progress import say
-from rcae.detector import Detector
-from rcae.evaluation import evaluate_detector
-from rcae.evaluation_output import table, write_evaluation
-from rcae.run_folder import RunFolder
+from rcae.detector.detector import Detector
+from rcae.detector.run.run_folder import RunFolder
+from rcae.evaluation.evaluate import evaluate_detector
+from rcae.evaluation.evaluate_report import table, write_evaluation
 from rcae.training.request import Request
 from rcae.training.trainer import train
 

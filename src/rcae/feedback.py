@@ -21,9 +21,9 @@ from rcae.base.text import printable
 from rcae.data.good_images import hash_file
 from rcae.data.image_files import IMAGE_SUFFIXES
 from rcae.data.images import read_image, read_mask
-from rcae.detection import Detection
+from rcae.detector.detection import Detection
+from rcae.detector.run.run_folder import RunFolder
 from rcae.record.inspection import Inspection
-from rcae.run_folder import RunFolder
 
 Verdict = Literal["good", "defect"]
 _SHA256 = r"^[0-9a-f]{64}$"

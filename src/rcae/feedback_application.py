@@ -9,28 +9,28 @@ from numpy.typing import NDArray
 
 from rcae.base.errors import CheckpointError, UsageError
 from rcae.base.progress import shown
-from rcae.calibration_images import (
+from rcae.data.good_images import hash_file
+from rcae.data.images import read_mask
+from rcae.detector.calibration_images import (
     CalibrationImage,
     read_calibration_images,
     score_good_images,
     scores_of,
     to_csv,
 )
-from rcae.checkpoint import Model, load_model
-from rcae.data.good_images import hash_file
-from rcae.data.images import read_mask
-from rcae.detection import Array
-from rcae.detector import Detector
+from rcae.detector.detection import Array
+from rcae.detector.detector import Detector
+from rcae.detector.run.checkpoint import Model, load_model
+from rcae.detector.run.known_images import FINE_TUNED_ON, learnt_images
+from rcae.detector.run.run_folder import RunFolder
+from rcae.detector.run.versions import replace_model
+from rcae.detector.runners.torch_runner import TorchRunner
+from rcae.evaluation.metrics.regions import pixel_metrics
 from rcae.feedback import Reviewed, reviewed_images
 from rcae.feedback_proposal import Judged, Proposal
-from rcae.known_images import FINE_TUNED_ON, learnt_images
-from rcae.metrics.regions import pixel_metrics
 from rcae.recalibration import calibration_from, drawing
-from rcae.run_folder import RunFolder
-from rcae.runners.torch_runner import TorchRunner
 from rcae.training.fine_tuning import fine_tune
 from rcae.training.good_parts import GoodParts, open_good_parts, require_same_data
-from rcae.versions import replace_model
 
 
 @dataclass(frozen=True)

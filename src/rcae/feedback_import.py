@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 from rcae.base.progress import say
 from rcae.base.text import printable
 from rcae.data.image_files import IMAGE_SUFFIXES
+from rcae.detector.run.run_folder import RunFolder
 from rcae.feedback import add_feedback, read_feedback
 from rcae.record.inspection import Inspection, Query, Reviewed
 from rcae.record.kept_images import KeptImageError, KeptImages
 from rcae.record.record import Record
-from rcae.run_folder import RunFolder
 
 _Word = tuple[str, str, str, str]
 """SHA-256 of the image, verdict, author, note."""

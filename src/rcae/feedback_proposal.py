@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rcae.calibration_images import CalibrationImage
-from rcae.checkpoint import Model
+from rcae.detector.calibration_images import CalibrationImage
+from rcae.detector.run.checkpoint import Model
 from rcae.feedback import Reviewed
 
 

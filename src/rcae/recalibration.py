@@ -9,24 +9,24 @@ from scipy.stats import ks_2samp
 
 from rcae.base.errors import UsageError
 from rcae.base.progress import shown
-from rcae.calibration import Calibration, conformal_threshold, require_enough
-from rcae.calibration_images import (
+from rcae.data.folders import expand_paths
+from rcae.data.good_images import hash_file
+from rcae.data.layouts.category import is_category
+from rcae.detector.calibration import Calibration, conformal_threshold, require_enough
+from rcae.detector.calibration_images import (
     CalibrationImage,
     score_good_images,
     scores_of,
     to_csv,
     typical_value_of,
 )
-from rcae.checkpoint import Model, load_model
-from rcae.data.folders import expand_paths
-from rcae.data.good_images import hash_file
-from rcae.data.layouts.category import is_category
-from rcae.detection import Array
-from rcae.inference import anomaly_map
-from rcae.known_images import learnt_images
-from rcae.run_folder import RunFolder
-from rcae.runners.torch_runner import TorchRunner
-from rcae.versions import replace_model
+from rcae.detector.detection import Array
+from rcae.detector.inference import anomaly_map
+from rcae.detector.run.checkpoint import Model, load_model
+from rcae.detector.run.known_images import learnt_images
+from rcae.detector.run.run_folder import RunFolder
+from rcae.detector.run.versions import replace_model
+from rcae.detector.runners.torch_runner import TorchRunner
 
 ALIKE = 0.05
 """p-value of the Kolmogorov-Smirnov test above which two sets of scores look alike (our choice)."""

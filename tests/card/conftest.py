@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from rcae.run_folder import RunFolder
+from rcae.detector.run.run_folder import RunFolder
 
 UNDEFINED = dict.fromkeys(
     ("pixel_auroc", "pixel_ap", "pixel_f1_max", "aupro", "aupro_5"),

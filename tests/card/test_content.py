@@ -7,13 +7,13 @@ import pytest
 from scipy import stats
 
 from rcae.base.errors import CheckpointError, UsageError
-from rcae.card import content
-from rcae.card.content import card_of
-from rcae.card.section import NONE
-from rcae.card.sources import read_sources
-from rcae.checkpoint import Model, load_model, save_model, weights_sha256
-from rcae.metrics.intervals import auroc_interval
-from rcae.run_folder import RunFolder
+from rcae.detector.run.checkpoint import Model, load_model, save_model, weights_sha256
+from rcae.detector.run.run_folder import RunFolder
+from rcae.evaluation.card import content
+from rcae.evaluation.card.content import card_of
+from rcae.evaluation.card.section import NONE
+from rcae.evaluation.card.sources import read_sources
+from rcae.evaluation.metrics.intervals import auroc_interval
 from tests.card.conftest import UNDEFINED, write_evaluation
 
 GOOD = np.linspace(0.5, 0.9, 20).tolist()
@@ -302,7 +302,7 @@ def test_an_unfinished_run_has_no_card(run):
 
 def test_a_real_evaluation_has_a_card(run, parts):
     import rcae
-    from rcae.evaluation_output import write_evaluation as write_real_evaluation
+    from rcae.evaluation.evaluate_report import write_evaluation as write_real_evaluation
 
     evaluation = rcae.evaluate(run, parts)
     write_real_evaluation(run / "evaluation", evaluation, rcae.Detector.load(run))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from rcae.base.errors import ImageError, StorageError
-from rcae.card.output import write_card
-from rcae.run_folder import RunFolder
+from rcae.detector.run.run_folder import RunFolder
+from rcae.evaluation.card.output import write_card
 from tests.card.conftest import write_evaluation
 from tests.test_report import HOSTILE, Page, require_self_contained
 

@@ -1,6 +1,6 @@
 import pytest
 
-from rcae.export.run_export import export_run
+from rcae.detector.export.run_export import export_run
 
 
 @pytest.fixture(scope="session")

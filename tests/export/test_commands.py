@@ -5,8 +5,8 @@ import onnx
 import pytest
 
 from rcae.base.errors import StorageError
-from rcae.checkpoint import load_model
-from rcae.export import openvino_export
+from rcae.detector.export import openvino_export
+from rcae.detector.run.checkpoint import load_model
 from tests.conftest import files_of_at_most
 
 

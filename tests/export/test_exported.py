@@ -6,15 +6,16 @@ import pytest
 
 from rcae import Detector
 from rcae.base.errors import CheckpointError, ImageError, UsageError, VerificationError
-from rcae.checkpoint import load_model, save_model
 from rcae.data.images import read_image, resize
-from rcae.export import verification
-from rcae.export.onnx_export import export_onnx
-from rcae.export.run_export import export_run, verify_export
-from rcae.runners import openvino_runner
-from rcae.runners.exported import IMAGES, as_bytes
-from rcae.runners.onnx_runner import OnnxRunner
-from rcae.runners.openvino_runner import OpenvinoRunner
+from rcae.detector.export.onnx_export import export_onnx
+from rcae.detector.export.run_export import export_run
+from rcae.detector.run.checkpoint import load_model, save_model
+from rcae.detector.runners import openvino_runner
+from rcae.detector.runners.exported import IMAGES, as_bytes
+from rcae.detector.runners.onnx_runner import OnnxRunner
+from rcae.detector.runners.openvino_runner import OpenvinoRunner
+from rcae.evaluation import verify as verification
+from rcae.evaluation.verify import verify_export
 from tests.export.test_graph import untrained
 from tests.test_extras import without
 
@@ -211,20 +212,20 @@ def test_a_large_image_is_drawn_in_tiles_where_the_camera_scale_is_kept(tmp_path
 
 def test_a_large_image_is_refused_where_the_model_compares_it_as_a_whole(tmp_path, monkeypatch):
     export_onnx(untrained(), "fp32", (), tmp_path / "model.onnx")
-    monkeypatch.setattr("rcae.runners.exported.LARGEST_PIXELS", 1000)
+    monkeypatch.setattr("rcae.detector.runners.exported.LARGEST_PIXELS", 1000)
     with pytest.raises(ImageError, match="inspect it with the run"):
         Detector.load(tmp_path / "model.onnx").predict(np.zeros((40, 50, 3), dtype=np.uint8))
 
 
 def test_a_large_image_is_refused_where_it_is_resized_in_the_graph(onnx_file, monkeypatch):
-    monkeypatch.setattr("rcae.runners.exported.LARGEST_PIXELS", 1000)
+    monkeypatch.setattr("rcae.detector.runners.exported.LARGEST_PIXELS", 1000)
     image = np.zeros((400, 500, 3), dtype=np.uint8)
     with pytest.raises(ImageError, match=r"500x400 px would be worked on.*inspect it with the run"):
         Detector.load(onnx_file).predict(image)
 
 
 def test_an_image_too_long_for_the_graphs_resizing_is_refused(onnx_file, monkeypatch):
-    monkeypatch.setattr("rcae.runners.exported.LARGEST_WEIGHTS", 1000)
+    monkeypatch.setattr("rcae.detector.runners.exported.LARGEST_WEIGHTS", 1000)
     image = np.zeros((16, 300, 3), dtype=np.uint8)
     with pytest.raises(
         ImageError, match=r"300x16 px has a side of 300 px.*inspect it with the run"

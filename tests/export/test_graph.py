@@ -6,19 +6,19 @@ import pytest
 import torch
 
 from rcae.base.settings import load_settings
-from rcae.calibration import calibrate
-from rcae.checkpoint import Model
 from rcae.data.images import resize
 from rcae.data.view.part_frame import PartFrame
 from rcae.data.view.working_view import WorkingView
-from rcae.detector import Detector
-from rcae.export.graph import resized
-from rcae.export.onnx_export import onnx_model
+from rcae.detector.calibration import calibrate
+from rcae.detector.detector import Detector
+from rcae.detector.export.graph import resized
+from rcae.detector.export.onnx_export import onnx_model
+from rcae.detector.run.checkpoint import Model
+from rcae.detector.run.model_header import ModelHeader
+from rcae.detector.runners.torch_runner import TorchRunner
 from rcae.model.evidence.thumbnail_distance import SIDE_PX
 from rcae.model.evidence.weighed_evidence import KINDS
 from rcae.model.system import RcaeSystem
-from rcae.model_header import ModelHeader
-from rcae.runners.torch_runner import TorchRunner
 from tests.conftest import TINY
 from tests.part_images import part_image
 

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from rcae.base.errors import ImageError
-from rcae.calibration import Calibration
-from rcae.detector import Detector
+from rcae.detector.calibration import Calibration
+from rcae.detector.detector import Detector
 
 CALIBRATION = Calibration(
     scores=(0.1, 0.2, 0.3, 0.4), typical_value=0.05, false_alarm_rate=0.2, threshold=0.5

@@ -9,7 +9,7 @@ import pytest
 from rcae.base.errors import ImageError, StorageError
 from rcae.data.image_files import ImageContent
 from rcae.data.images import read_image
-from rcae.detector import Detector
+from rcae.detector.detector import Detector
 from rcae.line.inspector import Arrival, Inspector
 from rcae.record.inspection import Inspection, Query
 from tests.line.grey_model import TOO_LARGE_PX, grey_detector, png

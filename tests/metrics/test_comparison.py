@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from rcae.base.errors import DataError
-from rcae.metrics.comparison import compare_auroc, compare_decisions
+from rcae.evaluation.metrics.comparison import compare_auroc, compare_decisions
 
 FEW_VALUES = st.sampled_from([-1e6, -2.5, 0.0, 0.25, 0.5, 1.0, 3.0, 4e8])
 SCORED = st.lists(st.tuples(FEW_VALUES, FEW_VALUES, st.booleans()), min_size=4, max_size=30)

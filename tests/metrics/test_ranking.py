@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn import metrics as sklearn_metrics
 
 from rcae.base.errors import DataError
-from rcae.metrics.ranking import (
+from rcae.evaluation.metrics.ranking import (
     ThresholdCounter,
     auroc,
     average_precision,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rcae.base.errors import DataError
-from rcae.metrics.rates import detection_rates
+from rcae.evaluation.metrics.rates import detection_rates
 
 SCORES = np.array([0.2, 0.5, 0.5, 0.9, -1.0])
 IS_DEFECTIVE = np.array([False, False, True, True, True])

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from rcae.base.errors import DataError, UsageError
-from rcae.metrics.ranking import image_metrics, rank_scores
-from rcae.metrics.regions import aupro, connected_regions, pixel_metrics, rank_pixels
+from rcae.data.regions import connected_regions
+from rcae.evaluation.metrics.ranking import image_metrics, rank_scores
+from rcae.evaluation.metrics.regions import aupro, pixel_metrics, rank_pixels
 
 Pair = tuple[NDArray, NDArray]
 fixed = settings(derandomize=True, deadline=None, max_examples=80)

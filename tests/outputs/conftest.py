@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from rcae.detection import Region
+from rcae.detector.detection import Region
 from rcae.record.inspection import Inspection
 from tests.conftest import until
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from rcae.base.errors import DeliveryError, RefusedError, UsageError
-from rcae.detection import Region
+from rcae.detector.detection import Region
 from rcae.outputs.mqtt import Mqtt
 from tests.conftest import until
 from tests.outputs.conftest import free_port, inspection

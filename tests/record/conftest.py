@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from rcae.detection import Region
+from rcae.detector.detection import Region
 from rcae.record.inspection import Inspection
 from rcae.record.record import Record
 

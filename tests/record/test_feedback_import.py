@@ -8,13 +8,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from rcae.detector import Detector
+from rcae.detector.detector import Detector
+from rcae.detector.run.run_folder import RunFolder
 from rcae.feedback import read_feedback, reviewed_images
 from rcae.feedback_import import import_reviews
 from rcae.record.inspection import Review
 from rcae.record.kept_images import KeptImages
 from rcae.record.record import Record
-from rcae.run_folder import RunFolder
 from tests.record.conftest import START, inspected
 
 

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from rcae.detection import Region
+from rcae.detector.detection import Region
+from rcae.evaluation.metrics.intervals import proportion_interval
 from rcae.history import export
 from rcae.history.summary import WORST, summarise
-from rcae.metrics.intervals import proportion_interval
 from rcae.record.inspection import Query, Review
 from rcae.record.kept_images import KeptImages
 from rcae.record.record import Record

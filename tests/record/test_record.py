@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rcae.detection import Region
+from rcae.detector.detection import Region
 from rcae.record.inspection import Inspection, Query, Review, Reviewed
 from rcae.record.record import Record
 from tests.record.conftest import EXAMPLE, REGION, START, inspected

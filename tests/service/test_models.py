@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rcae.drift import Monitor
+from rcae.evaluation.drift.monitor import Monitor
 from rcae.line.inspector import Arrival, Inspector
 from rcae.record.kept_images import KeptImages
 from tests.line.grey_model import CALIBRATION, grey_detector, png

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rcae.detector import Detector
+from rcae.detector.detector import Detector
 from rcae.line.inspector import Inspector
 from rcae.record.kept_images import KeptImages
 from rcae.record.record import Record

@@ -1,7 +1,7 @@
 import torch
 
-from rcae.checkpoint import load_model
 from rcae.data.images import read_image
+from rcae.detector.run.checkpoint import load_model
 from rcae.model.evidence.thumbnail_distance import thumbnails
 from rcae.training.fine_tuning import fine_tune
 

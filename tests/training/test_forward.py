@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 import rcae
 from rcae.base.errors import InterruptedTrainingError, RcaeError, SettingsError
 from rcae.base.settings import load_settings
-from rcae.checkpoint import load_model
 from rcae.data.training_set import TrainingSet
 from rcae.data.view.working_view import WorkingView
+from rcae.detector.run.checkpoint import load_model
 from rcae.model.system import RcaeSystem
 from rcae.training import plan, processes
 from rcae.training import stages as stages_module

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 import rcae
-from rcae.checkpoint import load_model
-from rcae.run_folder import RunFolder
+from rcae.detector.run.checkpoint import load_model
+from rcae.detector.run.run_folder import RunFolder
 from tests.conftest import TINY
 from tests.part_images import part_image
 

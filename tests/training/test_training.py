@@ -19,10 +19,10 @@ from rcae.base.errors import (
     TrainingError,
     UsageError,
 )
-from rcae.checkpoint import load_model
 from rcae.data.images import read_image
+from rcae.detector.run.checkpoint import load_model
+from rcae.detector.run.run_folder import RunFolder
 from rcae.model.evidence.thumbnail_distance import thumbnails
-from rcae.run_folder import RunFolder
 from rcae.training import loop, plan, sitting, trainer
 from rcae.training.sitting import Sitting
 from rcae.training.state import restore_optimizer

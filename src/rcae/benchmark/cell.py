@@ -18,10 +18,10 @@ from rcae.data.doctor.telling_light import describe_telling_light
 from rcae.data.good_images import hash_file
 from rcae.data.images import read_image
 from rcae.data.layouts.category import Category, open_category
+from rcae.detector.run.run_folder import RunFolder
 from rcae.drawing.pictures import HeatScale, jpeg_bytes, overlay
-from rcae.evaluation import Evaluation, Inspector, evaluate_detector, full_map
-from rcae.evaluation_output import scores_csv
-from rcae.run_folder import RunFolder
+from rcae.evaluation.evaluate import Evaluation, Inspector, evaluate_detector, full_map
+from rcae.evaluation.evaluate_report import scores_csv
 
 PICTURES = 4
 PICTURE_SIDE_PX = 320

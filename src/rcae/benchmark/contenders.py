@@ -9,9 +9,9 @@ from rcae.base.errors import UsageError
 from rcae.base.settings import PRESETS, load_settings
 from rcae.benchmark.cell import CellRequest
 from rcae.benchmark.peers import PEERS, train_peer
-from rcae.detector import Detector
-from rcae.evaluation import Inspector
-from rcae.run_folder import RunFolder
+from rcae.detector.detector import Detector
+from rcae.detector.run.run_folder import RunFolder
+from rcae.evaluation.evaluate import Inspector
 from rcae.training.request import Request
 from rcae.training.trainer import train
 

@@ -13,7 +13,7 @@ from rcae.benchmark import summary
 from rcae.benchmark.cell import CellFolder
 from rcae.data.images import read_mask, resize
 from rcae.data.layouts.category import Record, open_category
-from rcae.detector import Detector
+from rcae.detector.detector import Detector
 
 Array = NDArray[np.float32]
 MOST_IMAGES = 40

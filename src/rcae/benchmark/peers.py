@@ -21,10 +21,10 @@ from rcae.base.settings import load_settings
 from rcae.benchmark import lite0
 from rcae.benchmark.anomalib_import import anomalib_models
 from rcae.benchmark.cell import CellRequest
-from rcae.calibration import Calibration, calibrate
-from rcae.calibration_images import score_good_images, scores_of, typical_value_of
 from rcae.data.images import read_image, resize
-from rcae.detection import Detection
+from rcae.detector.calibration import Calibration, calibrate
+from rcae.detector.calibration_images import score_good_images, scores_of, typical_value_of
+from rcae.detector.detection import Detection
 from rcae.training.good_parts import GoodParts, open_good_parts
 
 Array = NDArray[np.float32]

@@ -14,8 +14,8 @@ from rcae.benchmark.cell import CellFolder, CellRequest
 from rcae.benchmark.fidelity import fidelity_table
 from rcae.benchmark.runner import cell_requests, run_cells
 from rcae.data.good_images import FEWEST_TRAINING_IMAGES, read_list
+from rcae.detector.run.run_folder import RunFolder
 from rcae.drawing.charts import ablation_chart
-from rcae.run_folder import RunFolder
 
 METRICS = ("image_auroc", "pixel_auroc")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from rcae.base.extras import require
 from rcae.base.storage import write_atomically
-from rcae.detection import Region
+from rcae.detector.detection import Region
 from rcae.record.inspection import Inspection
 
 ROWS_AT_ONCE = 10_000

@@ -15,8 +15,8 @@ from rcae.data.images import read_image, resize
 from rcae.drawing.charts import days_chart, score_histogram
 from rcae.drawing.page import Picture, page
 from rcae.drawing.pictures import REGION_COLOUR, outlined, to_image
+from rcae.evaluation.metrics.intervals import Interval, proportion_interval
 from rcae.history.summary import Counts, ModelSummary, summarise
-from rcae.metrics.intervals import Interval, proportion_interval
 from rcae.record.inspection import AppliedThreshold, Inspection, Query
 from rcae.record.kept_images import KeptImageError, KeptImages
 from rcae.record.record import Record

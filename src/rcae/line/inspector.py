@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from rcae.base.errors import ImageError, StorageError
 from rcae.base.progress import say
-from rcae.calibration import Calibration
 from rcae.data.image_files import ImageContent
 from rcae.data.images import read_image
-from rcae.detection import Array, Detection
-from rcae.detector import Detector
+from rcae.detector.calibration import Calibration
+from rcae.detector.detection import Array, Detection
+from rcae.detector.detector import Detector
 from rcae.record.inspection import Inspection
 from rcae.record.kept_images import KeptImages
 from rcae.record.record import Record

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from rcae.run_folder import RunFolder
+from rcae.detector.run.run_folder import RunFolder
 
 Known = TypeVar("Known")
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Literal
 from uuid import uuid4
 
-from rcae.detection import Region
+from rcae.detector.detection import Region
 
 Verdict = Literal["good", "defect"]
 ID = re.compile("[0-9a-f]{32}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
-from rcae.detection import Region
+from rcae.detector.detection import Region
 from rcae.record.inspection import Inspection, Query, Review, Reviewed
 from rcae.record.tables import inspections, reviews
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rcae.calibration import Calibration
-from rcae.drift import DriftState, Monitor, Verdict
+from rcae.detector.calibration import Calibration
+from rcae.evaluation.drift.monitor import DriftState, Monitor, Verdict
 from rcae.record.inspection import Query
 from rcae.record.record import Record
 
@@ -28,7 +28,7 @@ class DriftPoint:
 
 @dataclass(frozen=True)
 class Drift:
-    """What `rcae.drift.Monitor` says now; images are counted from 1, as in `DriftPoint.images`."""
+    """What `Monitor` says now; images are counted from 1, as in `DriftPoint.images`."""
 
     verdict: Verdict
     images: int

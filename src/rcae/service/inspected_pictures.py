@@ -10,7 +10,7 @@ from PIL import Image
 
 from rcae.data.image_files import ImageContent, decode
 from rcae.data.images import as_image, read_image, resize
-from rcae.detection import Array
+from rcae.detector.detection import Array
 from rcae.drawing.pictures import HeatScale, heat_layer, overlay, png_bytes, to_image
 from rcae.record.inspection import Inspection
 from rcae.service.service import Service

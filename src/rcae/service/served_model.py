@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rcae.base.errors import UsageError
-from rcae.detector import Detector
+from rcae.detector.detector import Detector
 from rcae.drawing.pictures import HeatScale
 from rcae.line.inspector import Inspector
 from rcae.line.model_file import ModelFile

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rcae.base.progress import shown
 from rcae.data.training_set import TrainingSet
-from rcae.inference import as_tensor
+from rcae.detector.inference import as_tensor
 from rcae.model.evidence.thumbnail_distance import thumbnails
 from rcae.model.system import RcaeSystem
 from rcae.model.tiles import tiles

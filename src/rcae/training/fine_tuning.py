@@ -7,8 +7,8 @@ from pathlib import Path
 from rcae.base.errors import UsageError
 from rcae.base.progress import StageProgress
 from rcae.base.settings import Settings
-from rcae.checkpoint import Model
 from rcae.data.training_set import TrainingSet
+from rcae.detector.run.checkpoint import Model
 from rcae.model.system import RcaeSystem
 from rcae.training import plan, processes
 from rcae.training.familiarity import learn_good_features

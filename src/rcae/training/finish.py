@@ -8,14 +8,14 @@ from rcae.base.machine import peak_memory_mib, versions
 from rcae.base.progress import say
 from rcae.base.settings import Settings
 from rcae.base.storage import write_text
-from rcae.calibration import calibrate
-from rcae.calibration_images import score_good_images, scores_of, to_csv, typical_value_of
-from rcae.checkpoint import Model, save_model
 from rcae.data.images import read_image
-from rcae.inference import anomaly_map
+from rcae.detector.calibration import calibrate
+from rcae.detector.calibration_images import score_good_images, scores_of, to_csv, typical_value_of
+from rcae.detector.inference import anomaly_map
+from rcae.detector.run.checkpoint import Model, save_model
+from rcae.detector.run.model_header import ModelHeader
+from rcae.detector.run.run_folder import RunFolder
 from rcae.model.system import RcaeSystem
-from rcae.model_header import ModelHeader
-from rcae.run_folder import RunFolder
 from rcae.training.familiarity import image_count, learn_good_features
 from rcae.training.good_parts import GoodParts
 from rcae.training.samples import SAMPLE_COUNT, write_pictures

@@ -12,7 +12,7 @@ from rcae.data.images import image_size, read_image
 from rcae.data.layouts.category import Category, open_category
 from rcae.data.training_set import TrainingSet
 from rcae.data.view.working_view import WorkingView
-from rcae.run_folder import RunFolder
+from rcae.detector.run.run_folder import RunFolder
 
 TYPICAL_IMAGES = 64
 """Training images that brightness and frame are measured on, at most."""

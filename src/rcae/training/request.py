@@ -7,7 +7,7 @@ from typing import Any
 
 from rcae.base.errors import UsageError
 from rcae.base.settings import Settings, load_settings, to_plain
-from rcae.run_folder import RunFolder
+from rcae.detector.run.run_folder import RunFolder
 
 LONGEST_BUDGET_S = 366 * 24 * 3600.0
 """Our choice: a year."""

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rcae.base.storage import write_bytes
-from rcae.checkpoint import Model
 from rcae.data.images import read_image
 from rcae.data.pseudo_anomalies import paint_anomalies
+from rcae.detector.inference import explain
+from rcae.detector.run.checkpoint import Model
+from rcae.detector.run.run_folder import RunFolder
 from rcae.drawing.pictures import HeatScale, png_bytes, recursion_strip
-from rcae.inference import explain
-from rcae.run_folder import RunFolder
 from rcae.training.good_parts import GoodParts
 
 SAMPLE_COUNT = 3

@@ -8,8 +8,8 @@ import torch
 from rcae.base.errors import InterruptedTrainingError
 from rcae.base.interruption import StopRequest
 from rcae.base.progress import StageProgress
+from rcae.detector.run.run_folder import RunFolder
 from rcae.model.system import RcaeSystem
-from rcae.run_folder import RunFolder
 from rcae.training import processes
 from rcae.training.stages import Stage
 from rcae.training.state import TrainingState, save_state

@@ -7,7 +7,7 @@ from filelock import FileLock, Timeout
 
 from rcae.base.errors import UsageError
 from rcae.base.storage import refused
-from rcae.run_folder import RunFolder
+from rcae.detector.run.run_folder import RunFolder
 from rcae.training import processes
 
 

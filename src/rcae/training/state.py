@@ -8,7 +8,7 @@ from torch import nn
 
 from rcae.base.errors import CheckpointError
 from rcae.base.settings import STAGES
-from rcae.checkpoint import load_tensors, save_tensors
+from rcae.detector.run.checkpoint import load_tensors, save_tensors
 from rcae.model.system import RcaeSystem
 
 FORMAT = "rcae-training-8"

@@ -10,8 +10,8 @@ from rcae.base.progress import say
 from rcae.base.settings import Settings
 from rcae.base.storage import write_text
 from rcae.data.good_images import to_csv
+from rcae.detector.run.run_folder import RunFolder
 from rcae.model.system import RcaeSystem
-from rcae.run_folder import RunFolder
 from rcae.training import plan, processes
 from rcae.training.finish import finish, finishing_seconds
 from rcae.training.forward import require_runnable

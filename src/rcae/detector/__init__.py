@@ -1,0 +1,1 @@
+"""A trained model that stays loaded: an image in, a detection out."""

@@ -1,0 +1,93 @@
+"""The images behind a calibration: what each scored, and the file that remembers it."""
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from rcae.base.errors import CheckpointError, TrainingError
+from rcae.base.progress import shown
+from rcae.base.text import csv_text
+from rcae.data.images import read_image
+from rcae.detector.detection import Array
+
+
+@dataclass(frozen=True)
+class CalibrationImage:
+    """One good image that was not trained on, and what the model made of it."""
+
+    path: str
+    """Absolute, at the time."""
+    sha256: str
+    anomaly_score: float
+    """A float32 value."""
+    map_median: float
+    """Of its anomaly map; a float32 value."""
+
+
+def score_good_images(
+    images: Mapping[str, Path], draw: Callable[[Array], Array]
+) -> tuple[CalibrationImage, ...]:
+    """Score good images exactly as `predict` would.
+
+    Args:
+        images: paths by the SHA-256 of their content, at least one.
+        draw: from an image to its anomaly map at the image's own size.
+
+    Raises:
+        ImageError: one cannot be read, or drawn.
+        TrainingError: the model's weights make no number of one.
+    """
+    scored = []
+    for sha256, path in shown(images.items(), "calibrating on good images", total=len(images)):
+        drawn = draw(read_image(path))
+        score, median = float(drawn.max()), float(np.median(drawn))
+        if not np.isfinite([score, median]).all():
+            raise TrainingError(
+                f"{path} scores {score}, which no threshold can be compared with; lower "
+                "training.learning_rate or set training.gradient_clip, and train again."
+            )
+        scored.append(CalibrationImage(str(path.absolute()), sha256, score, median))
+    return tuple(scored)
+
+
+def scores_of(images: Sequence[CalibrationImage]) -> list[float]:
+    """Their anomaly scores, in order."""
+    return [image.anomaly_score for image in images]
+
+
+def typical_value_of(images: Sequence[CalibrationImage]) -> float:
+    """See `Calibration.typical_value`."""
+    return float(np.median([image.map_median for image in images]))
+
+
+_COLUMNS = [field.name for field in fields(CalibrationImage)]
+
+
+def to_csv(images: Sequence[CalibrationImage]) -> str:
+    """The images as the text of a run folder's `calibration.csv`."""
+    return csv_text(_COLUMNS, map(astuple, images))
+
+
+def read_calibration_images(path: Path) -> tuple[CalibrationImage, ...]:
+    """The inverse of `to_csv`.
+
+    Raises:
+        CheckpointError: the file is missing, or not such a list.
+    """
+    try:
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            names, *rows = csv.reader(file)
+        if names != _COLUMNS:
+            raise ValueError(f"its columns are {', '.join(names)}")
+        return tuple(
+            CalibrationImage(name, sha256, float(score), float(median))
+            for name, sha256, score, median in rows
+        )
+    except (OSError, ValueError, csv.Error) as error:
+        raise CheckpointError(
+            f"{path} is not a readable list of calibration images ({error}); 'rcae calibrate' writes it "
+            "anew."
+        ) from error

@@ -1,0 +1,116 @@
+"""What a detector says of one image: score, decision, anomaly map, regions, and its reasons."""
+
+import time
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from rcae.data.images import resize
+from rcae.data.regions import connected_regions
+from rcae.detector.calibration import Calibration
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Region:
+    """A connected part of the anomaly map at or above the threshold."""
+
+    left_px: int
+    top_px: int
+    width_px: int
+    height_px: int
+    area_px: int
+    peak: float
+    """Largest anomaly value in the region."""
+    peak_x_px: int
+    peak_y_px: int
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What the detector says of one image."""
+
+    anomaly_score: float
+    """The largest value of `anomaly_map`; higher is more anomalous."""
+    p_value: float
+    """How unusual that is among good images, 0..1, lower is more; see `Calibration.p_value`."""
+    threshold: float
+    anomaly_map: Array
+    """[height, width] at the image's own size."""
+    working_map: Array
+    """The map as the networks drew it, at working size; `anomaly_map` is it, enlarged."""
+    regions: tuple[Region, ...]
+    """Strongest first; empty exactly when the image is not defective."""
+    duration_s: float
+    """Time for this image, decoding included."""
+
+    @classmethod
+    def of(
+        cls,
+        working_map: Array,
+        size_px: tuple[int, int],
+        calibration: Calibration,
+        started_at: float,
+    ) -> Self:
+        """What a map drawn at working size says of an image of this height and width.
+
+        The score is the largest value of the enlarged map, the same rule for every model.
+        `started_at` is of `time.perf_counter`.
+        """
+        values = resize(working_map, *size_px)
+        anomaly_score = float(values.max())
+        return cls(
+            anomaly_score=anomaly_score,
+            p_value=calibration.p_value(anomaly_score),
+            threshold=calibration.threshold,
+            anomaly_map=values,
+            working_map=working_map,
+            regions=_regions(values, calibration.threshold),
+            duration_s=time.perf_counter() - started_at,
+        )
+
+    @property
+    def is_defective(self) -> bool:
+        """Whether the score reaches the threshold."""
+        return self.anomaly_score >= self.threshold
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What each part of the model made of one image, at working size."""
+
+    image: Array
+    """The working image, [height, width, 3], 0..1."""
+    reconstructions: dict[int, Array]
+    """I_R^n by n, for the steps used; each [height, width, 3], not clipped."""
+    restored: Array | None
+    """I_D^n of the last step used, [height, width, 3]; None without a detail network."""
+    anomaly_map: Array
+    """[height, width], smoothed."""
+
+
+def _regions(anomaly_map: Array, threshold: float) -> tuple[Region, ...]:
+    # In float64, as the score is compared: the threshold rounded to float32 may be met by pixels below it.
+    labels, _ = connected_regions(anomaly_map.astype(np.float64) >= threshold)
+    regions = []
+    for label, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
+        inside = labels[rows, columns] == label
+        values = np.where(inside, anomaly_map[rows, columns], -np.inf)
+        peak_y, peak_x = np.unravel_index(int(values.argmax()), values.shape)
+        regions.append(
+            Region(
+                left_px=columns.start,
+                top_px=rows.start,
+                width_px=columns.stop - columns.start,
+                height_px=rows.stop - rows.start,
+                area_px=int(inside.sum()),
+                peak=float(values[peak_y, peak_x]),
+                peak_x_px=columns.start + int(peak_x),
+                peak_y_px=rows.start + int(peak_y),
+            )
+        )
+    return tuple(sorted(regions, key=lambda region: -region.peak))

@@ -1,0 +1,58 @@
+"""A run to a file for another runtime."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rcae.base.errors import UsageError
+from rcae.base.progress import shown
+from rcae.data.images import read_image
+from rcae.data.layouts.category import open_category
+from rcae.detector.export.onnx_export import Precision, export_onnx
+from rcae.detector.export.openvino_export import export_openvino
+from rcae.detector.runners.torch_runner import TorchRunner
+
+Target = Literal["onnx", "openvino"]
+SUFFIXES: dict[Target, str] = {"onnx": ".onnx", "openvino": ".xml"}
+MOST_IMAGES = 32
+"""Of the good images, that int8 takes its ranges from."""
+
+
+def export_run(
+    run: Path, target: Target, precision: Precision, good: Path | None, file: Path
+) -> None:
+    """Write the model of a run for another runtime.
+
+    Args:
+        run: a run folder or its model file.
+        target: the format.
+        precision: see `export_onnx`.
+        good: folder of good images, for int8.
+        file: to write; its suffix is that of the format.
+
+    Raises:
+        UsageError: a wrong suffix, or int8 without good images.
+        MissingExtraError, CheckpointError, ImageError, StorageError: as the steps raise.
+    """
+    suffix = SUFFIXES[target]
+    if file.suffix != suffix:
+        raise UsageError(f"{file} does not end in {suffix}; a file for {target} must.")
+    if (precision == "int8") != (good is not None):
+        raise UsageError(
+            "int8, and nothing else, is calibrated on good images: give --precision int8 together "
+            "with --good FOLDER."
+        )
+    model = TorchRunner.open(run, "cpu").model
+    write = export_onnx if target == "onnx" else export_openvino
+    write(model, precision, _some(good) if good else (), file)
+
+
+def _some(folder: Path) -> Iterator[NDArray[np.float32]]:
+    """Good images of a category or a plain folder, evenly spread."""
+    paths = [record.path for record in open_category(folder).train_good]
+    step = max(1, len(paths) // MOST_IMAGES)
+    for path in shown(paths[::step][:MOST_IMAGES], "measuring ranges for int8"):
+        yield read_image(path)

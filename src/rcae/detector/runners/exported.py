@@ -1,0 +1,142 @@
+"""What exported files of every format share: names in the graph, metadata, how an image is drawn."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rcae.base.errors import CheckpointError, ImageError, UsageError
+from rcae.detector.detection import Array, Explanation
+from rcae.detector.run.model_header import ModelHeader, incomplete
+from rcae.model.tiles import blended
+
+FORMAT = "rcae-export-4"
+METADATA_KEY = "rcae"
+IMAGES, THRESHOLD = "images", "threshold"
+OUTPUTS = ("anomaly_map", "anomaly_score", "is_defective")
+LARGEST_PIXELS = 4_000_000
+"""Of a working image that is drawn at once: about what fits in 6 GiB with the preset `quick`."""
+LARGEST_WEIGHTS = 100_000_000
+"""Of a matrix that resizes one side, which has as many as that side is long before and after: 400 MB."""
+
+
+@dataclass(frozen=True)
+class ExportRecord:
+    """What an exported file says of itself."""
+
+    header: ModelHeader
+    precision: str
+    """"fp32", "fp16" or "int8"."""
+    weights_sha256: str
+    """Of the model it was made from, see `rcae.detector.run.checkpoint.weights_sha256`."""
+    exported_with: dict[str, str]
+    """Versions of this package and of PyTorch."""
+
+    def to_text(self) -> str:
+        """For the file's metadata."""
+        plain = {**self.__dict__, "header": self.header.to_plain(), "format": FORMAT}
+        return json.dumps(plain, sort_keys=True)
+
+    @classmethod
+    def from_text(cls, text: str | None, path: Path) -> Self:
+        """The inverse of `to_text`.
+
+        Raises:
+            CheckpointError: the file was not written by 'rcae export', or by another version.
+        """
+        try:
+            plain = json.loads(text or "{}")
+            is_ours = plain.pop("format", None) == FORMAT
+        except (json.JSONDecodeError, AttributeError, TypeError):
+            is_ours = False
+        if not is_ours:
+            raise CheckpointError(
+                f"{path} was not written by 'rcae export' of this version (format '{FORMAT}'); export "
+                "the run again."
+            )
+        try:
+            return cls(**{**plain, "header": ModelHeader.from_plain(plain["header"], path)})
+        except (KeyError, TypeError) as error:
+            raise incomplete(path, error) from error
+
+
+class ExportedRunner(ABC):
+    """Executes an exported file; subclasses know a runtime each. Needs neither torch nor the run."""
+
+    can_explain = False
+
+    def __init__(self, record: ExportRecord) -> None:
+        self.record = record
+        self._inputs = {THRESHOLD: np.array(record.header.calibration.threshold, np.float32)}
+
+    @property
+    def header(self) -> ModelHeader:
+        """See `Runner.header`."""
+        return self.record.header
+
+    @property
+    def weights_sha256(self) -> str:
+        """See `Runner.weights_sha256`."""
+        return self.record.weights_sha256
+
+    def draw(self, image: Array) -> Array:
+        """See `Runner.draw`; at the image's own size.
+
+        A large image is drawn tile by tile where the model works on images as they are, and on nothing
+        of them as a whole.
+
+        Raises:
+            ImageError: elsewhere, above LARGEST_PIXELS, or LARGEST_WEIGHTS where it is resized.
+        """
+        working_view = self.header.working_view
+        if working_view.keeps_image and not self.header.settings.model.thumbnail_distance:
+            return blended(image, lambda part: [self._draw(part)])[0]
+        height, width = working_view.size_of(*image.shape[:2])
+        if height * width > LARGEST_PIXELS:
+            raise ImageError(
+                f"an image of {image.shape[1]}x{image.shape[0]} px would be worked on at "
+                f"{width}x{height} px, more than the {LARGEST_PIXELS / 1e6:.0f} megapixels that an "
+                "exported file draws at once; inspect it with the run, which draws tiles."
+            )
+        longest, drawn = max(image.shape[:2]), max(height, width)
+        if not working_view.keeps_size and longest * drawn > LARGEST_WEIGHTS:
+            raise ImageError(
+                f"an image of {image.shape[1]}x{image.shape[0]} px has a side of {longest} px, which an "
+                f"exported file would need {longest * drawn / 1e6:.0f} million weights to resize to "
+                f"{drawn}, more than {LARGEST_WEIGHTS / 1e6:.0f} million; inspect it with the run."
+            )
+        return self._draw(image)
+
+    def drawn_px(self, image: Array) -> tuple[int, int]:
+        """See `Runner.drawn_px`; the graph takes images as they come."""
+        height, width = image.shape[:2]
+        return height, width
+
+    def draw_many(self, images: Sequence[Array]) -> list[Array]:
+        """See `Runner.draw_many`; one by one, as a run on the CPU."""
+        return [self.draw(image) for image in images]
+
+    def explain(self, image: Array) -> Explanation:  # noqa: ARG002
+        """See `Runner.explain`."""
+        raise UsageError("an exported model cannot explain itself; load the run folder instead.")
+
+    def _draw(self, image: Array) -> Array:
+        drawn: Array = self.execute({IMAGES: as_bytes(image), **self._inputs})[0]
+        return drawn
+
+    @abstractmethod
+    def execute(self, inputs: dict[str, NDArray[Any]]) -> Array:
+        """The graph's output `anomaly_map`, [batch, height, width], for its two inputs."""
+
+
+def as_bytes(image: Array) -> NDArray[np.uint8]:
+    """An image [height, width, 3] in 0..1 as the graph takes it: uint8 [1, height, width, 3].
+
+    Exact for 8-bit images; deeper ones are rounded to 8 bits.
+    """
+    return np.rint(image[None] * 255).astype(np.uint8)

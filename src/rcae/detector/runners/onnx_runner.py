@@ -1,0 +1,47 @@
+"""An exported ONNX file, executed by ONNX Runtime."""
+
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from rcae.base.errors import CheckpointError
+from rcae.base.extras import require
+from rcae.detector.detection import Array
+from rcae.detector.runners.exported import METADATA_KEY, OUTPUTS, ExportedRunner, ExportRecord
+
+
+class OnnxRunner(ExportedRunner):
+    """On the CPU."""
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        """Open a file written by 'rcae export --to onnx'.
+
+        Args:
+            path: of the file.
+            threads: as many as the CPU has cores, unless given.
+
+        Raises:
+            MissingExtraError: ONNX Runtime is not installed.
+            CheckpointError: not such a file, or damaged.
+        """
+        require("onnxruntime", purpose=str(path))
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        try:
+            self._session = onnxruntime.InferenceSession(
+                path, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise CheckpointError(
+                f"{path} is not a readable ONNX file ({error}); export the run again."
+            ) from error
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        super().__init__(ExportRecord.from_text(metadata.get(METADATA_KEY), path))
+
+    def execute(self, inputs: dict[str, NDArray[Any]]) -> Array:
+        """See `ExportedRunner.execute`."""
+        anomaly_map: Array = self._session.run(OUTPUTS[:1], inputs)[0]
+        return anomaly_map

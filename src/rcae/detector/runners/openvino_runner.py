@@ -1,0 +1,85 @@
+"""An exported OpenVINO model, executed by OpenVINO."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from rcae.base.errors import CheckpointError
+from rcae.base.extras import require
+from rcae.detector.detection import Array
+from rcae.detector.runners.exported import (
+    IMAGES,
+    METADATA_KEY,
+    OUTPUTS,
+    ExportedRunner,
+    ExportRecord,
+)
+
+RECURRING = 3
+"""Batches of one shape until the graph is compiled for that shape: each then takes about a quarter less
+time, and compiling takes as long as some dozen images of 256 px."""
+MOST_SHAPES = 4
+"""That it is compiled for; all others are left to the graph for any shape."""
+
+
+class OpenvinoRunner(ExportedRunner):
+    """On the CPU, in float32 whatever the machine could do: answers do not depend on it."""
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        """Open a file written by 'rcae export --to openvino', its `.bin` beside it; or by '--to onnx'.
+
+        Args:
+            path: of the file.
+            threads: as many as the CPU has cores, unless given.
+
+        Raises:
+            MissingExtraError: OpenVINO is not installed.
+            CheckpointError: not such a file, or damaged.
+        """
+        require("openvino", purpose=str(path))
+        import openvino
+
+        self._core = openvino.Core()
+        self._options = {
+            "INFERENCE_PRECISION_HINT": openvino.Type.f32,
+            "INFERENCE_NUM_THREADS": threads or 0,
+        }
+        try:
+            self._network = self._core.read_model(path)
+            self._for_any_shape = self._compiled()
+        except RuntimeError as error:
+            raise CheckpointError(
+                f"{path} is not a readable OpenVINO model ({str(error).strip()}); export the run "
+                "again, and keep its .bin file beside it."
+            ) from error
+        super().__init__(ExportRecord.from_text(_metadata(self._network), path))
+        self._seen: Counter[tuple[int, ...]] = Counter()
+        self._for_shape: dict[tuple[int, ...], Any] = {}
+        self._used = self._for_any_shape
+
+    def execute(self, inputs: dict[str, NDArray[Any]]) -> Array:
+        """See `ExportedRunner.execute`."""
+        shape = inputs[IMAGES].shape
+        self._seen[shape] += 1
+        if self._seen[shape] == RECURRING and len(self._for_shape) < MOST_SHAPES:
+            self._network.reshape({IMAGES: shape})
+            self._for_shape[shape] = self._compiled()
+        graph = self._for_shape.get(shape, self._for_any_shape)
+        if graph is not self._used:
+            self._used.release_memory()  # or every graph would keep the memory of one
+            self._used = graph
+        anomaly_map: Array = graph(inputs)[OUTPUTS[0]]
+        return anomaly_map
+
+    def _compiled(self) -> Any:
+        return self._core.compile_model(self._network, "CPU", self._options)
+
+
+def _metadata(network: Any) -> str | None:
+    """Of either format: OpenVINO keeps an ONNX file's under 'framework'."""
+    for place in ([METADATA_KEY], ["framework", METADATA_KEY]):
+        if network.has_rt_info(place):
+            return str(network.get_rt_info(place).astype(str))
+    return None

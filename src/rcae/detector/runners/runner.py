@@ -1,0 +1,98 @@
+"""What every runtime offers, and which one a path needs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from rcae.base.errors import UsageError
+from rcae.base.extras import require
+from rcae.detector.detection import Array, Explanation
+from rcae.detector.run.model_header import ModelHeader
+from rcae.detector.runners.exported import ExportedRunner
+
+EXPORTED_SUFFIXES = (".onnx", ".xml")
+
+
+class Runner(Protocol):
+    """A loaded model that draws anomaly maps."""
+
+    can_explain: bool
+    """Whether `explain` works."""
+
+    @property
+    def header(self) -> ModelHeader:
+        """What the model's file says beside the weights."""
+
+    @property
+    def weights_sha256(self) -> str:
+        """Of the model's weights; an exported file has that of its run."""
+
+    def draw(self, image: Array) -> Array:
+        """The anomaly map of an image [height, width, 3], RGB in 0..1; higher is more anomalous.
+
+        Returns:
+            float32 [row, column], at working size or at the image's own.
+
+        Raises:
+            ImageError: the image is larger than the runner can work on.
+        """
+
+    def drawn_px(self, image: Array) -> tuple[int, int]:
+        """Height and width at which the networks see an image; equal ones can be drawn together."""
+
+    def draw_many(self, images: Sequence[Array]) -> list[Array]:
+        """As `draw` for each; together where that is faster and memory allows.
+
+        Args:
+            images: with equal `drawn_px`.
+
+        Raises:
+            ImageError: they are larger than the runner can work on.
+        """
+
+    def explain(self, image: Array) -> Explanation:
+        """What each network made of an image [height, width, 3], RGB in 0..1.
+
+        Raises:
+            UsageError: the runner cannot.
+        """
+
+
+def open_runner(path: Path, device: str | None) -> Runner:
+    """The runner for a run folder, a `model.safetensors`, an `.onnx` or an OpenVINO `.xml` file.
+
+    Each imports its runtime when it is opened: a machine needs only the one it uses.
+
+    Raises:
+        UsageError: there is no model at `path`, or `device` is given for an exported file.
+        MissingExtraError: the runtime is not installed.
+        CheckpointError: the file is damaged, was changed, or is not one of ours.
+    """
+    if path.suffix in EXPORTED_SUFFIXES:
+        return open_exported(path, device)
+    require("torch", "safetensors", purpose=f"{path}, a trained model,")
+    from rcae.detector.runners.torch_runner import TorchRunner
+
+    return TorchRunner.open(path, device)
+
+
+def open_exported(path: Path, device: str | None = None) -> ExportedRunner:
+    """The runner for a file that 'rcae export' wrote; errors as in `open_runner`."""
+    if path.suffix not in EXPORTED_SUFFIXES:
+        raise UsageError(
+            f"{path} does not end in {' or '.join(EXPORTED_SUFFIXES)}; give a file that 'rcae "
+            "export' wrote."
+        )
+    if not path.is_file():
+        raise UsageError(f"{path} does not exist; give a file that 'rcae export' wrote.")
+    if device is not None:
+        raise UsageError(
+            f"{path} is an exported model, which runs on the CPU; leave the device out."
+        )
+    if path.suffix == EXPORTED_SUFFIXES[0]:
+        from rcae.detector.runners.onnx_runner import OnnxRunner
+
+        return OnnxRunner(path)
+    from rcae.detector.runners.openvino_runner import OpenvinoRunner
+
+    return OpenvinoRunner(path)

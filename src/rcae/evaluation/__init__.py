@@ -1,0 +1,1 @@
+"""What a detector is worth: measured on test images, compared, verified, watched."""

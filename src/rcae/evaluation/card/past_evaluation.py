@@ -1,0 +1,157 @@
+"""What `rcae evaluate` left in a run folder, read back, with its uncertainty."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from rcae.base.errors import CheckpointError
+from rcae.data.layouts.category import GOOD
+from rcae.evaluation.metrics.intervals import Interval, auroc_interval, proportion_interval
+
+
+class Part(BaseModel):
+    """What is needed of a file; anything else in it is passed over."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+
+class Ranking(Part):
+    """How well scores and maps tell defects from what is good, each in 0..1; None: not defined."""
+
+    image_auroc: float | None
+    image_ap: float | None
+    pixel_auroc: float | None
+    pixel_ap: float | None
+    aupro: float | None
+
+
+class Metrics(Ranking):
+    """Out of `metrics.json`."""
+
+    category: str
+    threshold: float
+    image_count: int
+    milliseconds_median: float
+    milliseconds_p95: float
+    defect_types: dict[str, Ranking]
+    undefined: dict[str, str]
+    test_images_known: int = 0
+
+
+class ScoredImage(Part):
+    """Out of a row of `scores.csv`."""
+
+    defect_type: str
+    anomaly_score: float
+    decision: Literal["good", "defective"]
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of some images."""
+
+    count: int
+    total: int
+
+    @property
+    def interval(self) -> Interval | None:
+        """Of the share that they estimate; see `proportion_interval`."""
+        return proportion_interval(self.count, self.total)
+
+
+@dataclass(frozen=True)
+class PastEvaluation:
+    """Metrics, and the test images that their intervals come from."""
+
+    metrics: Metrics
+    images: tuple[ScoredImage, ...]
+
+    @property
+    def worst_first(self) -> list[str]:
+        """The defect types, by how well their images are ranked above good ones."""
+        types = self.metrics.defect_types
+        return sorted(types, key=lambda name: (types[name].image_auroc or 0.0, name))
+
+    @property
+    def false_alarms(self) -> Share:
+        """The good images that reach the threshold."""
+        return _rejected(image for image in self.images if image.defect_type == GOOD)
+
+    def found(self, defect_type: str | None = None) -> Share:
+        """The defective images, of one type or of all, that reach the threshold."""
+        return _rejected(image for image in self._chosen(defect_type) if image.defect_type != GOOD)
+
+    def auroc_interval(self, defect_type: str | None = None) -> Interval | None:
+        """Of one defect type or of all against the good images; see `auroc_interval`."""
+        images = list(self._chosen(defect_type))
+        scores = np.array([image.anomaly_score for image in images], np.float64)
+        is_defective = np.array([image.defect_type != GOOD for image in images], np.bool_)
+        return auroc_interval(scores, is_defective)
+
+    def _chosen(self, defect_type: str | None) -> Iterator[ScoredImage]:
+        """The good images, and the defective ones of one type or of all."""
+        for image in self.images:
+            if defect_type is None or image.defect_type in (GOOD, defect_type):
+                yield image
+
+
+def read_evaluation(folder: Path) -> PastEvaluation | None:
+    """Read `metrics.json` and `scores.csv`; None where neither is there.
+
+    Raises:
+        CheckpointError: one of them is missing or damaged, or they are of different evaluations.
+    """
+    metrics_path, scores_path = folder / "metrics.json", folder / "scores.csv"
+    if not metrics_path.exists() and not scores_path.exists():
+        return None
+    try:
+        plain = json.loads(_text(metrics_path))
+        rows = list(csv.DictReader(io.StringIO(_text(scores_path), newline="")))
+    except (OSError, ValueError, csv.Error) as error:
+        raise _damaged(folder, error) from error
+    metrics = checked(Metrics, plain, metrics_path)
+    images = tuple(checked(ScoredImage, row, scores_path) for row in rows)
+    types = {image.defect_type for image in images} - {GOOD}
+    if len(images) != metrics.image_count or types != metrics.defect_types.keys():
+        raise _damaged(folder, "metrics.json and scores.csv are of different evaluations")
+    return PastEvaluation(metrics, images)
+
+
+AnyPart = TypeVar("AnyPart", bound=Part)
+
+
+def checked(part: type[AnyPart], plain: Any, path: Path) -> AnyPart:
+    """Take what is needed out of plain values.
+
+    Raises:
+        CheckpointError: names `path`, where they come from, and what is wrong with them.
+    """
+    try:
+        return part.model_validate(plain)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise _damaged(path, f"'{place}': {first['msg']}") from error
+
+
+def _rejected(images: Iterator[ScoredImage]) -> Share:
+    decisions = [image.decision for image in images]
+    return Share(decisions.count("defective"), len(decisions))
+
+
+def _text(path: Path) -> str:
+    """Of a file as `storage.write_text` writes it."""
+    return path.read_bytes().decode("utf-8", "surrogateescape")
+
+
+def _damaged(path: Path, reason: object) -> CheckpointError:
+    return CheckpointError(
+        f"{path} cannot be used ({reason}); copy it again from where it was made, or make it anew."
+    )

@@ -1,0 +1,169 @@
+"""Two models, A and B, on the same test images: where they decide differently, and by chance or not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rcae.base.errors import DataError, UsageError
+from rcae.data.layouts.category import Category, open_category
+from rcae.detector.detector import Detector
+from rcae.evaluation.evaluate import Evaluation, Outcome, evaluate_model
+from rcae.evaluation.metrics.comparison import (
+    AurocComparison,
+    DecisionComparison,
+    compare_auroc,
+    compare_decisions,
+)
+
+KINDS = (
+    "found only by A",
+    "found only by B",
+    "falsely rejected only by A",
+    "falsely rejected only by B",
+)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two models and what it said of the test images."""
+
+    path: Path
+    """Of the run folder, the model file or the exported file."""
+    detector: Detector
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True)
+class Change:
+    """A test image that A and B decide differently.
+
+    Scores of two models have different units and are never subtracted. `strength_a` and
+    `strength_b` are what each means to its own model; see `HeatScale.strength`.
+    """
+
+    a: Outcome
+    b: Outcome
+    strength_a: float
+    strength_b: float
+
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`."""
+        what = "found" if self.a.record.is_defective else "falsely rejected"
+        return f"{what} only by {'A' if self.a.is_rejected else 'B'}"
+
+    @property
+    def size(self) -> float:
+        """How sure the less sure model is: its strength's distance from the threshold (our choice)."""
+        return min(abs(self.strength_a - 1), abs(self.strength_b - 1))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that was compared."""
+
+    a: Side
+    b: Side
+    image_auroc: AurocComparison
+    defects_found: DecisionComparison
+    """Over the defective images; each model at its own threshold."""
+    false_alarms: DecisionComparison
+    """Over the good images."""
+    changes: tuple[Change, ...]
+    """The largest first."""
+
+    @property
+    def category(self) -> Category:
+        """What both were evaluated on."""
+        return self.a.evaluation.category
+
+    def changes_of(self, kind: str) -> list[Change]:
+        """The changes of one of `KINDS`, the largest first."""
+        return [change for change in self.changes if change.kind == kind]
+
+
+def compare_models(model_a: Path, model_b: Path, data: Path) -> Comparison:
+    """Evaluate two models on the test images of one category, then compare.
+
+    Args:
+        model_a: a run folder, its `model.safetensors`, or a file that `rcae export` wrote.
+        model_b: another; difference and verdict are of B against A.
+        data: a category with good and defective test images.
+
+    Raises:
+        UsageError: both are the same model; or as `Detector.load` raises.
+        DataError: the test images are missing, all good or all defective.
+        RcaeError: as `Detector.load` and `evaluate_model` raise.
+    """
+    _require_both_classes(open_category(data))
+    a, b = Detector.load(model_a), Detector.load(model_b)
+    if _identity(a) == _identity(b):
+        raise UsageError(
+            f"{model_a} and {model_b} are the same model, with the same weights and threshold; give "
+            "two different ones. Whether an exported file says what its run says, 'rcae verify' tells."
+        )
+    return compare_sides(
+        Side(model_a, a, evaluate_model(model_a, a, data)),
+        Side(model_b, b, evaluate_model(model_b, b, data)),
+    )
+
+
+def compare_sides(a: Side, b: Side) -> Comparison:
+    """Compare two evaluations of the same test images, good and defective.
+
+    Raises:
+        DataError: they are not of the same images.
+    """
+    seen_a, seen_b = a.evaluation, b.evaluation
+    if [one.record for one in seen_a.outcomes] != [one.record for one in seen_b.outcomes]:
+        raise DataError(
+            f"{seen_a.category.root} changed between the two evaluations: A saw "
+            f"{len(seen_a.outcomes)} test images, B {len(seen_b.outcomes)}, and not the same. Compare "
+            "again while nothing writes to it."
+        )
+    is_defective = np.array([one.record.is_defective for one in seen_a.outcomes])
+    return Comparison(
+        a=a,
+        b=b,
+        image_auroc=compare_auroc(
+            np.array([one.anomaly_score for one in seen_a.outcomes]),
+            np.array([one.anomaly_score for one in seen_b.outcomes]),
+            is_defective,
+        ),
+        defects_found=_decisions(seen_a.defective, seen_b.defective),
+        false_alarms=_decisions(seen_a.good, seen_b.good),
+        changes=_changes(a, b),
+    )
+
+
+def _require_both_classes(category: Category) -> None:
+    classes = {record.is_defective for record in category.test}
+    if len(classes) == 1:
+        only, missing = ("defective", "good") if classes.pop() else ("good", "defective")
+        raise DataError(
+            f"{category.root} has only {only} test images; to compare two models, add {missing} ones."
+        )
+
+
+def _identity(detector: Detector) -> tuple[str, float]:
+    return detector.runner.weights_sha256, detector.calibration.threshold
+
+
+def _decisions(a: Sequence[Outcome], b: Sequence[Outcome]) -> DecisionComparison:
+    return compare_decisions(
+        np.array([one.is_rejected for one in a]), np.array([one.is_rejected for one in b])
+    )
+
+
+def _changes(a: Side, b: Side) -> tuple[Change, ...]:
+    scale_a, scale_b = a.detector.heat_scale, b.detector.heat_scale
+    changes = [
+        Change(
+            one, other, scale_a.strength(one.anomaly_score), scale_b.strength(other.anomaly_score)
+        )
+        for one, other in zip(a.evaluation.outcomes, b.evaluation.outcomes, strict=True)
+        if one.is_rejected != other.is_rejected
+    ]
+    return tuple(sorted(changes, key=lambda change: -change.size))

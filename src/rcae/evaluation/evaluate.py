@@ -1,0 +1,293 @@
+"""The test images of a category, scored once by a finished detector, and measured."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rcae.base.errors import DataError
+from rcae.base.machine import peak_memory_mib
+from rcae.base.progress import shown
+from rcae.data.good_images import hash_file
+from rcae.data.images import image_size, read_mask, resize
+from rcae.data.layouts.category import Category, Record, open_category
+from rcae.detector.calibration import Calibration, conformal_threshold, images_needed
+from rcae.detector.detection import Detection
+from rcae.detector.detector import Detector
+from rcae.detector.run.known_images import known_images
+from rcae.evaluation.metrics.ranking import image_metrics
+from rcae.evaluation.metrics.rates import detection_rates
+from rcae.evaluation.metrics.regions import pixel_metrics
+
+Metrics = dict[str, float | int | None]
+FIXED_RATES = {"detection_rate_at_1_percent": 0.01, "detection_rate_at_5_percent": 0.05}
+PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "pixel_f1_max", "aupro", "aupro_5")
+
+
+class Inspector(Protocol):
+    """Whatever can be evaluated: `Detector`, or another model under the same protocol."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """The threshold and the scores of good images it comes from."""
+
+    def predict(self, image: Path) -> Detection:
+        """Inspect one image."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One test image and what the detector said of it."""
+
+    record: Record
+    anomaly_score: float
+    p_value: float
+    """See `Calibration.p_value`."""
+    is_rejected: bool
+    working_map: NDArray[np.float32]
+    """Kept at working size, so that memory stays small; enlarged again where needed."""
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that was measured on one category."""
+
+    category: Category
+    outcomes: tuple[Outcome, ...]
+    metrics: Metrics
+    """Named as in `to_json`; None where a metric is not defined."""
+    defect_types: dict[str, Metrics]
+    """The ranking metrics of each defect type against all good test images, and its counts."""
+    undefined: dict[str, str]
+    """Why a metric is None."""
+    calibration: Calibration
+    """What the model's threshold promises."""
+    known: tuple[Record, ...]
+    """Test images that the model was trained or calibrated on, as far as can be told: on them it looks better
+    than it is."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON: all metrics at the top, then a table per defect type."""
+        return {
+            "category": self.category.name,
+            **self.metrics,
+            "defect_types": self.defect_types,
+            "undefined": self.undefined,
+            "test_images_known": len(self.known),
+        }
+
+    @property
+    def good(self) -> tuple[Outcome, ...]:
+        """The outcomes of the good test images."""
+        return tuple(outcome for outcome in self.outcomes if not outcome.record.is_defective)
+
+    @property
+    def defective(self) -> tuple[Outcome, ...]:
+        """The outcomes of the defective test images."""
+        return tuple(outcome for outcome in self.outcomes if outcome.record.is_defective)
+
+
+def evaluate_model(path: Path, detector: Detector, data: Path) -> Evaluation:
+    """As `evaluate_detector`, for the model loaded from `path`, whose run may know some of the images.
+
+    Raises:
+        RcaeError: as `evaluate_detector` and `known_images` raise.
+    """
+    return evaluate_detector(detector, data, known_images(path, detector.header))
+
+
+def evaluate_detector(detector: Inspector, data: Path, known: Collection[str] = ()) -> Evaluation:
+    """Score every test image once, then measure; the threshold is the calibrated one.
+
+    Args:
+        detector: the model.
+        data: one category.
+        known: SHA-256 of the images that the model was trained or calibrated on, see `known_images`.
+
+    Raises:
+        UsageError, DataError: the folder does not exist, has no test images, or lacks masks for
+            some of its defective images.
+        ImageError: an image or mask is unreadable, or a mask has not its image's size.
+    """
+    category = open_category(data)
+    if not category.test:
+        raise DataError(f"{data} has no test images; add good and defective ones to evaluate on.")
+    has_masks = _check_masks(category)
+    inspected = (_inspect(detector, record) for record in category.test)
+    outcomes = tuple(shown(inspected, "inspecting test images", len(category.test)))
+    good = [outcome for outcome in outcomes if not outcome.record.is_defective]
+    types = {
+        name: [outcome for outcome in outcomes if outcome.record.defect_type == name]
+        for name in sorted({o.record.defect_type for o in outcomes if o.record.is_defective})
+    }
+    fixed, undefined = _at_fixed_rates(detector.calibration, outcomes)
+    metrics = _ranking(outcomes, has_masks) | _counts(outcomes, good)
+    metrics |= _at_threshold(detector.calibration, outcomes) | fixed | _cost(outcomes)
+    defect_types = {
+        name: _ranking([*good, *members], has_masks)
+        | {"image_count": len(members), "detected_count": sum(o.is_rejected for o in members)}
+        for name, members in shown(types.items(), "measuring defect types", total=len(types))
+    }
+    undefined |= _why_undefined(metrics, has_masks)
+    return Evaluation(
+        category=category,
+        outcomes=outcomes,
+        metrics=metrics,
+        defect_types=defect_types,
+        undefined=undefined,
+        calibration=detector.calibration,
+        known=tuple(r for r in category.test if known and hash_file(r.path) in known),
+    )
+
+
+def _check_masks(category: Category) -> bool:
+    """Whether defective images have masks: all of them or none.
+
+    Raises:
+        DataError, ImageError: see `evaluate_detector`.
+    """
+    defective = [record for record in category.test if record.is_defective]
+    missing = [record for record in defective if record.mask_path is None]
+    if len(missing) == len(defective):
+        return False
+    if missing:
+        raise DataError(
+            f"{missing[0].path} has no mask, and neither have {len(missing) - 1} others, but "
+            f"{len(defective) - len(missing)} images have one; add the missing masks or remove all. "
+            f"'rcae doctor {category.root}' lists them."
+        )
+    for record in shown(defective, "checking masks"):
+        _check_mask(record)
+    return True
+
+
+def _check_mask(record: Record) -> None:
+    mask, (height, width) = _mask(record), image_size(record.path)
+    if mask.shape != (height, width):
+        raise DataError(
+            f"{record.mask_path} is {mask.shape[1]}x{mask.shape[0]} px, its image {width}x{height} px; "
+            "a mask has the size of its image. 'rcae doctor' lists all such masks."
+        )
+    if not mask.any():
+        raise DataError(
+            f"{record.mask_path} marks no pixel; draw the defect into it (at least half of the type's "
+            "range), or move its image to the good ones. 'rcae doctor' lists all such masks."
+        )
+
+
+def _inspect(detector: Inspector, record: Record) -> Outcome:
+    detection = detector.predict(record.path)
+    return Outcome(
+        record=record,
+        anomaly_score=detection.anomaly_score,
+        p_value=detection.p_value,
+        is_rejected=detection.is_defective,
+        working_map=detection.working_map,
+        duration_s=detection.duration_s,
+    )
+
+
+def full_map(outcome: Outcome) -> NDArray[np.float32]:
+    """The anomaly map at the image's own size, as `Detector.predict` gave it."""
+    return resize(outcome.working_map, *image_size(outcome.record.path))
+
+
+def _mask(record: Record) -> NDArray[np.bool_]:
+    if record.mask_path is None:
+        return np.zeros(image_size(record.path), dtype=np.bool_)
+    return read_mask(record.mask_path, indexed=record.mask_is_indexed)
+
+
+def _maps_and_masks(
+    outcomes: Sequence[Outcome],
+) -> Callable[[], Iterable[tuple[NDArray[np.float32], NDArray[np.bool_]]]]:
+    def each() -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+        for outcome in outcomes:
+            yield full_map(outcome), _mask(outcome.record)
+
+    return each
+
+
+def _scores(outcomes: Sequence[Outcome]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    scores = np.array([outcome.anomaly_score for outcome in outcomes], dtype=np.float32)
+    return scores, np.array([outcome.record.is_defective for outcome in outcomes], dtype=np.bool_)
+
+
+def _ranking(outcomes: Sequence[Outcome], has_masks: bool) -> Metrics:
+    metrics: Metrics = dict(image_metrics(*_scores(outcomes)))
+    if has_masks:
+        return metrics | pixel_metrics(_maps_and_masks(outcomes))
+    return metrics | dict.fromkeys(PIXEL_METRICS)
+
+
+def _counts(outcomes: Sequence[Outcome], good: Sequence[Outcome]) -> Metrics:
+    return {
+        "image_count": len(outcomes),
+        "good_count": len(good),
+        "defective_count": len(outcomes) - len(good),
+    }
+
+
+def _at_threshold(calibration: Calibration, outcomes: Sequence[Outcome]) -> Metrics:
+    rates = detection_rates(*_scores(outcomes), calibration.threshold)
+    return {
+        "threshold": calibration.threshold,
+        "false_alarm_rate_promised": calibration.false_alarm_rate,
+        "false_alarm_rate_seen": rates.false_alarm_rate,
+        "detection_rate": rates.true_positive_rate,
+    }
+
+
+def _at_fixed_rates(
+    calibration: Calibration, outcomes: Sequence[Outcome]
+) -> tuple[Metrics, dict[str, str]]:
+    """The detection rate at each fixed false-alarm rate, thresholds from good images alone."""
+    metrics: Metrics = {}
+    undefined = {}
+    for name, rate in FIXED_RATES.items():
+        metrics[name], count = None, len(calibration.scores)
+        if count < images_needed(rate):
+            undefined[name] = (
+                f"a threshold for {rate:.0%} needs {images_needed(rate)} calibration images; the "
+                f"model has {count}"
+            )
+            continue
+        threshold = conformal_threshold(
+            calibration.scores, rate, typical_value=calibration.typical_value
+        )
+        metrics[name] = detection_rates(*_scores(outcomes), threshold).true_positive_rate
+    return metrics, undefined
+
+
+def _cost(outcomes: Sequence[Outcome]) -> Metrics:
+    milliseconds = [1000 * outcome.duration_s for outcome in outcomes]
+    return {
+        "milliseconds_median": float(np.median(milliseconds)),
+        "milliseconds_p95": float(np.percentile(milliseconds, 95)),
+        "peak_memory_mib": peak_memory_mib(),
+    }
+
+
+def _why_undefined(metrics: Metrics, has_masks: bool) -> dict[str, str]:
+    reasons = {}
+    for name in (
+        "image_auroc",
+        "image_ap",
+        "image_f1_max",
+        "false_alarm_rate_seen",
+        "detection_rate",
+    ):
+        if metrics[name] is None:
+            reasons[name] = "the test images are all good or all defective"
+    for name in PIXEL_METRICS:
+        if metrics[name] is None:
+            reasons[name] = (
+                "the defective test images have no masks"
+                if not has_masks
+                else "the masks cover no pixel or every pixel"
+            )
+    return reasons

@@ -1,0 +1,273 @@
+"""An evaluation as files and text: report.html, metrics.json, scores.csv, and a table."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from PIL.Image import Image
+
+from rcae.base.machine import versions
+from rcae.base.storage import write_text
+from rcae.base.text import csv_text, printable
+from rcae.data.images import read_image
+from rcae.detector.detector import Detector
+from rcae.drawing.page import FactGroup, Picture, PictureGroup
+from rcae.drawing.pictures import overlay, recursion_strip
+from rcae.evaluation.evaluate import Evaluation, Metrics, Outcome, full_map
+from rcae.evaluation.metrics.ranking import rank_scores, roc_curve
+from rcae.evaluation.report import (
+    DefectRow,
+    EvaluationReport,
+    Measured,
+    OperatingPoint,
+    RocCurve,
+    SummaryMetric,
+    write_report,
+)
+
+PICTURES_PER_GROUP = 6
+
+SUMMARY = {
+    "image_auroc": ("Image AUROC", "chance that a defective image scores above a good one"),
+    "image_ap": ("Image AP", "mean precision over all thresholds on the image score"),
+    "pixel_auroc": ("Pixel AUROC", "chance that a defective pixel scores above a good one"),
+    "pixel_ap": ("Pixel AP", "mean precision over all thresholds on the pixels"),
+    "aupro": ("AUPRO", "mean share of each defect region found, up to 30 % false pixels"),
+}
+TABLE_COLUMNS = ("image_auroc", "image_ap", "pixel_auroc", "pixel_ap", "aupro")
+
+
+def write_evaluation(
+    folder: Path, evaluation: Evaluation, detector: Detector, *, licence_note: str = ""
+) -> Path:
+    """Write all files, each in one step; returns the path of the report.
+
+    Raises:
+        StorageError: the disk refused; files of an earlier evaluation are whole.
+    """
+    metrics = json.dumps(evaluation.to_json(), indent=2, ensure_ascii=False)
+    write_text(folder / "metrics.json", metrics + "\n")
+    write_text(folder / "scores.csv", scores_csv(evaluation))
+    report = folder / "report.html"
+    write_report(report, _report(evaluation, detector, licence_note))
+    return report
+
+
+def table(evaluation: Evaluation) -> str:
+    """The main metrics per defect type and overall, as text for a terminal."""
+    header = f"{'':24}{'images':>8}{'found':>8}" + "".join(f"{name:>13}" for name in TABLE_COLUMNS)
+    metrics = evaluation.metrics
+    lines = [header]
+    for name, row in evaluation.defect_types.items():
+        lines.append(_line(name, row["image_count"], row["detected_count"], row))
+    rejected = sum(outcome.is_rejected for outcome in evaluation.defective)
+    lines.append(_line("all defects", metrics["defective_count"], rejected, metrics))
+    alarms = sum(outcome.is_rejected for outcome in evaluation.good)
+    lines.append(
+        f"false alarms: {alarms} of {metrics['good_count']} good images at the calibrated threshold "
+        f"{metrics['threshold']:.4g} (promised: at most {metrics['false_alarm_rate_promised']:.1%} "
+        f"{evaluation.calibration.assurance})"
+    )
+    lines += [f"warning: {words}" for words in known_warning(evaluation)]
+    lines += [f"{name}: not defined, {reason}" for name, reason in evaluation.undefined.items()]
+    return "\n".join(lines)
+
+
+def known_warning(evaluation: Evaluation) -> list[str]:
+    """A warning where the model knows some of the test images, else none."""
+    if not evaluation.known:
+        return []
+    return [
+        f"{printable(evaluation.known[0].path)} was trained or calibrated on, and so were "
+        f"{len(evaluation.known) - 1} of the {len(evaluation.outcomes) - 1} other test images: false alarms "
+        "and rankings look better than they are. Test on other good images, or train again without these."
+    ]
+
+
+def _line(name: str, images: float | None, found: float | None, metrics: Metrics) -> str:
+    values = [metrics[column] for column in TABLE_COLUMNS]
+    return f"{name:24}{images:>8}{found:>8}" + "".join(
+        f"{'-' if value is None else format(value, '.3f'):>13}" for value in values
+    )
+
+
+def scores_csv(evaluation: Evaluation) -> str:
+    """One row per test image."""
+    columns = ("path", "defect_type", "anomaly_score", "p_value", "threshold", "decision")
+    rows = (
+        (
+            image_name(evaluation, outcome),
+            outcome.record.defect_type,
+            outcome.anomaly_score,
+            outcome.p_value,
+            evaluation.metrics["threshold"],
+            "defective" if outcome.is_rejected else "good",
+            round(1000 * outcome.duration_s, 3),
+        )
+        for outcome in evaluation.outcomes
+    )
+    return csv_text((*columns, "milliseconds"), rows)
+
+
+def image_name(evaluation: Evaluation, outcome: Outcome) -> str:
+    """The image's path within its category."""
+    return printable(outcome.record.path.relative_to(evaluation.category.root).as_posix())
+
+
+def _report(evaluation: Evaluation, detector: Detector, licence_note: str) -> EvaluationReport:
+    calibration = evaluation.calibration
+    return EvaluationReport(
+        title=f"RcAE on {evaluation.category.name}",
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        operating_point=OperatingPoint(
+            threshold=calibration.threshold,
+            promised_false_alarm_rate=calibration.false_alarm_rate,
+            assurance=calibration.assurance,
+            promise=calibration.promise,
+            good_images=len(evaluation.good),
+            false_alarms=sum(outcome.is_rejected for outcome in evaluation.good),
+            defective_images=len(evaluation.defective),
+            detected=sum(outcome.is_rejected for outcome in evaluation.defective),
+        ),
+        summary=tuple(
+            SummaryMetric(title, _measured(evaluation, name, evaluation.metrics), explanation)
+            for name, (title, explanation) in SUMMARY.items()
+        ),
+        defects=tuple(_row(evaluation, name) for name in evaluation.defect_types),
+        roc=_roc(evaluation),
+        good_scores=np.array([outcome.anomaly_score for outcome in evaluation.good]),
+        defective_scores=np.array([outcome.anomaly_score for outcome in evaluation.defective]),
+        picture_groups=_picture_groups(evaluation, detector),
+        facts=_facts(evaluation, detector),
+        licence_note=licence_note,
+    )
+
+
+def _measured(evaluation: Evaluation, name: str, metrics: Metrics) -> Measured:
+    value = metrics[name]
+    return Measured(value, "" if value is not None else evaluation.undefined[name])
+
+
+def _row(evaluation: Evaluation, name: str) -> DefectRow:
+    metrics = evaluation.defect_types[name]
+    return DefectRow(
+        name=name,
+        image_count=int(metrics["image_count"] or 0),
+        detected=int(metrics["detected_count"] or 0),
+        **{column: _measured(evaluation, column, metrics) for column in TABLE_COLUMNS},
+    )
+
+
+def _roc(evaluation: Evaluation) -> RocCurve | None:
+    outcomes = evaluation.outcomes
+    curve = roc_curve(
+        rank_scores(
+            np.array([outcome.anomaly_score for outcome in outcomes]),
+            np.array([outcome.record.is_defective for outcome in outcomes], dtype=np.bool_),
+        )
+    )
+    auroc = evaluation.metrics["image_auroc"]
+    if curve is None or auroc is None:
+        return None
+    return RocCurve(*curve, auroc)
+
+
+def _picture_groups(evaluation: Evaluation, detector: Detector) -> tuple[PictureGroup, ...]:
+    threshold = detector.calibration.threshold
+
+    def by_score(outcomes: Sequence[Outcome]) -> list[Outcome]:
+        return sorted(outcomes, key=lambda outcome: outcome.anomaly_score)
+
+    good, defective = by_score(evaluation.good), by_score(evaluation.defective)
+    borderline = sorted(
+        evaluation.outcomes, key=lambda outcome: abs(outcome.anomaly_score - threshold)
+    )
+    groups = {
+        "Clearest defects": ("the defective images with the highest scores", defective[::-1]),
+        "Missed or weakest defects": ("the defective images with the lowest scores", defective),
+        "Good images nearest to an alarm": ("the good images with the highest scores", good[::-1]),
+        "Borderline": ("the images nearest to the threshold", borderline),
+        "Typical good images": ("the good images in the middle", good[len(good) // 2 :]),
+    }
+    overlays = tuple(
+        PictureGroup(
+            title,
+            explanation,
+            tuple(
+                Picture(_overlay(outcome, detector), _caption(evaluation, outcome))
+                for outcome in outcomes[:PICTURES_PER_GROUP]
+            ),
+        )
+        for title, (explanation, outcomes) in groups.items()
+    )
+    if not detector.can_explain:
+        return overlays
+    shown_in_strips = [*defective[-2:][::-1], *defective[:1], *good[len(good) // 2 :][:1]]
+    strips = tuple(
+        Picture(_strip(outcome, detector), _caption(evaluation, outcome))
+        for outcome in shown_in_strips
+    )
+    explanation = "what each recursion made of the image, from shallow to deep"
+    return (*overlays, PictureGroup("Through the recursion", explanation, strips))
+
+
+def _overlay(outcome: Outcome, detector: Detector) -> Image:
+    return overlay(read_image(outcome.record.path), full_map(outcome), detector.heat_scale)
+
+
+def _strip(outcome: Outcome, detector: Detector) -> Image:
+    seen = detector.explain(outcome.record.path)
+    return recursion_strip(
+        seen.image, seen.reconstructions, seen.restored, seen.anomaly_map, detector.heat_scale
+    )
+
+
+def _caption(evaluation: Evaluation, outcome: Outcome) -> str:
+    decision = "rejected" if outcome.is_rejected else "accepted"
+    return f"{image_name(evaluation, outcome)}: score {outcome.anomaly_score:.3f}, {decision}"
+
+
+def _facts(evaluation: Evaluation, detector: Detector) -> tuple[FactGroup, ...]:
+    metrics = evaluation.metrics
+    return (
+        FactGroup("Model", model_facts(detector)),
+        FactGroup(
+            "This evaluation",
+            {
+                "Data": f"{evaluation.category.root.resolve()} ({evaluation.category.layout})",
+                "Images": f"{metrics['good_count']} good, {metrics['defective_count']} defective",
+                "Time per image": f"median {metrics['milliseconds_median']:.0f} ms, 95 % below "
+                f"{metrics['milliseconds_p95']:.0f} ms",
+                "Peak memory": f"{metrics['peak_memory_mib']} MiB",
+                "Detected at 1 % / 5 % false alarms": " / ".join(
+                    _share(metrics[name])
+                    for name in ("detection_rate_at_1_percent", "detection_rate_at_5_percent")
+                ),
+                "Image F1 (oracle threshold)": _share(metrics["image_f1_max"]),
+                **{f"Note {n}": note for n, note in enumerate(_notes(evaluation), start=1)},
+            },
+        ),
+        FactGroup("Versions", versions()),
+    )
+
+
+def _notes(evaluation: Evaluation) -> list[str]:
+    return [*known_warning(evaluation), *evaluation.category.notes]
+
+
+def model_facts(detector: Detector) -> dict[str, str]:
+    """What a reader should know of a model, by name."""
+    header = detector.header
+    return {
+        "Trained on": f"{header.provenance['training_images']} good images of "
+        f"{header.provenance['category']}",
+        "Calibrated on": f"{len(detector.calibration.scores)} other good images",
+        **header.training_facts,
+        "Data list (SHA-256)": header.provenance["data_sha256"],
+    }
+
+
+def _share(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.1%}"

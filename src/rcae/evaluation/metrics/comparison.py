@@ -1,0 +1,107 @@
+"""Whether two models differ on the same images by more than chance: DeLong's and McNemar's tests."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special, stats
+
+from rcae.base.errors import DataError
+from rcae.evaluation.metrics.intervals import Interval, Placements
+from rcae.evaluation.metrics.ranking import Floats
+
+
+@dataclass(frozen=True)
+class AurocComparison:
+    """The AUROC of models A and B on the same images, and how far they are apart.
+
+    An interval is None where the scores do not tell how sure the number is; see `auroc_interval`.
+    """
+
+    a: float
+    b: float
+    interval_a: Interval | None
+    interval_b: Interval | None
+    difference: float
+    """B minus A."""
+    interval: Interval | None
+    """Of the difference, cut to -1..1."""
+    p_value: float | None
+    """Chance of a difference at least as large, either way, if the models were equally good."""
+
+
+def compare_auroc(
+    scores_a: Floats, scores_b: Floats, is_positive: NDArray[np.bool_]
+) -> AurocComparison:
+    """The paired test of DeLong, DeLong & Clarke-Pearson, 1988; rather cautious with few images.
+
+    Without a difference p is 1. It is None where there is one whose variance cannot be told.
+
+    Args:
+        scores_a: float32 or float64 [images], finite; only their order counts, so each model may
+            have a unit of its own.
+        scores_b: the same images' scores of B.
+        is_positive: boolean [images]; True = defective.
+
+    Raises:
+        DataError: a dtype, shape or value breaks these rules, or a class is missing.
+    """
+    a, b = Placements.of(scores_a, is_positive), Placements.of(scores_b, is_positive)
+    if not a.has_both_classes:
+        raise DataError(
+            f"got {a.positives.size} defective and {a.negatives.size} good images; an AUROC needs "
+            "both. Add images of the class that is missing."
+        )
+    difference = b - a
+    return AurocComparison(
+        a=a.auroc,
+        b=b.auroc,
+        interval_a=a.interval(lowest=0),
+        interval_b=b.interval(lowest=0),
+        difference=difference.auroc,
+        interval=difference.interval(lowest=-1),
+        p_value=_p_value(difference),
+    )
+
+
+def _p_value(difference: Placements) -> float | None:
+    if difference.auroc == 0:
+        return 1.0
+    if difference.variance is None:
+        return None
+    return float(2 * special.ndtr(-abs(difference.auroc) / np.sqrt(difference.variance)))
+
+
+@dataclass(frozen=True)
+class DecisionComparison:
+    """How many of the same images models A and B reject."""
+
+    total: int
+    a: int
+    b: int
+    only_a: int
+    only_b: int
+    p_value: float
+    """Chance of `only_a` and `only_b` at least as unequal, if the models rejected equally often."""
+
+
+def compare_decisions(
+    rejected_a: NDArray[np.bool_], rejected_b: NDArray[np.bool_]
+) -> DecisionComparison:
+    """McNemar's exact test (1947): of images decided differently, half should be either model's.
+
+    Args:
+        rejected_a: boolean [images], of one class; True = called defective by A.
+        rejected_b: the same images, by B.
+    """
+    only_a = int(np.sum(rejected_a & ~rejected_b))
+    only_b = int(np.sum(rejected_b & ~rejected_a))
+    changed = only_a + only_b
+    return DecisionComparison(
+        total=rejected_a.size,
+        a=int(rejected_a.sum()),
+        b=int(rejected_b.sum()),
+        only_a=only_a,
+        only_b=only_b,
+        p_value=float(stats.binomtest(only_a, changed).pvalue) if changed else 1.0,
+    )

@@ -1,0 +1,186 @@
+"""Whether an exported file says what the run says, on the user's own images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from rcae.base.errors import UsageError, VerificationError
+from rcae.base.progress import shown
+from rcae.data.folders import expand_paths
+from rcae.data.layouts.category import open_category
+from rcae.detector.calibration import RUNTIME_MARGIN
+from rcae.detector.detection import Detection
+from rcae.detector.detector import Detector
+from rcae.detector.runners.exported import ExportedRunner, ExportRecord
+from rcae.detector.runners.openvino_runner import OpenvinoRunner
+from rcae.detector.runners.runner import open_exported
+from rcae.detector.runners.torch_runner import TorchRunner
+from rcae.evaluation.metrics.ranking import image_metrics
+
+TOLERANCES = {"fp32": RUNTIME_MARGIN, "fp16": 1e-2, "int8": 0.5}
+"""Of scores and maps, in units of threshold minus typical value: the distance from usual to defective."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far a runtime's answers are from torch's, over all images."""
+
+    runtime: str
+    image_count: int
+    score_difference: float
+    """The largest of all images, in the units of `TOLERANCES`."""
+    map_difference: float
+    """The largest of all pixels, in the same units."""
+    flipped: tuple[Path, ...]
+    """Images with another decision."""
+    image_auroc: float | None
+    """None unless good and defective images are given."""
+    torch_image_auroc: float | None
+
+    def is_within(self, tolerance: float) -> bool:
+        """Whether scores and maps agree and no decision flips."""
+        return max(self.score_difference, self.map_difference) <= tolerance and not self.flipped
+
+
+def verify_export(
+    run: Path, file: Path, paths: Sequence[str]
+) -> tuple[ExportRecord, list[Difference]]:
+    """Inspect images with the run and with the file, in every runtime installed that can open it.
+
+    Args:
+        run: a run folder or its model file.
+        file: what `export_run` wrote.
+        paths: images, folders or globs; or one category, whose test images are then labelled.
+
+    Raises:
+        UsageError: the file was made from another model.
+        MissingExtraError: no runtime for the file is installed.
+        CheckpointError, ImageError: as loading and inspecting raise.
+    """
+    original = TorchRunner.open(run, "cpu")
+    runners = _runtimes(file)
+    record = next(iter(runners.values())).record
+    if record.weights_sha256 != original.weights_sha256:
+        raise UsageError(f"{file} was made from another model than that of {run}; export it again.")
+    images, labels = _images(paths)
+    others = {name: Detector(runner) for name, runner in runners.items()}
+    return record, differences(Detector(original), others, images, labels)
+
+
+def _runtimes(file: Path) -> dict[str, ExportedRunner]:
+    """The file in every runtime that is meant to open it.
+
+    OpenVINO also reads ONNX, where it is installed; but not int8, whose operators it rewrites until
+    the answers are others: it has a format of its own for that.
+    """
+    runner = open_exported(file)
+    if isinstance(runner, OpenvinoRunner):
+        return {"OpenVINO": runner}
+    runners = {"ONNX Runtime": runner}
+    if runner.record.precision != "int8" and find_spec("openvino"):
+        runners["OpenVINO"] = OpenvinoRunner(file)
+    return runners
+
+
+def differences(
+    run: Detector,
+    others: Mapping[str, Detector],
+    images: Sequence[Path],
+    labels: Sequence[bool] | None,
+) -> list[Difference]:
+    """Inspect every image with every runtime; memory does not grow with their number.
+
+    Args:
+        run: the model as trained, on torch.
+        others: the same model in other runtimes, by name.
+        images: files.
+        labels: whether each is defective, where that is known.
+
+    Raises:
+        ImageError: an image is unreadable.
+    """
+    unit = run.calibration.threshold - run.calibration.typical_value
+    scores: dict[str, list[float]] = {"torch": [], **{name: [] for name in others}}
+    map_differences = dict.fromkeys(others, 0.0)
+    flipped: dict[str, list[Path]] = {name: [] for name in others}
+    for path in shown(images, "comparing"):
+        expected = run.predict(path)
+        scores["torch"].append(expected.anomaly_score)
+        for name, other in others.items():
+            seen = other.predict(path)
+            scores[name].append(seen.anomaly_score)
+            map_differences[name] = max(map_differences[name], _distance(seen, expected) / unit)
+            if seen.is_defective != expected.is_defective:
+                flipped[name].append(path)
+    return [
+        Difference(
+            runtime=name,
+            image_count=len(images),
+            score_difference=float(np.ptp([scores[name], scores["torch"]], axis=0).max()) / unit,
+            map_difference=map_differences[name],
+            flipped=tuple(flipped[name]),
+            image_auroc=_auroc(scores[name], labels),
+            torch_image_auroc=_auroc(scores["torch"], labels),
+        )
+        for name in others
+    ]
+
+
+def table(found: Sequence[Difference]) -> str:
+    """The differences as text, one line per runtime, and the images whose decision flips."""
+    lines = [f"{'':14s}{'images':>8s}{'score':>10s}{'map':>10s}{'flipped':>9s}{'AUROC':>18s}"]
+    for one in found:
+        auroc = "-"
+        if one.image_auroc is not None and one.torch_image_auroc is not None:
+            auroc = f"{one.image_auroc:.4f} ({one.image_auroc - one.torch_image_auroc:+.4f})"
+        lines.append(
+            f"{one.runtime:14s}{one.image_count:8d}{one.score_difference:10.1e}"
+            f"{one.map_difference:10.1e}{len(one.flipped):9d}{auroc:>18s}"
+        )
+        lines += [f"  another decision: {path}" for path in one.flipped]
+    lines.append(
+        "score, map: largest difference from torch, where 1 is the way from usual to defective"
+    )
+    return "\n".join(lines)
+
+
+def require_agreement(file: Path, found: Sequence[Difference], tolerance: float) -> None:
+    """Refuse a file that a runtime reads differently.
+
+    Raises:
+        VerificationError: a score or map is further from torch's than `tolerance`, or a decision flips.
+    """
+    wrong = [one.runtime for one in found if not one.is_within(tolerance)]
+    if wrong:
+        raise VerificationError(
+            f"{file} does not agree with its run in {' and '.join(wrong)}: scores and maps must lie "
+            f"within {tolerance:g} and no decision may flip. Do not use it there; export again, or in "
+            "a higher precision."
+        )
+
+
+def _distance(seen: Detection, expected: Detection) -> float:
+    return float(np.abs(seen.anomaly_map - expected.anomaly_map).max())
+
+
+def _auroc(scores: Sequence[float], labels: Sequence[bool] | None) -> float | None:
+    if labels is None:
+        return None
+    return image_metrics(np.array(scores, dtype=np.float32), np.array(labels))["image_auroc"]
+
+
+def _images(paths: Sequence[str]) -> tuple[list[Path], list[bool] | None]:
+    """The files, and whether each is defective where a category says so.
+
+    Of a category the test images; where its good images are all training images, those as well.
+    """
+    if len(paths) == 1 and Path(paths[0]).is_dir():
+        category = open_category(Path(paths[0]))
+        if category.test:
+            has_both = any(not record.is_defective for record in category.test)
+            records = category.test if has_both else category.records
+            return [one.path for one in records], [one.is_defective for one in records]
+    return list(expand_paths(paths)), None
