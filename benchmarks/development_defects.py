@@ -17,9 +17,9 @@ import torch
 import rcae
 from rcae.data.images import read_image
 from rcae.data.layouts.category import open_category
-from rcae.demo import TEST_COUNTS, copy_cells, solar_cells, spread_over
 from rcae.detector.inference import as_tensor
 from rcae.evaluation.metrics.ranking import image_metrics
+from rcae.study.demo import TEST_COUNTS, copy_cells, solar_cells, spread_over
 
 KINDS = ("crd", "distance", "crd_wide", "distance_wide", "thumbnail")
 GOOD = 100

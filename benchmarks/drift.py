@@ -20,13 +20,13 @@ from scipy import ndimage
 import rcae
 from rcae.base.progress import shown
 from rcae.base.storage import write_bytes, write_text
-from rcae.benchmark.summary import markdown_table
 from rcae.data.images import read_image
 from rcae.data.layouts.category import open_category
 from rcae.detector.calibration import Calibration, calibrate
 from rcae.detector.predictions_file import Prediction
 from rcae.evaluation.drift.drift_report import Watched, chart, watch
 from rcae.evaluation.drift.monitor import Verdict
+from rcae.study.summary import markdown_table
 
 Change = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 Scores = np.ndarray

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rcae.benchmark.summary import markdown_table
 from rcae.detector.calibration import conformal_threshold, images_needed
 from rcae.detector.detector import Detector
+from rcae.study.summary import markdown_table
 
 DRAWS = 5000
 PROMISES = ((0.01, None), (0.05, None), (0.1, None), (0.05, 0.95), (0.1, 0.95))

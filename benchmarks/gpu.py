@@ -24,9 +24,9 @@ from rcae.base.errors import SettingsError
 from rcae.base.settings import Settings, load_settings
 from rcae.model.system import RcaeSystem
 from rcae.training import plan, trainer
-from rcae.training.drawing import drawing_processes, drawn_ahead
-from rcae.training.forward import as_in_training
-from rcae.training.good_parts import open_good_parts
+from rcae.training.batches import drawing_processes, drawn_ahead
+from rcae.training.precision import as_in_training
+from rcae.training.training_data import open_good_parts
 
 SIZE_PX, BATCH = 256, 32
 PRESETS = ("quick", "standard")

@@ -7,8 +7,8 @@ from speed_cost import cost
 from speed_worker import Contender, random_images
 from torch import nn
 
-from rcae.benchmark import lite0
-from rcae.benchmark.anomalib_import import anomalib_models
+from rcae.study import lite0
+from rcae.study.anomalib_import import anomalib_models
 
 anomalib_models()  # before what takes more seconds to import
 
@@ -17,7 +17,7 @@ from anomalib.models.image.efficient_ad.torch_model import EfficientAdModel  # n
 from anomalib.models.image.padim.torch_model import PadimModel  # noqa: E402
 from anomalib.models.image.patchcore.torch_model import PatchcoreModel  # noqa: E402
 
-from rcae.benchmark.peers import CORESET_SIZE, LITE0_LAYERS  # noqa: E402
+from rcae.study.peers import CORESET_SIZE, LITE0_LAYERS  # noqa: E402
 
 PADIM_FEATURES = 100
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

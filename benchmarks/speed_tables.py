@@ -10,7 +10,7 @@ from pathlib import Path
 from speed_cases import CEILING, OURS, PEERS, Results, Row
 from speed_chart import draw_chart
 
-from rcae.benchmark.summary import markdown_table
+from rcae.study.summary import markdown_table
 
 EXPORTED = ("onnxruntime", "openvino")
 COLUMNS = (

@@ -30,7 +30,7 @@ import json, sys
 from pathlib import Path
 from rcae.base.settings import load_settings
 from rcae.training import plan, trainer
-from rcae.training.good_parts import open_good_parts
+from rcae.training.training_data import open_good_parts
 settings = load_settings("quick", values=sys.argv[3:])
 parts = open_good_parts(Path(sys.argv[1]), settings)
 _, stages = trainer._new_system(settings, parts)

@@ -128,7 +128,7 @@ def rcae(monkeypatch, capsys):
 @pytest.fixture
 def record(tmp_path):
     """An empty record in SQLite."""
-    from rcae.record.record import Record
+    from rcae.line.record.record import Record
 
     opened = Record.open(tmp_path / "inspections.sqlite")
     yield opened
@@ -138,6 +138,6 @@ def record(tmp_path):
 @pytest.fixture
 def kept(tmp_path):
     """A folder for pictures beside it."""
-    from rcae.record.kept_images import KeptImages
+    from rcae.line.record.kept_images import KeptImages
 
     return KeptImages(tmp_path / "images", 100)

@@ -2,10 +2,10 @@ import sys
 
 import pytest
 
-from rcae import demo
 from rcae.base.errors import MissingExtraError, StorageError
 from rcae.data.good_images import hash_file
 from rcae.data.layouts.category import open_category
+from rcae.study import demo
 
 
 @pytest.fixture(scope="module")

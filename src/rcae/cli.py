@@ -172,7 +172,7 @@ def predict(
 @click.option("-o", "--output", type=PATH, default=Path("demo"), show_default=True)
 def demo(output: Path) -> None:
     """Train and evaluate on real solar cells, and leave a report; about ten minutes on two cores."""
-    from rcae.demo import run_demo
+    from rcae.study.demo import run_demo
 
     report = run_demo(output)
     click.echo(f"report: {report.resolve()}")

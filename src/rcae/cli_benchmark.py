@@ -34,9 +34,9 @@ def benchmark(
     All models go through the same loader, masks, metrics and timing. Run the same command again
     after an interruption: finished models are kept.
     """
-    from rcae.benchmark.cell import CellRequest
-    from rcae.benchmark.output import write_benchmark
-    from rcae.benchmark.runner import cell_requests, run_cells
+    from rcae.study.cells import cell_requests, run_cells
+    from rcae.study.output import write_benchmark
+    from rcae.study.request import CellRequest
 
     templates = [CellRequest(name, "", name, 0, budget_s) for name in models]
     requests = cell_requests(data, templates, seeds, output)
@@ -71,7 +71,7 @@ def reproduce(
     model. Run the same command again after an interruption: finished models are kept. Tables in
     the same folder share their models.
     """
-    from rcae.benchmark.reproduction import reproduce as run
+    from rcae.study.reproduction import reproduce as run
 
     click.echo(run(ablation, data, preset, settings_file, seeds, budget_s, output), nl=False)
 
@@ -80,7 +80,7 @@ def reproduce(
 @click.argument("folder", type=PATH)
 def run_cell(folder: Path) -> None:
     """Train and evaluate one cell of a benchmark; `benchmark` and `reproduce` call this."""
-    from rcae.benchmark.cell import CellFolder
-    from rcae.benchmark.cell import run_cell as run
+    from rcae.study.cell import CellFolder
+    from rcae.study.cell import run_cell as run
 
     run(CellFolder(folder))

@@ -15,8 +15,8 @@ from rcae.cli_line import kept_images, open_existing_record, store_option
 from rcae.cli_types import PATH, Moment, Month
 
 if TYPE_CHECKING:
-    from rcae.record.inspection import Inspection, Query
-    from rcae.record.record import Record
+    from rcae.line.record.inspection import Inspection, Query
+    from rcae.line.record.record import Record
 
 LINES = 50
 """On a terminal, unless --limit says otherwise."""
@@ -55,7 +55,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
         source: str | None,
         **others: object,
     ) -> None:
-        from rcae.record.inspection import Query, Reviewed
+        from rcae.line.record.inspection import Query, Reviewed
 
         if month is not None:
             if since is not None or until is not None:
@@ -98,7 +98,7 @@ def history(
         if output is not None:
             _write(output, record, query, store)
         elif as_json:
-            from rcae.outputs.output import message
+            from rcae.line.outputs.output import message
 
             for inspection in record.each(query):
                 click.echo(message(inspection).decode())
@@ -107,7 +107,7 @@ def history(
 
 
 def _print(record: "Record", query: "Query", limit: int) -> None:
-    from rcae.history.table import lines
+    from rcae.line.history.table import lines
 
     for line in lines(islice(record.each(query, newest_first=True), limit)):
         click.echo(line)
@@ -117,8 +117,8 @@ def _print(record: "Record", query: "Query", limit: int) -> None:
 
 
 def _write(output: Path, record: "Record", query: "Query", store: str) -> None:
-    from rcae.history.export import WRITERS
-    from rcae.history.report import write_history
+    from rcae.line.history.export import WRITERS
+    from rcae.line.history.report import write_history
 
     suffix = output.suffix.lower()
     if suffix == ".html":

@@ -9,8 +9,8 @@ import click
 from rcae.base.errors import UsageError
 
 if TYPE_CHECKING:
-    from rcae.record.kept_images import KeptImages
-    from rcae.record.record import Record
+    from rcae.line.record.kept_images import KeptImages
+    from rcae.line.record.record import Record
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 IMAGES_FOLDER = "inspections-images"
@@ -50,7 +50,7 @@ def open_record(store: str, *, purpose: str) -> "Record":
         UsageError, DataError, StorageError: see `Record.open`.
     """
     _require_installed(purpose)
-    from rcae.record.record import Record
+    from rcae.line.record.record import Record
 
     return Record.open(store)
 
@@ -58,7 +58,7 @@ def open_record(store: str, *, purpose: str) -> "Record":
 def open_existing_record(store: str, *, purpose: str) -> "Record":
     """As `open_record`, but a file that does not exist is an error instead of a new record."""
     _require_installed(purpose)
-    from rcae.record.database import sqlite_file
+    from rcae.line.record.database import sqlite_file
 
     file = sqlite_file(store)
     if file is not None and not file.is_file():
@@ -71,8 +71,8 @@ def open_existing_record(store: str, *, purpose: str) -> "Record":
 
 def kept_images(store: str, keep_images_mib: float = 0) -> "KeptImages":
     """The pictures of the record that `--store` names; it was opened before."""
-    from rcae.record.database import sqlite_file
-    from rcae.record.kept_images import KeptImages
+    from rcae.line.record.database import sqlite_file
+    from rcae.line.record.kept_images import KeptImages
 
     file = sqlite_file(store)
     beside = Path() if file is None else file.parent

@@ -11,7 +11,7 @@ from rcae.base.errors import UsageError
 from rcae.cli_types import PATH
 
 if TYPE_CHECKING:
-    from rcae.outputs.output import Output
+    from rcae.line.outputs.output import Output
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -60,11 +60,11 @@ def _outputs(
         )
     outputs: list[Output] = []
     if mqtt is not None:
-        from rcae.outputs.mqtt import Mqtt
+        from rcae.line.outputs.mqtt import Mqtt
 
         outputs.append(Mqtt(mqtt))
     if webhook is not None and secret_file is not None:
-        from rcae.outputs.webhook import Webhook, read_secret
+        from rcae.line.outputs.webhook import Webhook, read_secret
 
         outputs.append(Webhook(webhook, read_secret(secret_file)))
     return tuple(outputs)

@@ -11,7 +11,7 @@ from rcae.cli_outputs import output_options
 from rcae.cli_types import PATH
 
 if TYPE_CHECKING:
-    from rcae.outputs.output import Output
+    from rcae.line.outputs.output import Output
 
 
 @click.command()
@@ -58,7 +58,7 @@ def serve(
     from rcae.base.extras import require
 
     require("fastapi", "uvicorn", "prometheus_client", purpose="rcae serve")
-    from rcae.outputs.delivery import delivering
+    from rcae.line.outputs.delivery import delivering
     from rcae.service.app import create_app
     from rcae.service.limits import Limits
     from rcae.service.paths import allowed_folders

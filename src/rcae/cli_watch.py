@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from rcae.base.errors import ImageError
     from rcae.base.interruption import StopRequest
     from rcae.line.inspector import Inspector
-    from rcae.outputs.delivery import Delivery
-    from rcae.outputs.output import Output
-    from rcae.record.inspection import Inspection
-    from rcae.record.record import Record
+    from rcae.line.outputs.delivery import Delivery
+    from rcae.line.outputs.output import Output
+    from rcae.line.record.inspection import Inspection
+    from rcae.line.record.record import Record
 
 as_json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object a line, as outputs send it."
@@ -55,8 +55,8 @@ def watch(
     """
     from rcae.base.progress import say
     from rcae.base.text import printable
-    from rcae.sources.folder import Folder
-    from rcae.sources.watch import watch as inspect_new
+    from rcae.line.sources.folder import Folder
+    from rcae.line.sources.watch import watch as inspect_new
 
     place = Folder(folder)
     with _line(run, public_key, store, keep_images_mib, outputs) as line:
@@ -98,8 +98,8 @@ def camera(
       rcae camera rtsp://camera-3/stream runs/parts
       rcae camera 0 runs/parts
     """
-    from rcae.sources.camera import inspect_video
-    from rcae.sources.frames import VideoSource
+    from rcae.line.sources.camera import inspect_video
+    from rcae.line.sources.frames import VideoSource
 
     video = VideoSource(source)
     with _line(run, public_key, store, keep_images_mib, outputs) as line:
@@ -146,7 +146,7 @@ def _line(
     from rcae.detector.detector import Detector
     from rcae.line.inspector import Inspector
     from rcae.line.model_file import ModelFile
-    from rcae.outputs.delivery import delivering
+    from rcae.line.outputs.delivery import delivering
 
     record = open_record(store, purpose="Inspecting at a line")
     try:
@@ -163,7 +163,7 @@ def _printed(answer: "Inspection | ImageError", as_json: bool) -> str:
     """Print it; what it counts as."""
     from rcae.base.errors import ImageError
     from rcae.base.progress import say
-    from rcae.outputs.output import message
+    from rcae.line.outputs.output import message
 
     if isinstance(answer, ImageError):
         say(f"unusable: {answer}")

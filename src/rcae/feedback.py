@@ -23,7 +23,7 @@ from rcae.data.image_files import IMAGE_SUFFIXES
 from rcae.data.images import read_image, read_mask
 from rcae.detector.detection import Detection
 from rcae.detector.run.run_folder import RunFolder
-from rcae.record.inspection import Inspection
+from rcae.line.record.inspection import Inspection
 
 Verdict = Literal["good", "defect"]
 _SHA256 = r"^[0-9a-f]{64}$"

@@ -30,7 +30,7 @@ from rcae.feedback import Reviewed, reviewed_images
 from rcae.feedback_proposal import Judged, Proposal
 from rcae.recalibration import calibration_from, drawing
 from rcae.training.fine_tuning import fine_tune
-from rcae.training.good_parts import GoodParts, open_good_parts, require_same_data
+from rcae.training.training_data import GoodParts, open_good_parts, require_same_data
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from rcae.base.text import printable
 from rcae.data.image_files import IMAGE_SUFFIXES
 from rcae.detector.run.run_folder import RunFolder
 from rcae.feedback import add_feedback, read_feedback
-from rcae.record.inspection import Inspection, Query, Reviewed
-from rcae.record.kept_images import KeptImageError, KeptImages
-from rcae.record.record import Record
+from rcae.line.record.inspection import Inspection, Query, Reviewed
+from rcae.line.record.kept_images import KeptImageError, KeptImages
+from rcae.line.record.record import Record
 
 _Word = tuple[str, str, str, str]
 """SHA-256 of the image, verdict, author, note."""

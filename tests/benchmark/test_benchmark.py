@@ -11,15 +11,16 @@ from PIL import Image
 from rcae.base.errors import CellFailedError, DataError, InterruptedTrainingError, UsageError
 from rcae.base.settings import load_settings
 from rcae.base.storage import write_text
-from rcae.benchmark import contenders, runner, summary
-from rcae.benchmark.ablations import ABLATIONS, ablation
-from rcae.benchmark.cell import CellFolder, CellRequest, run_cell
-from rcae.benchmark.contenders import contender, plain_autoencoder
-from rcae.benchmark.fidelity import fidelity_table
-from rcae.benchmark.output import write_benchmark
-from rcae.benchmark.runner import cell_requests, run_cells
 from rcae.data.doctor import telling_light
 from rcae.model.system import RcaeSystem
+from rcae.study import contenders, runner, summary
+from rcae.study.ablations import ABLATIONS, ablation
+from rcae.study.cell import CellFolder, run_cell
+from rcae.study.cells import cell_requests, run_cells
+from rcae.study.contenders import contender, plain_autoencoder
+from rcae.study.fidelity import fidelity_table
+from rcae.study.output import write_benchmark
+from rcae.study.request import CellRequest
 from tests.conftest import TINY
 
 OURS = CellRequest("ours", "", "quick", 0, None, TINY)

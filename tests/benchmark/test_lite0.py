@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from rcae.base.errors import CheckpointError
-from rcae.benchmark.lite0 import read_legacy_archive
+from rcae.study.lite0 import read_legacy_archive
 
 
 def tensors():

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from rcae.base.errors import MissingExtraError, UsageError
-from rcae.benchmark.anomalib_import import anomalib_models
-from rcae.benchmark.cell import CellRequest
-from rcae.benchmark.contenders import contender
-from rcae.benchmark.peers import PEERS, SIDE_PX, Peer, PeerInspector, _loader, train_peer
+from rcae.study.anomalib_import import anomalib_models
+from rcae.study.contenders import contender
+from rcae.study.peers import PEERS, SIDE_PX, Peer, PeerInspector, _loader, train_peer
+from rcae.study.request import CellRequest
 
 
 class Brightness(torch.nn.Module):

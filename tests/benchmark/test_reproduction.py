@@ -6,9 +6,9 @@ import tomli_w
 from rcae.base.errors import UsageError
 from rcae.base.settings import PRESETS, load_settings, to_plain
 from rcae.base.storage import write_text
-from rcae.benchmark import reproduction, runner
-from rcae.benchmark.ablations import ABLATIONS, Ablation, Variant
 from rcae.data.good_images import list_good_images, to_csv
+from rcae.study import reproduction, runner
+from rcae.study.ablations import ABLATIONS, Ablation, Variant
 from tests.benchmark.test_summary import result
 
 RISING = Ablation(

@@ -4,7 +4,7 @@ from statistics import mean, stdev
 
 import pytest
 
-from rcae.benchmark import summary
+from rcae.study import summary
 
 
 def result(label, category, seed, **metrics):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rcae.data.good_variation import CONTRAST, LIGHT, NOISE, varied
+from rcae.training.painting.good_variation import CONTRAST, LIGHT, NOISE, varied
 
 FLAT = np.full((64, 64, 3), 0.5, np.float32)
 

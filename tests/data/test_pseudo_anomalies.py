@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from rcae.data import anomaly_fills, anomaly_shapes, pseudo_anomalies
-from rcae.data.pseudo_anomalies import COVERED, VISIBLE_CHANGE, paint_anomalies
+from rcae.training.painting import anomaly_fills, anomaly_shapes, pseudo_anomalies
+from rcae.training.painting.pseudo_anomalies import COVERED, VISIBLE_CHANGE, paint_anomalies
 
 
 def good_image(seed=0, side_px=64):

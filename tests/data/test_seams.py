@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from rcae.data.pseudo_anomalies import VISIBLE_CHANGE
-from rcae.data.seams import WITHIN_PX, paint_seam
+from rcae.training.painting.pseudo_anomalies import VISIBLE_CHANGE
+from rcae.training.painting.seams import WITHIN_PX, paint_seam
 
 
 def good_image(size_px=(96, 120)):

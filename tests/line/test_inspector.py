@@ -11,7 +11,7 @@ from rcae.data.image_files import ImageContent
 from rcae.data.images import read_image
 from rcae.detector.detector import Detector
 from rcae.line.inspector import Arrival, Inspector
-from rcae.record.inspection import Inspection, Query
+from rcae.line.record.inspection import Inspection, Query
 from tests.line.grey_model import TOO_LARGE_PX, grey_detector, png
 
 

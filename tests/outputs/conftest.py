@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from rcae.detector.detection import Region
-from rcae.record.inspection import Inspection
+from rcae.line.record.inspection import Inspection
 from tests.conftest import until
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")

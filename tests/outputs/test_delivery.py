@@ -10,10 +10,10 @@ import threading
 import pytest
 
 from rcae.base.errors import DeliveryError, RefusedError, StorageError
-from rcae.outputs.delivery import Delivery, delivering
-from rcae.outputs.mqtt import Mqtt
-from rcae.outputs.webhook import Webhook
-from rcae.record.record import Record
+from rcae.line.outputs.delivery import Delivery, delivering
+from rcae.line.outputs.mqtt import Mqtt
+from rcae.line.outputs.webhook import Webhook
+from rcae.line.record.record import Record
 from tests.conftest import until
 from tests.outputs.conftest import Subscriber, inspection
 
@@ -58,7 +58,7 @@ def hurry(monkeypatch):
     """Backing off takes no time."""
     monkeypatch.setattr("rcae.line.patience.FIRST_WAIT_S", 0.002)
     monkeypatch.setattr("rcae.line.patience.LONGEST_WAIT_S", 0.02)
-    monkeypatch.setattr("rcae.outputs.delivery.POLL_S", 0.005)
+    monkeypatch.setattr("rcae.line.outputs.delivery.POLL_S", 0.005)
 
 
 def add(record, *numbers):
@@ -271,9 +271,9 @@ def test_a_broker_killed_and_started_again_gets_everything(record, make_broker, 
 SENDER = textwrap.dedent(
     """
     import sys
-    from rcae.outputs.delivery import delivering
-    from rcae.outputs.mqtt import Mqtt
-    from rcae.record.record import Record
+    from rcae.line.outputs.delivery import delivering
+    from rcae.line.outputs.mqtt import Mqtt
+    from rcae.line.record.record import Record
 
     record = Record.open(sys.argv[1])
     with delivering([Mqtt(sys.argv[2])], record):

@@ -11,7 +11,7 @@ import pytest
 
 from rcae.base.errors import DeliveryError, RefusedError, UsageError
 from rcae.detector.detection import Region
-from rcae.outputs.mqtt import Mqtt
+from rcae.line.outputs.mqtt import Mqtt
 from tests.conftest import until
 from tests.outputs.conftest import free_port, inspection
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rcae.base.errors import DeliveryError, RefusedError, UsageError
-from rcae.outputs.webhook import Webhook, read_secret, signature
+from rcae.line.outputs.webhook import Webhook, read_secret, signature
 from tests.outputs.conftest import inspection
 
 SECRET = b"0123456789abcdef"

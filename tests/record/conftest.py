@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from rcae.detector.detection import Region
-from rcae.record.inspection import Inspection
-from rcae.record.record import Record
+from rcae.line.record.inspection import Inspection
+from rcae.line.record.record import Record
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 START = datetime(2026, 11, 1, 6, tzinfo=UTC)

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import event
 
 from rcae.base.errors import StorageError
-from rcae.record import database
-from rcae.record.inspection import Query
-from rcae.record.record import ORDER_LOCK, Record
+from rcae.line.record import database
+from rcae.line.record.inspection import Query
+from rcae.line.record.record import ORDER_LOCK, Record
 from tests.record.conftest import EXAMPLE, inspected
 
 AT_ONCE = 3

@@ -12,9 +12,9 @@ from rcae.detector.detector import Detector
 from rcae.detector.run.run_folder import RunFolder
 from rcae.feedback import read_feedback, reviewed_images
 from rcae.feedback_import import import_reviews
-from rcae.record.inspection import Review
-from rcae.record.kept_images import KeptImages
-from rcae.record.record import Record
+from rcae.line.record.inspection import Review
+from rcae.line.record.kept_images import KeptImages
+from rcae.line.record.record import Record
 from tests.record.conftest import START, inspected
 
 

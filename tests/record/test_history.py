@@ -14,11 +14,11 @@ from pyarrow import parquet
 
 from rcae.detector.detection import Region
 from rcae.evaluation.metrics.intervals import proportion_interval
-from rcae.history import export
-from rcae.history.summary import WORST, summarise
-from rcae.record.inspection import Query, Review
-from rcae.record.kept_images import KeptImages
-from rcae.record.record import Record
+from rcae.line.history import export
+from rcae.line.history.summary import WORST, summarise
+from rcae.line.record.inspection import Query, Review
+from rcae.line.record.kept_images import KeptImages
+from rcae.line.record.record import Record
 from tests.record.conftest import REGION, START, inspected
 from tests.test_report import HOSTILE, Page, require_self_contained
 

@@ -12,8 +12,8 @@ import pytest
 
 from rcae.base.errors import StorageError
 from rcae.cli_line import kept_images as kept_images_of
-from rcae.record import kept_images
-from rcae.record.kept_images import KeptImages
+from rcae.line.record import kept_images
+from rcae.line.record.kept_images import KeptImages
 from tests.record.conftest import EXAMPLE, inspected
 
 MAP = np.linspace(-1, 2, 12, dtype=np.float32).reshape(3, 4)

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from rcae.record.inspection import Query, Review
-from rcae.record.record import Record
+from rcae.line.record.inspection import Query, Review
+from rcae.line.record.record import Record
 from tests.record.conftest import REGION, START, inspected
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "record.md"

@@ -8,9 +8,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
 from rcae.base.errors import DataError, StorageError, UsageError
-from rcae.record.database import writing
-from rcae.record.record import Record
-from rcae.record.tables import metadata
+from rcae.line.record.database import writing
+from rcae.line.record.record import Record
+from rcae.line.record.tables import metadata
 from tests.record.conftest import inspected
 
 

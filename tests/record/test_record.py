@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rcae.detector.detection import Region
-from rcae.record.inspection import Inspection, Query, Review, Reviewed
-from rcae.record.record import Record
+from rcae.line.record.inspection import Inspection, Query, Review, Reviewed
+from rcae.line.record.record import Record
 from tests.record.conftest import EXAMPLE, REGION, START, inspected
 
 ONE_RECORD = {
@@ -141,7 +141,7 @@ def matches(one, query):
 
 def test_a_query_finds_what_matches_and_nothing_else(filled, monkeypatch):
     record, everything = filled
-    monkeypatch.setattr("rcae.record.record.PAGE", 7)
+    monkeypatch.setattr("rcae.line.record.record.PAGE", 7)
 
     @settings(max_examples=80, **ONE_RECORD)
     @given(QUERIES, st.integers(1, 8))

@@ -7,13 +7,13 @@ import textwrap
 import pytest
 
 from rcae.base.errors import StorageError
-from rcae.record.record import Record
+from rcae.line.record.record import Record
 from tests.conftest import until
 
 HOLDER = textwrap.dedent(
     """
     import sys
-    from rcae.record.record import Record
+    from rcae.line.record.record import Record
 
     turn = Record.open(sys.argv[1]).turn("mqtt-1")
     print(turn.taken(), flush=True)

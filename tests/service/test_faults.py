@@ -5,9 +5,9 @@ import sqlite3
 import pytest
 
 from rcae.base.errors import DeliveryError
-from rcae.outputs.delivery import Delivery
-from rcae.record import database
-from rcae.record.inspection import Query
+from rcae.line.outputs.delivery import Delivery
+from rcae.line.record import database
+from rcae.line.record.inspection import Query
 from tests.conftest import until
 from tests.service.conftest import GOOD, inspect
 

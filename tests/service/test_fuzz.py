@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from rcae.record.inspection import Query
+from rcae.line.record.inspection import Query
 from rcae.service.paths import allowed_folders
 from tests.line.grey_model import png
 from tests.service.conftest import inspect

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from rcae.base.errors import StorageError
-from rcae.record.inspection import Query
+from rcae.line.record.inspection import Query
 from rcae.service.limits import Limits
 from tests.conftest import until
 from tests.line.grey_model import TOO_LARGE_PX, png

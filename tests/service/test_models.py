@@ -5,7 +5,7 @@ import pytest
 
 from rcae.evaluation.drift.monitor import Monitor
 from rcae.line.inspector import Arrival, Inspector
-from rcae.record.kept_images import KeptImages
+from rcae.line.record.kept_images import KeptImages
 from tests.line.grey_model import CALIBRATION, grey_detector, png
 from tests.service.conftest import GOOD, inspect
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from rcae.base.errors import UsageError
-from rcae.record.inspection import Query
+from rcae.line.record.inspection import Query
 from rcae.service.limits import Limits
 from rcae.service.paths import allowed_folders
 from tests.service.conftest import DEFECTIVE, GOOD

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from rcae.record.inspection import Query
-from rcae.record.record import Record
+from rcae.line.record.inspection import Query
+from rcae.line.record.record import Record
 
 BOUNDARY = b"b" * 20
 START_S = 60

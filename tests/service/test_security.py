@@ -3,7 +3,7 @@
 import pytest
 
 from rcae.base.errors import UsageError
-from rcae.record.inspection import Query
+from rcae.line.record.inspection import Query
 from rcae.service.security import read_api_key, require_key_beyond_loopback
 from tests.service.conftest import GOOD, inspect
 

@@ -3,8 +3,8 @@ import pytest
 
 from rcae.detector.detector import Detector
 from rcae.line.inspector import Inspector
-from rcae.record.kept_images import KeptImages
-from rcae.record.record import Record
+from rcae.line.record.kept_images import KeptImages
+from rcae.line.record.record import Record
 from tests.conftest import draw_part
 from tests.outputs.conftest import Receiver
 

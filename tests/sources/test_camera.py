@@ -12,10 +12,10 @@ from PIL import Image
 from rcae.base.errors import ImageError, StorageError, UsageError
 from rcae.base.interruption import StopRequest
 from rcae.line.inspector import Arrival
-from rcae.record.inspection import Query
-from rcae.sources.camera import inspect_video
-from rcae.sources.frames import Frame, VideoSource, arrival_of
-from rcae.sources.live import newest_frames
+from rcae.line.record.inspection import Query
+from rcae.line.sources.camera import inspect_video
+from rcae.line.sources.frames import Frame, VideoSource, arrival_of
+from rcae.line.sources.live import newest_frames
 from tests.outputs.conftest import inspection
 
 ORANGE = (240, 120, 30)

@@ -9,8 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rcae.base.errors import ImageError, StorageError, UsageError
-from rcae.sources import folder as folder_module
-from rcae.sources.folder import GIVE_UP_S, SETTLE_S, TRY_AGAIN_S, Folder, mark_done, read_settled
+from rcae.line.sources import folder as folder_module
+from rcae.line.sources.folder import (
+    GIVE_UP_S,
+    SETTLE_S,
+    TRY_AGAIN_S,
+    Folder,
+    mark_done,
+    read_settled,
+)
 
 
 class Clock:

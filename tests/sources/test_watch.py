@@ -19,9 +19,9 @@ from PIL import Image
 from rcae.base.errors import ImageError, StorageError
 from rcae.base.interruption import StopRequest
 from rcae.line.inspector import Inspector
-from rcae.record.inspection import Query
-from rcae.sources.folder import GIVE_UP_S, Folder
-from rcae.sources.watch import watch
+from rcae.line.record.inspection import Query
+from rcae.line.sources.folder import GIVE_UP_S, Folder
+from rcae.line.sources.watch import watch
 from tests.conftest import until
 from tests.outputs.conftest import inspection
 
@@ -169,7 +169,7 @@ def test_very_many_at_once_are_read_a_few_at_a_time(place, inspector, record, pn
         return [inspection(1)] * len(arrivals)
 
     monkeypatch.setattr(inspector, "inspect", count)
-    monkeypatch.setattr("rcae.sources.watch.BYTES_AT_ONCE", 3 * len(png()))
+    monkeypatch.setattr("rcae.line.sources.watch.BYTES_AT_ONCE", 3 * len(png()))
     found, _ = run(place, inspector, record)
     assert len(found) == sum(sizes) == 500
     assert max(sizes) == 8
@@ -191,9 +191,9 @@ WATCHER = textwrap.dedent(
     import hashlib, sys, time
     from pathlib import Path
     from rcae.base.interruption import stop_on_signal
-    from rcae.record.record import Record
-    from rcae.sources.folder import Folder
-    from rcae.sources.watch import watch
+    from rcae.line.record.record import Record
+    from rcae.line.sources.folder import Folder
+    from rcae.line.sources.watch import watch
     from tests.outputs.conftest import inspection
 
     class Inspector:

@@ -6,11 +6,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from rcae.base.errors import DataError
-from rcae.data.training_set import TrainingSet
 from rcae.data.view.working_view import WorkingView
-from rcae.training import drawing
-from rcae.training.drawing import drawing_processes, drawn_ahead
+from rcae.training import batches as drawing
+from rcae.training.batches import drawing_processes, drawn_ahead
 from rcae.training.stages import Batch, draw_batch
+from rcae.training.training_set import TrainingSet
 
 BY = pytest.mark.parametrize("processes", [0, 2], ids=["threads", "processes"])
 pytestmark = [

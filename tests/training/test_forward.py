@@ -10,17 +10,17 @@ from safetensors.torch import load_file
 import rcae
 from rcae.base.errors import InterruptedTrainingError, RcaeError, SettingsError
 from rcae.base.settings import load_settings
-from rcae.data.training_set import TrainingSet
 from rcae.data.view.working_view import WorkingView
 from rcae.detector.run.checkpoint import load_model
 from rcae.model.system import RcaeSystem
 from rcae.training import plan, processes
 from rcae.training import stages as stages_module
 from rcae.training.fine_tuning import fine_tune
-from rcae.training.forward import require_runnable
 from rcae.training.loop import make_optimizer, train_step
-from rcae.training.sitting import Sitting
+from rcae.training.precision import require_runnable
+from rcae.training.session import Sitting
 from rcae.training.stages import Batch, build_stages
+from rcae.training.training_set import TrainingSet
 from rcae.training.whole_batch import normalise_over_processes
 from tests.conftest import TINY, call
 

@@ -12,19 +12,20 @@ from torch import distributed, nn
 import rcae
 from rcae.base.errors import RcaeError, SettingsError, UsageError
 from rcae.base.settings import load_settings
-from rcae.data.training_set import TrainingSet
 from rcae.data.view.working_view import WorkingView
 from rcae.model.paper.losses import detection_loss, restoration_loss
 from rcae.model.system import RcaeSystem
 from rcae.training import processes
 from rcae.training.stages import draw_batch
+from rcae.training.training_set import TrainingSet
 from rcae.training.whole_batch import WholeBatchNorm, normalise_over_processes
 from tests.conftest import TINY
 
 ONE_OF_TWO_IS_ASKED_TO_STOP = """
 import os, pathlib, signal
 from rcae import cli
-from rcae.training import loop, sitting, trainer
+from rcae.training import loop, trainer
+from rcae.training import session as sitting
 
 replace, step, steps = pathlib.Path.replace, loop.train_step, []
 

@@ -3,12 +3,12 @@ import pytest
 import torch
 
 from rcae.base.settings import load_settings
-from rcae.data.training_set import TrainingSet, extended
 from rcae.data.view.working_view import WorkingView
 from rcae.model.system import RcaeSystem
 from rcae.training.loop import make_optimizer, run_stage
 from rcae.training.plan import steps_from_budget, steps_from_settings, with_steps
 from rcae.training.stages import build_stages, draw_batch
+from rcae.training.training_set import TrainingSet, extended
 from tests.conftest import TINY
 
 

@@ -23,8 +23,9 @@ from rcae.data.images import read_image
 from rcae.detector.run.checkpoint import load_model
 from rcae.detector.run.run_folder import RunFolder
 from rcae.model.evidence.thumbnail_distance import thumbnails
-from rcae.training import loop, plan, sitting, trainer
-from rcae.training.sitting import Sitting
+from rcae.training import loop, plan, trainer
+from rcae.training import session as sitting
+from rcae.training.session import Sitting
 from rcae.training.state import restore_optimizer
 from tests.conftest import TINY
 

@@ -13,9 +13,9 @@ from rcae.data.images import read_image
 from rcae.detector.calibration import Calibration
 from rcae.detector.detection import Array, Detection
 from rcae.detector.detector import Detector
-from rcae.record.inspection import Inspection
-from rcae.record.kept_images import KeptImages
-from rcae.record.record import Record
+from rcae.line.record.inspection import Inspection
+from rcae.line.record.kept_images import KeptImages
+from rcae.line.record.record import Record
 
 IMAGES_AT_ONCE = 8
 PIXELS_AT_ONCE = 16_000_000

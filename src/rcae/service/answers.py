@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rcae.record.inspection import Inspection, Verdict
+from rcae.line.record.inspection import Inspection, Verdict
 from rcae.service.served_model import ServedModel
 
 

@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
-from rcae.outputs.delivery import Delivery
-from rcae.record.kept_images import KeptImages
-from rcae.record.record import Record
+from rcae.line.outputs.delivery import Delivery
+from rcae.line.record.kept_images import KeptImages
+from rcae.line.record.record import Record
 from rcae.service.answers import problems
 from rcae.service.bodies import LimitBodies
 from rcae.service.errors_as_answers import answer_errors

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from rcae.base.errors import ImageError, RcaeError
 from rcae.line.inspector import Arrival
-from rcae.record.inspection import Inspection
+from rcae.line.record.inspection import Inspection
 from rcae.service.limits import BusyError
 
 _TOGETHER_S = 0.25

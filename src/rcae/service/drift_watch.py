@@ -8,8 +8,8 @@ import numpy as np
 
 from rcae.detector.calibration import Calibration
 from rcae.evaluation.drift.monitor import DriftState, Monitor, Verdict
-from rcae.record.inspection import Query
-from rcae.record.record import Record
+from rcae.line.record.inspection import Query
+from rcae.line.record.record import Record
 
 MOST_POINTS = 500
 

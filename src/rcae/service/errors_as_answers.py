@@ -16,7 +16,7 @@ from rcae.base.errors import (
     UsageError,
 )
 from rcae.base.text import printable
-from rcae.record.kept_images import KeptImageError
+from rcae.line.record.kept_images import KeptImageError
 from rcae.service.batching import StoppingError
 from rcae.service.limits import BusyError
 from rcae.service.metrics import Metrics

@@ -11,8 +11,8 @@ from pydantic import AwareDatetime
 from starlette.concurrency import run_in_threadpool
 
 from rcae.base.text import printable
-from rcae.record.inspection import Inspection, Review, Reviewed
-from rcae.record.inspection import Query as RecordQuery
+from rcae.line.record.inspection import Inspection, Review, Reviewed
+from rcae.line.record.inspection import Query as RecordQuery
 from rcae.service import inspected_pictures
 from rcae.service.answers import Inspections, NewReview, Scores, problems
 from rcae.service.service import Service

@@ -12,7 +12,7 @@ from rcae.data.image_files import ImageContent, decode
 from rcae.data.images import as_image, read_image, resize
 from rcae.detector.detection import Array
 from rcae.drawing.pictures import HeatScale, heat_layer, overlay, png_bytes, to_image
-from rcae.record.inspection import Inspection
+from rcae.line.record.inspection import Inspection
 from rcae.service.service import Service
 
 _TYPES = {b"\x89PNG": "image/png", b"\xff\xd8": "image/jpeg", b"BM": "image/bmp"}

@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 
 from rcae.base.errors import ImageError
 from rcae.line.inspector import Arrival
-from rcae.record.inspection import Inspection
+from rcae.line.record.inspection import Inspection
 from rcae.service.answers import Paths, Results, Unusable, problems
 from rcae.service.batching import Answers
 from rcae.service.bodies import too_large

@@ -7,8 +7,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rcae.base.errors import RcaeError
-from rcae.outputs.delivery import Delivery
-from rcae.record.inspection import Inspection
+from rcae.line.outputs.delivery import Delivery
+from rcae.line.record.inspection import Inspection
 from rcae.service.batching import Answers
 from rcae.service.served_model import ServedModel
 

@@ -7,7 +7,7 @@ from fastapi.responses import FileResponse, JSONResponse
 
 from rcae.base.errors import RcaeError
 from rcae.base.text import printable
-from rcae.record.inspection import Query
+from rcae.line.record.inspection import Query
 from rcae.service.service import Service
 
 PAGE = Path(__file__).parent / "page"

@@ -9,8 +9,8 @@ from rcae.detector.detector import Detector
 from rcae.drawing.pictures import HeatScale
 from rcae.line.inspector import Inspector
 from rcae.line.model_file import ModelFile
-from rcae.record.kept_images import KeptImages
-from rcae.record.record import Record
+from rcae.line.record.kept_images import KeptImages
+from rcae.line.record.record import Record
 from rcae.service.batching import Batcher
 from rcae.service.drift_watch import DriftWatch
 from rcae.service.limits import Limits

@@ -15,9 +15,9 @@ from rcae.base.errors import ImageError, RcaeError
 from rcae.data.image_files import ImageContent
 from rcae.data.images import image_size
 from rcae.line.inspector import Arrival
-from rcae.record.inspection import ID, Inspection
-from rcae.record.kept_images import KeptImages
-from rcae.record.record import Record
+from rcae.line.record.inspection import ID, Inspection
+from rcae.line.record.kept_images import KeptImages
+from rcae.line.record.record import Record
 from rcae.service.batching import Answers
 from rcae.service.limits import Limits, Memory
 from rcae.service.metrics import Metrics

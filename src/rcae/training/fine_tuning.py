@@ -7,13 +7,13 @@ from pathlib import Path
 from rcae.base.errors import UsageError
 from rcae.base.progress import StageProgress
 from rcae.base.settings import Settings
-from rcae.data.training_set import TrainingSet
 from rcae.detector.run.checkpoint import Model
 from rcae.model.system import RcaeSystem
 from rcae.training import plan, processes
-from rcae.training.familiarity import learn_good_features
+from rcae.training.good_features import learn_good_features
 from rcae.training.loop import make_optimizer, run_stage
 from rcae.training.stages import build_stages
+from rcae.training.training_set import TrainingSet
 
 STEPS_SHARE = 0.1
 """Steps, as a share of those that stage 3 had, unless given (our choice)."""

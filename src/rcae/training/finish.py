@@ -16,10 +16,10 @@ from rcae.detector.run.checkpoint import Model, save_model
 from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.run.run_folder import RunFolder
 from rcae.model.system import RcaeSystem
-from rcae.training.familiarity import image_count, learn_good_features
-from rcae.training.good_parts import GoodParts
+from rcae.training.good_features import image_count, learn_good_features
 from rcae.training.samples import SAMPLE_COUNT, write_pictures
 from rcae.training.state import TrainingState
+from rcae.training.training_data import GoodParts
 
 
 def finishing_seconds(system: RcaeSystem, parts: GoodParts) -> float:

@@ -9,7 +9,7 @@ from torch import nn
 from rcae.base.errors import TrainingError
 from rcae.base.settings import Settings
 from rcae.training import processes
-from rcae.training.drawing import drawing_processes, drawn_ahead
+from rcae.training.batches import drawing_processes, drawn_ahead
 from rcae.training.stages import Batch, Stage
 
 

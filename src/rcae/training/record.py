@@ -10,8 +10,8 @@ import torch
 from rcae.base.machine import versions
 from rcae.base.settings import Settings
 from rcae.training import processes
-from rcae.training.good_parts import GoodParts
 from rcae.training.request import Request
+from rcae.training.training_data import GoodParts
 
 
 def new_record(

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from rcae.base.storage import write_bytes
 from rcae.data.images import read_image
-from rcae.data.pseudo_anomalies import paint_anomalies
 from rcae.detector.inference import explain
 from rcae.detector.run.checkpoint import Model
 from rcae.detector.run.run_folder import RunFolder
 from rcae.drawing.pictures import HeatScale, png_bytes, recursion_strip
-from rcae.training.good_parts import GoodParts
+from rcae.training.painting.pseudo_anomalies import paint_anomalies
+from rcae.training.training_data import GoodParts
 
 SAMPLE_COUNT = 3
 """Pictures of each kind."""

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rcae.base.settings import STAGES, Settings
-from rcae.data.good_variation import varied
-from rcae.data.pseudo_anomalies import paint_anomalies
-from rcae.data.seams import SEAM_SHARE, paint_seam
-from rcae.data.training_set import TrainingSet, extended
 from rcae.model.paper.losses import PixelTerm, detection_loss, reconstruction_loss, restoration_loss
 from rcae.model.system import RcaeSystem
 from rcae.training import processes
-from rcae.training.forward import Forward, as_in_training
+from rcae.training.painting.good_variation import varied
+from rcae.training.painting.pseudo_anomalies import paint_anomalies
+from rcae.training.painting.seams import SEAM_SHARE, paint_seam
+from rcae.training.precision import Forward, as_in_training
+from rcae.training.training_set import TrainingSet, extended
 
 Window = NDArray[np.float32]
 

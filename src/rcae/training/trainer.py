@@ -14,15 +14,15 @@ from rcae.detector.run.run_folder import RunFolder
 from rcae.model.system import RcaeSystem
 from rcae.training import plan, processes
 from rcae.training.finish import finish, finishing_seconds
-from rcae.training.forward import require_runnable
-from rcae.training.good_parts import GoodParts, open_good_parts, require_same_data
+from rcae.training.lock import sole_trainer
 from rcae.training.loop import make_optimizer, run_stage
+from rcae.training.precision import require_runnable
 from rcae.training.record import new_record
 from rcae.training.request import Request
-from rcae.training.sitting import Sitting
-from rcae.training.sole_trainer import sole_trainer
+from rcae.training.session import Sitting
 from rcae.training.stages import Stage, build_stages
 from rcae.training.state import TrainingState, load_state, restore_optimizer
+from rcae.training.training_data import GoodParts, open_good_parts, require_same_data
 from rcae.training.whole_batch import normalise_over_processes
 
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 import uvicorn
 
-from rcae.record.kept_images import KeptImages
-from rcae.record.record import Record
+from rcae.line.record.kept_images import KeptImages
+from rcae.line.record.record import Record
 from rcae.service.app import create_app
 from rcae.service.limits import Limits
 from rcae.service.served_model import load_models

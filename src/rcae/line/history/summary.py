@@ -1,0 +1,99 @@
+"""Inspections of a period added up by model, one pass, in 8 bytes an inspection."""
+
+import heapq
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import NamedTuple
+
+from rcae.line.record.inspection import Inspection
+
+WORST = 12
+"""Rejected images with the highest scores that are remembered of each model."""
+
+
+@dataclass
+class Counts:
+    """Of some images of one model; what people said is their last word."""
+
+    rejected: int = 0
+    accepted: int = 0
+    confirmed_defects: int = 0
+    """Rejected, and people say they are defective."""
+    false_alarms: int = 0
+    """Rejected, and people say they are good."""
+    missed_defects: int = 0
+    """Accepted, and people say they are defective."""
+    confirmed_good: int = 0
+    """Accepted, and people say they are good."""
+
+    @property
+    def images(self) -> int:
+        """All of them."""
+        return self.rejected + self.accepted
+
+    def add(self, inspection: Inspection) -> None:
+        """Count one more."""
+        said = inspection.reviews[-1].verdict if inspection.reviews else None
+        if inspection.is_defective:
+            self.rejected += 1
+            self.confirmed_defects += said == "defect"
+            self.false_alarms += said == "good"
+        else:
+            self.accepted += 1
+            self.missed_defects += said == "defect"
+            self.confirmed_good += said == "good"
+
+
+class Model(NamedTuple):
+    """A name and the weights behind it: scores of others have another unit."""
+
+    name: str
+    sha256: str
+
+
+@dataclass
+class ModelSummary:
+    """What one model inspected."""
+
+    model: Model
+    total: Counts = field(default_factory=Counts)
+    days: dict[date, Counts] = field(default_factory=lambda: defaultdict(Counts))
+    """In the time zone of this computer; days without images are left out."""
+    accepted_scores: "array[float]" = field(default_factory=lambda: array("d"))
+    rejected_scores: "array[float]" = field(default_factory=lambda: array("d"))
+    thresholds: dict[float, datetime] = field(default_factory=dict)
+    """Each that decided, and when it first did, in that order."""
+    threshold: float = 0.0
+    """The last one that decided."""
+    _worst: list[tuple[float, int, Inspection]] = field(default_factory=list)
+
+    @property
+    def worst(self) -> list[Inspection]:
+        """The rejected images with the highest scores, the highest first."""
+        return [inspection for _, _, inspection in sorted(self._worst, reverse=True)]
+
+    def add(self, inspection: Inspection) -> None:
+        """Take the next one into account."""
+        self.total.add(inspection)
+        self.days[inspection.time.astimezone().date()].add(inspection)
+        self.thresholds.setdefault(inspection.threshold, inspection.time)
+        self.threshold = inspection.threshold
+        if not inspection.is_defective:
+            self.accepted_scores.append(inspection.anomaly_score)
+            return
+        self.rejected_scores.append(inspection.anomaly_score)
+        heapq.heappush(self._worst, (inspection.anomaly_score, inspection.number, inspection))
+        if len(self._worst) > WORST:
+            heapq.heappop(self._worst)
+
+
+def summarise(inspections: Iterable[Inspection]) -> list[ModelSummary]:
+    """Of each model, in the order of first appearance."""
+    found: dict[Model, ModelSummary] = {}
+    for inspection in inspections:
+        model = Model(inspection.model, inspection.model_sha256)
+        found.setdefault(model, ModelSummary(model)).add(inspection)
+    return list(found.values())

@@ -1,0 +1,187 @@
+"""Pictures of inspected images, kept beside the record within a size limit; the oldest go first."""
+
+import heapq
+import io
+import os
+import re
+import time
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from rcae.base.errors import StorageError
+from rcae.base.storage import write_bytes
+from rcae.line.record.inspection import ID, Inspection
+
+SPARE_SHARE = 0.05
+"""Of the limit: so much room is made at once, so that the folder is seldom looked through."""
+DELETED_AT_ONCE = 100_000
+LOCK_TIMEOUT_S = 10
+
+_OUR_FOLDER = re.compile("[0-9a-f]{2}")
+_OUR_FILE = re.compile(rf"\.?{ID.pattern}\.zip(\..*\.part)?")
+"""Nothing else is counted or deleted. With a dot: what is being written, or a killed process left."""
+_DAMAGED = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, LookupError)
+"""What `zipfile` raises on a damaged file, depending on where the damage lies. RuntimeError: it takes the
+file for encrypted, or for one of a newer version."""
+_IMAGE = "image"
+_MAP = "working_map.npy"
+
+
+class KeptImageError(StorageError):
+    """A picture that is kept is damaged, or may not be read; the record has nothing to do with it."""
+
+
+class _File(NamedTuple):
+    """In the order in which they go."""
+
+    written_ns: int
+    path: str
+    size: int
+
+
+class KeptImages:
+    """A folder with, for each inspection kept, a zip file: the file as it came and its working map.
+
+    Files are named by the inspection's id and nothing else. They may vanish at any time, by the limit
+    or by a person's hand; the record stays. Several processes may share a folder: how much it holds
+    stands in a file `total`, and who writes holds the lock `total.lock`. Each file's time is later than
+    that of the one before, also where the clock was set back; the last one's is that of `total`, too.
+    """
+
+    def __init__(self, folder: Path, limit_mib: float) -> None:
+        """Keep at most `limit_mib` in `folder`, which is made with the first picture. 0 keeps nothing."""
+        self._folder = folder
+        self._limit_bytes = int(limit_mib * 2**20)
+
+    def keep(self, inspection: Inspection, image: bytes, working_map: NDArray[np.float32]) -> None:
+        """Keep both, and delete the oldest where they would be too much together.
+
+        Raises:
+            StorageError: the disk refused, or another process holds the lock for long; nothing
+                half-written stays.
+        """
+        file = self._file(inspection.id)
+        content = _packed(image, working_map)
+        if len(content) > self._limit_bytes:
+            return
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with self._lock():
+                total, last_ns = self._total(), self._last_ns()
+                if total is None or total + len(content) > self._limit_bytes:
+                    total = self._make_room(len(content))
+                    last_ns = max((one.written_ns for one in self._all()), default=0)
+                now_ns = max(time.time_ns(), last_ns + 1)
+                # First the total: after a crash in between, it is too large, which the next look mends.
+                (self._folder / "total").write_text(str(total + len(content)), encoding="ascii")
+                write_bytes(file, content)
+                for written in (file, self._folder / "total"):
+                    os.utime(written, ns=(now_ns, now_ns))
+        except Timeout as error:
+            raise StorageError(
+                f"{error.lock_file} is held by another program for more than {LOCK_TIMEOUT_S} s; end it."
+            ) from error
+        except OSError as error:
+            raise StorageError(
+                f"{self._folder} cannot be written ({error.strerror or error}); free space, or let this "
+                "user write there."
+            ) from error
+
+    def image(self, inspection_id: str) -> bytes | None:
+        """The file as it came; None if it is not kept any more.
+
+        Raises:
+            KeptImageError: what was kept is damaged or may not be read.
+        """
+        return self._member(inspection_id, _IMAGE)
+
+    def working_map(self, inspection_id: str) -> NDArray[np.float32] | None:
+        """The anomaly map at working size, `Detection.working_map`; otherwise as `image`."""
+        content = self._member(inspection_id, _MAP)
+        if content is None:
+            return None
+        try:
+            drawn: NDArray[np.float32] = np.load(io.BytesIO(content), allow_pickle=False)
+        except ValueError as error:
+            raise self._damaged(inspection_id, error) from error
+        return drawn
+
+    def _file(self, inspection_id: str) -> Path:
+        """In a folder for each 256th, so that none gets too long."""
+        if not ID.fullmatch(inspection_id):
+            raise ValueError(f"{inspection_id!r} is not the id of an inspection.")
+        return self._folder / inspection_id[:2] / f"{inspection_id}.zip"
+
+    def _member(self, inspection_id: str, name: str) -> bytes | None:
+        file = self._file(inspection_id)
+        try:
+            with zipfile.ZipFile(file) as pack:
+                return pack.read(name)
+        except FileNotFoundError:
+            return None
+        except _DAMAGED as error:
+            raise self._damaged(inspection_id, error) from error
+
+    def _damaged(self, inspection_id: str, error: Exception) -> KeptImageError:
+        return KeptImageError(
+            f"{self._file(inspection_id)} cannot be read ({str(error) or type(error).__name__}); check "
+            "the disk, or delete this file: only a picture is lost."
+        )
+
+    def _lock(self) -> FileLock:
+        return FileLock(self._folder / "total.lock", timeout=LOCK_TIMEOUT_S, poll_interval=0.005)
+
+    def _total(self) -> int | None:
+        """In bytes, at least what is there; None where it has to be counted."""
+        try:
+            return int((self._folder / "total").read_text(encoding="ascii"))
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def _last_ns(self) -> int:
+        """When the last file was written; 0 where none was."""
+        try:
+            return (self._folder / "total").stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    def _make_room(self, needed: int) -> int:
+        """Delete the oldest until there is room for `needed` and to spare; the total then, counted."""
+        allowed = self._limit_bytes - max(needed, int(self._limit_bytes * SPARE_SHARE))
+        while (total := sum(file.size for file in self._all())) > allowed:
+            for file in heapq.nsmallest(DELETED_AT_ONCE, self._all()):
+                if total <= allowed:
+                    break
+                Path(file.path).unlink(missing_ok=True)
+                total -= file.size
+        return total
+
+    def _all(self) -> Iterator[_File]:
+        for folder in _entries(self._folder, _OUR_FOLDER):
+            for file in _entries(Path(folder.path), _OUR_FILE):
+                try:
+                    status = file.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue  # deleted by hand
+                yield _File(status.st_mtime_ns, file.path, status.st_size)
+
+
+def _entries(folder: Path, names: re.Pattern[str]) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        yield from (entry for entry in entries if names.fullmatch(entry.name))
+
+
+def _packed(image: bytes, working_map: NDArray[np.float32]) -> bytes:
+    drawn, packed = io.BytesIO(), io.BytesIO()
+    np.save(drawn, working_map, allow_pickle=False)
+    with zipfile.ZipFile(packed, "w") as pack:
+        pack.writestr(_IMAGE, image)  # as it is: image files are compressed
+        pack.writestr(_MAP, drawn.getvalue(), zipfile.ZIP_DEFLATED)
+    return packed.getvalue()

@@ -1,0 +1,206 @@
+"""The record: every inspection, review and applied threshold, durable once a call returns."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Engine, func, insert, select, update
+
+from rcae.line.record.database import engine_for, reading, writing
+from rcae.line.record.inspection import AppliedThreshold, Inspection, Query, Review
+from rcae.line.record.refusals import shown
+from rcae.line.record.rows import conditions, read, row_of
+from rcae.line.record.schema import bring_up_to_date
+from rcae.line.record.tables import cursors, inspections, reviews, thresholds
+from rcae.line.record.turn import Turn, turn
+
+PAGE = 500
+"""Inspections that `each` holds at once."""
+ORDER_LOCK = 7263
+"""As `rcae.line.record.database.MIGRATIONS_LOCK`."""
+
+
+class Record:
+    """SQLite (WAL, synchronous FULL) or PostgreSQL; safe for several threads and processes at once.
+
+    Everything is committed and on the disk when a method returns. Numbers follow the order of commits:
+    whoever has seen number n will never see a smaller one appear, so a reader can go on from the last
+    number it knows. Every method raises StorageError where the database refuses.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, location: str | Path) -> Self:
+        """Open a record, made or brought to the current schema (Alembic) if need be.
+
+        Args:
+            location: a file for SQLite, or a URL "postgresql://user:password@host/database" or
+                "sqlite:///FILE".
+
+        Raises:
+            UsageError: not a file or a URL we know, or no such folder; the URL's password is never shown.
+            MissingExtraError: psycopg is not installed.
+            StorageError: it cannot be reached, read or written, or is locked too long.
+            DataError: it is not a record, or of a newer version of rcae.
+        """
+        engine = engine_for(location)
+        try:
+            bring_up_to_date(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine)
+
+    @property
+    def location(self) -> str:
+        """Where it is, for people; without a password."""
+        return shown(self._engine)
+
+    def add(self, arrived: Sequence[Inspection]) -> list[Inspection]:
+        """Record these in one transaction; the same with their numbers. Ids already there stay."""
+        with writing(self._engine) as connection:
+            _in_order_of_commits(connection)
+            known = self._numbers(connection, [inspection.id for inspection in arrived])
+            for inspection in arrived:
+                if inspection.id not in known:
+                    done = connection.execute(insert(inspections).values(row_of(inspection)))
+                    known[inspection.id] = done.inserted_primary_key[0]  # type: ignore[index]
+        return [replace(inspection, number=known[inspection.id]) for inspection in arrived]
+
+    def get(self, inspection_id: str) -> Inspection | None:
+        """The one with this id, reviews included."""
+        with reading(self._engine) as connection:
+            return next(iter(read(connection, inspections.c.id == inspection_id, limit=1)), None)
+
+    def find(self, query: Query, *, limit: int, newest_first: bool = True) -> list[Inspection]:
+        """At most `limit` that match, by number; `each` is for more than a few thousand."""
+        with reading(self._engine) as connection:
+            return read(connection, *conditions(query), limit=limit, newest_first=newest_first)
+
+    def each(self, query: Query, *, newest_first: bool = False) -> Iterator[Inspection]:
+        """All that match, by number, in bounded memory."""
+        while page := self.find(query, limit=PAGE, newest_first=newest_first):
+            yield from page
+            last = page[-1].number
+            query = (
+                replace(query, number_below=last)
+                if newest_first
+                else replace(query, number_above=last)
+            )
+
+    def count(self, query: Query) -> int:
+        """How many match."""
+        counted = select(func.count()).select_from(inspections).where(*conditions(query))
+        with reading(self._engine) as connection:
+            return int(connection.execute(counted).scalar_one())
+
+    def scores(self, query: Query, *, limit: int) -> NDArray[np.float64]:
+        """The last `limit` anomaly scores that match, oldest first."""
+        last = (
+            select(inspections.c.anomaly_score)
+            .where(*conditions(query))
+            .order_by(inspections.c.number.desc())
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            found = connection.execute(last).scalars().all()
+        return np.array(found[::-1], dtype=np.float64)
+
+    def has(self, model: str, source: str, image_sha256: str) -> bool:
+        """Whether the model of this name inspected an image with this content from this source."""
+        column = inspections.c
+        same = (column.image_sha256 == image_sha256, column.source == source, column.model == model)
+        with reading(self._engine) as connection:
+            found = connection.execute(select(column.number).where(*same).limit(1))
+            return found.first() is not None
+
+    def review(self, inspection_id: str, review: Review) -> Inspection | None:
+        """Add what a person said; None if there is no such inspection."""
+        number = inspections.c.number
+        # Held until the end, so that of two people at once the one written last has the last word.
+        reviewed = select(number).where(inspections.c.id == inspection_id).with_for_update()
+        with writing(self._engine) as connection:
+            found = connection.execute(reviewed).scalar_one_or_none()
+            if found is None:
+                return None
+            connection.execute(insert(reviews).values(inspection=found, **vars(review)))
+            last_word = update(inspections).where(number == found).values(verdict=review.verdict)
+            connection.execute(last_word)
+            return read(connection, number == found, limit=1)[0]
+
+    def threshold(self, model_sha256: str, calibrated_threshold: float) -> float | None:
+        """The last threshold a person applied to this model, so calibrated; None if never."""
+        last = (
+            select(thresholds.c.threshold)
+            .where(thresholds.c.model_sha256 == model_sha256)
+            .where(thresholds.c.calibrated_threshold == calibrated_threshold)
+            .order_by(thresholds.c.number.desc())
+            .limit(1)
+        )
+        with reading(self._engine) as connection:
+            return connection.execute(last).scalar_one_or_none()
+
+    def apply_threshold(
+        self, model_sha256: str, threshold: float, calibrated_threshold: float, author: str
+    ) -> None:
+        """Note that from now on this threshold decides in place of the calibrated one; all earlier stay."""
+        now = datetime.now(UTC)
+        applied = AppliedThreshold(model_sha256, threshold, calibrated_threshold, author, now)
+        with writing(self._engine) as connection:
+            connection.execute(insert(thresholds).values(vars(applied)))
+
+    def applied_thresholds(self, model_sha256: str) -> list[AppliedThreshold]:
+        """All that people ever applied to this model, oldest first."""
+        columns = [thresholds.c[name] for name in AppliedThreshold.__dataclass_fields__]
+        ever = select(*columns).where(thresholds.c.model_sha256 == model_sha256)
+        with reading(self._engine) as connection:
+            rows = connection.execute(ever.order_by(thresholds.c.number)).all()
+        return [AppliedThreshold(*row) for row in rows]
+
+    def cursor(self, reader: str) -> int | None:
+        """The number that this reader (an MQTT output, a webhook) has come to; None if it is new."""
+        with reading(self._engine) as connection:
+            return _cursor(connection, reader)
+
+    def move_cursor(self, reader: str, number: int) -> None:
+        """Remember that this reader has dealt with everything up to `number`."""
+        with writing(self._engine) as connection:
+            if _cursor(connection, reader) is None:
+                connection.execute(insert(cursors).values(reader=reader, number=number))
+            else:
+                moved = update(cursors).where(cursors.c.reader == reader)
+                connection.execute(moved.values(number=number))
+
+    def turn(self, name: str) -> Turn:
+        """What one process at a time may do; of the characters that file names have."""
+        return turn(self._engine, name)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+    @staticmethod
+    def _numbers(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+        found = select(inspections.c.id, inspections.c.number).where(inspections.c.id.in_(ids))
+        return {row.id: row.number for row in connection.execute(found)}
+
+
+def _in_order_of_commits(connection: Connection) -> None:
+    """SQLite has one writer at a time; PostgreSQL would number rows before others commit theirs.
+
+    A lock of the table would do as well, but keep PostgreSQL from tidying it up.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ORDER_LOCK})")
+
+
+def _cursor(connection: Connection, reader: str) -> int | None:
+    return connection.execute(
+        select(cursors.c.number).where(cursors.c.reader == reader)
+    ).scalar_one_or_none()

@@ -1,0 +1,169 @@
+"""One cell of the benchmark's table: a model on a category with a seed, trained and evaluated."""
+
+import gzip
+import hashlib
+import json
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rcae.base.errors import DataError, UsageError
+from rcae.base.machine import peak_memory_mib, versions
+from rcae.base.progress import shown
+from rcae.base.storage import write_bytes, write_text
+from rcae.data.doctor.telling_light import describe_telling_light
+from rcae.data.good_images import hash_file
+from rcae.data.images import read_image
+from rcae.data.layouts.category import Category, open_category
+from rcae.detector.run.run_folder import RunFolder
+from rcae.drawing.pictures import HeatScale, jpeg_bytes, overlay
+from rcae.evaluation.evaluate import Evaluation, Inspector, evaluate_detector, full_map
+from rcae.evaluation.evaluate_report import scores_csv
+from rcae.study.request import CellRequest
+
+PICTURES = 4
+PICTURE_SIDE_PX = 320
+
+
+@dataclass(frozen=True)
+class CellFolder:
+    """The files of one cell."""
+
+    path: Path
+
+    @property
+    def request(self) -> Path:
+        """What to do."""
+        return self.path / "request.json"
+
+    def read_request(self) -> CellRequest:
+        """The request as it was written.
+
+        Raises:
+            UsageError: another version wrote it, in other terms.
+        """
+        plain = json.loads(self.request.read_text(encoding="utf-8"))
+        if plain.keys() != {field.name for field in fields(CellRequest)}:
+            raise UsageError(
+                f"{self.request} was written by another version of rcae, so that its settings and data "
+                "cannot be checked; choose another -o folder."
+            )
+        return CellRequest(**{**plain, "values": tuple(plain["values"])})
+
+    @property
+    def sittings(self) -> Path:
+        """Seconds of every sitting of the training, interrupted ones included."""
+        return self.path / "sittings.json"
+
+    def read_sittings(self) -> list[float]:
+        """The seconds so far; none where the training has not begun."""
+        return json.loads(self.sittings.read_text()) if self.sittings.exists() else []
+
+    @property
+    def result(self) -> Path:
+        """What came out; written last: with it, the cell is finished."""
+        return self.path / "result.json"
+
+    @property
+    def scores(self) -> Path:
+        """One row per test image."""
+        return self.path / "scores.csv.gz"
+
+    @property
+    def pictures(self) -> Path:
+        """Overlays of the same test images for every model."""
+        return self.path / "pictures"
+
+    @property
+    def training(self) -> Path:
+        """What the model itself keeps."""
+        return self.path / "run"
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is something to keep: a training to go on with, or the result."""
+        kept = (RunFolder(self.training).settings, self.result)
+        return self.request.exists() and any(path.exists() for path in kept)
+
+
+def hash_data(category: Category) -> str:
+    """One SHA-256 of every image and mask and of what they are for: equal hashes, equal data.
+
+    Raises:
+        ImageError: a file cannot be read.
+    """
+
+    def told(path: Path | None) -> tuple[str, ...]:
+        return () if path is None else (path.relative_to(category.root).as_posix(), hash_file(path))
+
+    records = [
+        (record.split, record.defect_type, told(record.path), told(record.mask_path))
+        for record in shown(category.records, "hashing images and masks")
+    ]
+    return hashlib.sha256(json.dumps(records).encode()).hexdigest()
+
+
+def run_cell(folder: CellFolder) -> None:
+    """Train, evaluate, and write the files of the cell.
+
+    Raises:
+        DataError: the data has changed since the cell was asked for.
+        RcaeError: as training and evaluation raise.
+    """
+    from rcae.study.contenders import contender
+
+    request = folder.read_request()
+    model = contender(request.model)
+    started_at = time.perf_counter()
+    try:
+        inspector = model.train(request, folder.training)
+    finally:
+        sittings = [*folder.read_sittings(), round(time.perf_counter() - started_at, 1)]
+        write_text(folder.sittings, json.dumps(sittings) + "\n")
+    evaluation = evaluate_detector(inspector, Path(request.data))
+    if hash_data(open_category(Path(request.data))) != request.data_sha256:
+        raise DataError(
+            f"{request.data} has changed since the benchmark was started; restore its images and masks, "
+            "or start anew in another -o folder."
+        )
+    write_bytes(folder.scores, gzip.compress(scores_csv(evaluation).encode(), mtime=0))
+    _write_pictures(folder, evaluation, inspector)
+    result: dict[str, Any] = {
+        **asdict(request),
+        "note": model.note,
+        "training_s": round(sum(sittings), 1),
+        **evaluation.to_json(),
+        "light": _describe_light(evaluation),
+        "peak_memory_mib": peak_memory_mib(),
+        "threads": torch.get_num_threads(),
+        "versions": versions(),
+    }
+    write_text(folder.result, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+
+
+def _describe_light(evaluation: Evaluation) -> str | None:
+    """What a reader must know of the category, whose test images are read once more for it."""
+    good, defective = (
+        [float(read_image(outcome.record.path).mean()) for outcome in outcomes]
+        for outcomes in (evaluation.good, evaluation.defective)
+    )
+    return describe_telling_light(good, defective)
+
+
+def _write_pictures(folder: CellFolder, evaluation: Evaluation, inspector: Inspector) -> None:
+    """The first image of each of the first defect types and the first good one, as overlays.
+
+    Chosen by their names, never by their scores.
+    """
+    firsts = {outcome.record.defect_type: outcome for outcome in reversed(evaluation.outcomes)}
+    good = firsts.pop("good", None)
+    chosen = [firsts[name] for name in sorted(firsts)][: PICTURES - 1] + ([good] if good else [])
+    scale = HeatScale(inspector.calibration.typical_value, inspector.calibration.threshold)
+    for number, outcome in enumerate(chosen, start=1):
+        picture = overlay(read_image(outcome.record.path), full_map(outcome), scale)
+        picture.thumbnail((PICTURE_SIDE_PX, PICTURE_SIDE_PX))
+        name = f"{number}-{outcome.record.defect_type}.jpg"
+        write_bytes(folder.pictures / name, jpeg_bytes(picture))

@@ -1,0 +1,122 @@
+"""Every model on every category with every seed: one process per cell, finished cells are kept."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from rcae.base.errors import CellFailedError, UsageError
+from rcae.base.progress import say
+from rcae.base.storage import write_text
+from rcae.data.layouts.category import open_category
+from rcae.study.cell import CellFolder, hash_data
+from rcae.study.contenders import contender
+from rcae.study.request import CellRequest
+
+
+def run_cells(requests: Sequence[tuple[Path, CellRequest]]) -> Iterator[list[dict[str, Any]]]:
+    """Run the cells one after the other; after each, yield the results so far.
+
+    Args:
+        requests: the folder of each cell and what to do there.
+
+    Raises:
+        UsageError: a folder holds the result of another request, or the beginning of one.
+        CellFailedError: a cell ended with an error, which it has printed.
+    """
+    results: list[dict[str, Any]] = []
+    for number, (path, request) in enumerate(requests, start=1):
+        folder = CellFolder(path)
+        if _is_finished(folder, request):
+            say(f"cell {number}/{len(requests)}: {_title(request)} is finished, kept")
+        else:
+            say(f"cell {number}/{len(requests)}: {_title(request)}")
+            if not folder.is_begun:
+                folder.sittings.unlink(missing_ok=True)  # what they did is lost
+            write_text(folder.request, json.dumps(asdict(request), indent=2) + "\n")
+            _run(folder)
+        results.append(json.loads(folder.result.read_text(encoding="utf-8")))
+        yield results
+
+
+def cell_requests(
+    data: Sequence[Path], templates: Sequence[CellRequest], seeds: Sequence[int], output: Path
+) -> list[tuple[Path, CellRequest]]:
+    """Every template on every category with every seed, so that complete rows come early.
+
+    Args:
+        data: categories.
+        templates: requests whose `data`, `data_sha256` and `seed` are filled in.
+        seeds: to train with.
+        output: the folder that gets a folder per cell.
+
+    Raises:
+        UsageError: an unknown model, a path without a category, or two categories of one name.
+        DataError, ImageError: a category, or an image or mask in it, cannot be read.
+    """
+    for template in templates:
+        contender(template.model)
+    categories = [open_category(path) for path in data]
+    roots = [category.root.resolve() for category in categories]
+    names = [root.name for root in roots]
+    if len(set(names)) < len(names):
+        raise UsageError(
+            f"two of the categories have the same name ({', '.join(sorted(names))}); rename a folder."
+        )
+    hashes = [hash_data(category) for category in categories]
+    return [
+        (
+            output / "cells" / root.name / _slug(template.label) / f"seed-{seed}",
+            replace(template, data=str(root), data_sha256=data_sha256, seed=seed),
+        )
+        for root, data_sha256 in zip(roots, hashes, strict=True)
+        for seed in seeds
+        for template in templates
+    ]
+
+
+def _slug(label: str) -> str:
+    """A label as the name of a folder."""
+    return re.sub(r"[^a-z0-9]+", "-", label.lower().replace("+", "plus")).strip("-")
+
+
+def _title(request: CellRequest) -> str:
+    return f"{request.label} on {Path(request.data).name}, seed {request.seed}"
+
+
+def _is_finished(folder: CellFolder, request: CellRequest) -> bool:
+    """Whether the cell's result is there; another request's is refused, and so is its beginning."""
+    if not folder.is_begun:
+        return False
+    was, now = folder.read_request().options, request.options
+    differences = [
+        f"{name} was {was.get(name, 'not given')} and is {now.get(name, 'not given')}"
+        for name in was | now
+        if was.get(name) != now.get(name)
+    ]
+    if differences:
+        raise UsageError(
+            f"{folder.path} was made with other options or data ({folder.request}): "
+            f"{', '.join(differences)}; give the same, or choose another -o folder."
+        )
+    return folder.result.exists()
+
+
+def _run(folder: CellFolder) -> None:
+    """In a process of its own: the peak memory is then that of this cell alone.
+
+    With -P, so that no module is taken from the folder where the user happens to be.
+    """
+    code = subprocess.run(  # noqa: S603
+        [sys.executable, "-P", "-m", "rcae", "run-cell", str(folder.path)], check=False
+    ).returncode
+    if code:
+        raise CellFailedError(
+            f"the cell in {folder.path} ended with exit code {code}, see above; mend the cause and run "
+            "the same command again: finished cells are kept.",
+            code,
+        )

@@ -1,0 +1,81 @@
+"""Who takes part in a benchmark: every model by its name, and how it is trained."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rcae.base.errors import UsageError
+from rcae.base.settings import PRESETS, load_settings
+from rcae.detector.detector import Detector
+from rcae.detector.run.run_folder import RunFolder
+from rcae.evaluation.evaluate import Inspector
+from rcae.study.peers import PEERS, train_peer
+from rcae.study.request import CellRequest
+from rcae.training.request import Request
+from rcae.training.trainer import train
+
+Train = Callable[[CellRequest, Path], Inspector]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model that a benchmark can train and question."""
+
+    name: str
+    note: str
+    """What a reader of the table must know: where recommended settings could not be used."""
+    train: Train
+    """Train on the good images of the cell's data, keep files in the folder, return the result."""
+
+
+def contender(name: str) -> Contender:
+    """The contender of that name.
+
+    Raises:
+        UsageError: there is none; the message lists all.
+    """
+    for known in _contenders():
+        if known.name == name:
+            return known
+    names = ", ".join(known.name for known in _contenders())
+    raise UsageError(f"model '{name}' is not known; choose from {names}.")
+
+
+def plain_autoencoder(preset: str, values: Sequence[str] = ()) -> tuple[str, ...]:
+    """The settings that turn a preset, changed by single values, into the paper's baseline.
+
+    It has as many parameters as the preset's RcAE.
+    """
+    channels = load_settings(preset, values=values).model.carried_channels
+    return (
+        "model.form=plain",
+        f"model.reconstruction_widths={[channels * times for times in (1, 2, 3, 4, 4)]}",
+        "model.detail_network=false",
+        "model.detection_network=false",
+    )
+
+
+def _contenders() -> list[Contender]:
+    ours = [Contender(preset, f"RcAE, preset {preset}", _rcae(preset)) for preset in PRESETS]
+    note = (
+        "plain convolutional autoencoder, one pass, as many parameters as RcAE in preset quick; its "
+        "map is the mean absolute error"
+    )
+    plain = Contender("autoencoder", note, _rcae("quick", plain_autoencoder("quick")))
+    peers = [Contender(name, peer.note, partial(train_peer, peer)) for name, peer in PEERS.items()]
+    return [*ours, plain, *peers]
+
+
+def _rcae(preset: str, values: Sequence[str] = ()) -> Train:
+    def run(cell: CellRequest, folder: Path) -> Inspector:
+        request = Request(
+            preset,
+            cell.budget_s,
+            cell.seed,
+            values=(*values, *cell.values),
+        )
+        train(Path(cell.data), folder, request, resume=RunFolder(folder).settings.exists())
+        return Detector.load(folder)
+
+    return run

@@ -1,0 +1,188 @@
+"""Other methods, through anomalib, the library their users use: `pip install 'rcae[peers]'`.
+
+They get the same images, held-out images, masks, metrics and score rule as ours. Nothing is
+downloaded: where a recommended setting needs a download, the note says what stands in for it.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rcae.base.errors import UsageError
+from rcae.base.progress import shown
+from rcae.base.settings import load_settings
+from rcae.data.images import read_image, resize
+from rcae.detector.calibration import Calibration, calibrate
+from rcae.detector.calibration_images import score_good_images, scores_of, typical_value_of
+from rcae.detector.detection import Detection
+from rcae.study import lite0
+from rcae.study.anomalib_import import anomalib_models
+from rcae.study.request import CellRequest
+from rcae.training.training_data import GoodParts, open_good_parts
+
+Array = NDArray[np.float32]
+SIDE_PX = 256
+"""Images are squashed to a square of this side, as anomalib does by default."""
+
+LITE0_LAYERS = (2, 3)
+"""Stages of timm's feature extractor: 1/8 and 1/16 of the resolution, as PatchCore has it."""
+CORESET_SIZE = 1000
+"""Patches that PatchCore keeps: its choice goes over all patches once for each."""
+
+INSTEAD = (
+    "features of EfficientNet-Lite0, whose ImageNet weights come in a package, instead of the "
+    "recommended backbone, whose weights need a download"
+)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """How one of anomalib's models is built and trained."""
+
+    note: str
+    build: Callable[[Any, GoodParts], Any]
+    """From the module `anomalib.models` and the good images to an untrained model."""
+    batch_size: int
+    epochs: int
+    """anomalib's recommendation; a time budget may end training before."""
+
+
+def _draem(models: Any, parts: GoodParts) -> Any:
+    """DRAEM with anomalib's own noise for textures: `dtd_dir` only has to be a folder."""
+    from anomalib.data.utils.generators.perlin import PerlinAnomalyGenerator
+
+    model = models.Draem(dtd_dir=parts.training.paths[0].parent)
+    model.augmenter = PerlinAnomalyGenerator(blend_factor=(0.1, 1.0))
+    return model
+
+
+def _on_lite0(model: Callable[..., Any], **options: Any) -> Any:
+    return lite0.load_weights(
+        model(backbone=lite0.NAME, layers=list(LITE0_LAYERS), pre_trained=False, **options)
+    )
+
+
+def _patchcore(models: Any, parts: GoodParts) -> Any:
+    positions = len(parts.training) * (SIDE_PX // 8) ** 2
+    share = CORESET_SIZE / max(positions, CORESET_SIZE)
+    return _on_lite0(models.Patchcore, coreset_sampling_ratio=share)
+
+
+PEERS = {
+    "patchcore": Peer(
+        f"PatchCore of anomalib; {INSTEAD}; a coreset of {CORESET_SIZE} patches instead of 10 % of "
+        "all, whose greedy choice takes hours on a CPU",
+        _patchcore,
+        batch_size=32,
+        epochs=1,
+    ),
+    "padim": Peer(
+        f"PaDiM of anomalib; {INSTEAD}",
+        lambda models, _: _on_lite0(models.Padim, n_features=100),
+        batch_size=32,
+        epochs=1,
+    ),
+    "draem": Peer(
+        "DRAEM of anomalib; its anomaly textures are anomalib's noise instead of DTD, which needs a "
+        "download",
+        _draem,
+        batch_size=8,
+        epochs=700,
+    ),
+    "ganomaly": Peer(
+        "GANomaly of anomalib; it draws no map, so its pixel figures are those of a constant map",
+        lambda models, _: models.Ganomaly(batch_size=32),
+        batch_size=32,
+        epochs=100,
+    ),
+}
+
+
+class PeerInspector:
+    """A trained model of anomalib behind the interface that the evaluation asks for."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model.eval()
+        self.calibration: Calibration
+
+    def calibrate(self, images: Mapping[str, Path], false_alarm_rate: float) -> None:
+        """Set the threshold from held-out good images, by the same rule as ours."""
+        good = score_good_images(images, self._enlarged)
+        self.calibration = calibrate(scores_of(good), typical_value_of(good), false_alarm_rate)
+
+    def predict(self, image: Path) -> Detection:
+        """As `Detector.predict`, for a path."""
+        started_at = time.perf_counter()
+        pixels = read_image(image)
+        drawn = self._map(pixels)
+        return Detection.of(drawn, pixels.shape[:2], self.calibration, started_at)
+
+    def _enlarged(self, pixels: Array) -> Array:
+        return resize(self._map(pixels), *pixels.shape[:2])
+
+    @torch.inference_mode()
+    def _map(self, pixels: Array) -> Array:
+        """[256, 256]; constant where the model gives a score alone."""
+        device = next(self._model.parameters()).device
+        seen = self._model.model(self._model.pre_processor(_tensor(pixels)[None].to(device)))
+        if seen.anomaly_map is None:
+            return np.full((SIDE_PX, SIDE_PX), float(seen.pred_score), dtype=np.float32)
+        return np.asarray(seen.anomaly_map.cpu().float().reshape(SIDE_PX, SIDE_PX))
+
+
+def train_peer(peer: Peer, cell: CellRequest, folder: Path) -> PeerInspector:
+    """Train one of anomalib's models on the same good images as ours.
+
+    Raises:
+        MissingExtraError: anomalib is not installed.
+        UsageError: the cell asks for settings of ours.
+        DataError, ImageError: as training of ours raises.
+    """
+    if cell.values:
+        raise UsageError(
+            f"settings like {cell.values[0]} are for models of ours alone; leave them out."
+        )
+    models = anomalib_models()
+    from anomalib.engine import Engine
+
+    logging.getLogger("anomalib").setLevel(logging.ERROR)
+    torch.manual_seed(cell.seed)
+    settings = load_settings("quick", seed=cell.seed)
+    parts = open_good_parts(Path(cell.data), settings)
+    model = peer.build(models, parts)
+    limit = {} if cell.budget_s is None else {"max_time": {"seconds": int(cell.budget_s)}}
+    engine = Engine(default_root_dir=folder, max_epochs=peer.epochs, **limit)
+    engine.fit(model, train_dataloaders=_loader(parts, peer))
+    inspector = PeerInspector(model)
+    inspector.calibrate(parts.calibration_by_hash, settings.calibration.false_alarm_rate)
+    return inspector
+
+
+def _loader(parts: GoodParts, peer: Peer) -> Any:
+    """Good images by our own decoder, squashed, as anomalib's batches.
+
+    What is over when the last batch is full is left out where another epoch brings it: GANomaly takes full
+    batches alone.
+    """
+    from anomalib.data import ImageBatch
+
+    images = [_tensor(read_image(path)) for path in shown(parts.training.paths, "reading")]
+    return torch.utils.data.DataLoader(
+        images,  # type: ignore[arg-type]
+        batch_size=min(peer.batch_size, len(images)),
+        shuffle=True,
+        drop_last=peer.epochs > 1,
+        collate_fn=lambda batch: ImageBatch(image=torch.stack(batch)),
+    )
+
+
+def _tensor(pixels: Array) -> torch.Tensor:
+    """[3, 256, 256], 0..1."""
+    return torch.from_numpy(resize(pixels, SIDE_PX, SIDE_PX)).permute(2, 0, 1).contiguous()

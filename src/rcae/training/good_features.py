@@ -1,0 +1,71 @@
+"""What good images look like: to the finished CRD, its features and their spread, and as a whole."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rcae.base.progress import shown
+from rcae.detector.inference import as_tensor
+from rcae.model.evidence.thumbnail_distance import thumbnails
+from rcae.model.system import RcaeSystem
+from rcae.model.tiles import tiles
+from rcae.training.training_set import TrainingSet
+
+MOST_IMAGES = 48
+"""Enough by far: each gives thousands of positions, for some hundred features."""
+MOST_THUMBNAILS = 512
+"""Each gives one value for each place; they cost next to nothing."""
+
+
+def image_count(system: RcaeSystem, images: TrainingSet) -> int:
+    """How many images `learn_good_features` will look at, each of them twice."""
+    return 2 * min(len(images), MOST_IMAGES) if system.distance is not None else 0
+
+
+def learn_good_features(system: RcaeSystem, images: TrainingSet, seed: int) -> None:
+    """Fit the system's distances and their units, if it has any, on training images drawn by the seed."""
+    random = np.random.default_rng([seed, 5])
+    order = [int(index) for index in random.permutation(len(images))]
+    _learn_features(system, images, order[:MOST_IMAGES])
+    _learn_thumbnails(system, images, order[:MOST_THUMBNAILS])
+
+
+@torch.inference_mode()
+def _learn_features(system: RcaeSystem, images: TrainingSet, chosen: Sequence[int]) -> None:
+    """Fit the feature distance and the units of what is drawn with it.
+
+    The tiles of a large image are images of their own here: at their edges the networks see beyond
+    them, as at those of an image.
+    """
+    if system.distance is None or system.weighed is None:
+        return
+
+    def images_in_parts(purpose: str) -> Iterator[Iterator[torch.Tensor]]:
+        for index in shown(chosen, purpose):
+            yield _parts(images.image(index), system)
+
+    parts = chain.from_iterable(images_in_parts("learning how good images look to CRD"))
+    system.distance.fit(map(system.features, parts))
+    peaks = [
+        np.max([system.evidence(part).peaks()[0].cpu().numpy() for part in image], axis=0)
+        for image in images_in_parts("measuring what is usual in them")
+    ]
+    system.weighed.fit(np.stack(peaks))
+
+
+@torch.inference_mode()
+def _learn_thumbnails(system: RcaeSystem, images: TrainingSet, chosen: Sequence[int]) -> None:
+    """Fit the thumbnail distance."""
+    if system.thumbnail is None:
+        return
+    small = (thumbnails(as_tensor(images.image(index), system)) for index in chosen)
+    learnt = shown(small, "learning how good images look whole", len(chosen))
+    system.thumbnail.fit(torch.cat(list(learnt)))
+
+
+def _parts(image: NDArray[np.float32], system: RcaeSystem) -> Iterator[torch.Tensor]:
+    for tile in tiles(*image.shape[:2]):
+        yield as_tensor(image[tile.rows, tile.columns], system)

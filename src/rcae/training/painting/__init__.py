@@ -1,0 +1,1 @@
+"""What training paints on good images, and how it varies them."""

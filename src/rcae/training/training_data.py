@@ -1,0 +1,102 @@
+"""The good images of a run, checked and ready: those to train on, those to calibrate with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rcae.base.errors import DataError
+from rcae.base.progress import say, shown
+from rcae.base.settings import ImageSettings, Settings
+from rcae.data.good_images import GoodImage, hash_list, list_good_images
+from rcae.data.images import image_size, read_image
+from rcae.data.layouts.category import Category, open_category
+from rcae.data.view.working_view import WorkingView
+from rcae.detector.run.run_folder import RunFolder
+from rcae.training.training_set import TrainingSet
+
+TYPICAL_IMAGES = 64
+"""Training images that brightness and frame are measured on, at most."""
+
+
+@dataclass(frozen=True)
+class GoodParts:
+    """All that training may see of a category."""
+
+    category: Category
+    listed: tuple[GoodImage, ...]
+    working_view: WorkingView
+    training: TrainingSet
+    calibration: tuple[Path, ...]
+
+    @property
+    def calibration_by_hash(self) -> dict[str, Path]:
+        """The calibration images by the SHA-256 of their content; none of them has a copy."""
+        held_out = (image for image in self.listed if image.role == "calibration")
+        return {image.sha256: self.category.root / image.path for image in held_out}
+
+    @property
+    def sha256(self) -> str:
+        """Of the list of images and their hashes."""
+        return hash_list(self.listed)
+
+
+def open_good_parts(data: Path, settings: Settings) -> GoodParts:
+    """Hash, divide and decode the good training images; nothing else is opened.
+
+    Raises:
+        UsageError, DataError: the folder does not exist, has no known layout, or too few images.
+        ImageError: an image is unreadable; named, before any training.
+    """
+    category = open_category(data)
+    paths = [record.path for record in category.train_good]
+    listed = list_good_images(
+        list(shown(paths, "hashing good images")),
+        category.root,
+        settings.calibration,
+        settings.seed,
+        settings.training.data_share,
+    )
+    training = _paths(category, listed, "train")
+    calibration = _paths(category, listed, "calibration")
+    working_view = _view(training, settings.image)
+    images = TrainingSet(training, working_view)
+    for index in shown(range(len(images)), "reading good images"):
+        images.image(index)
+    for path in shown(calibration, "reading calibration images"):
+        working_view.of(read_image(path))
+    return GoodParts(category, listed, working_view, images, calibration)
+
+
+def _view(paths: Sequence[Path], settings: ImageSettings) -> WorkingView:
+    view = WorkingView.fit(map(image_size, paths), settings.size_px, settings.resize)
+    some = paths[:: -(-len(paths) // TYPICAL_IMAGES)]
+    if settings.exposure == "equal":
+        view = view.exposed_like(shown(map(read_image, some), "measuring brightness", len(some)))
+    if settings.frame == "part":
+        view = view.framed_by(
+            shown(map(read_image, some), "looking for one part in each image", len(some))
+        )
+    if view.frame is not None:
+        height, width = view.frame.size_px
+        how = "each is turned and cut to it"
+        if view.frame.still_at_px is not None:
+            how = "it always lies alike, so that all are cut to one place"
+        say(f"every image shows one part: {how}, {width}x{height} px")
+    return view
+
+
+def require_same_data(parts: GoodParts, folder: RunFolder) -> None:
+    """Refuse to resume on other images than the run was started with.
+
+    Raises:
+        DataError: an image was added, removed, renamed or changed.
+    """
+    if parts.sha256 != folder.read_record()["data"]["sha256"]:
+        raise DataError(
+            f"the good images of {parts.category.root} are not those that {folder.path} was started "
+            f"with (see {folder.data}); restore them, or train anew in another folder."
+        )
+
+
+def _paths(category: Category, listed: tuple[GoodImage, ...], role: str) -> tuple[Path, ...]:
+    return tuple(category.root / image.path for image in listed if image.role == role)
