@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rcae import cli
 from rcae.base.settings import Settings, load_settings
+from rcae.cli import main as cli
 
 TINY = (
     "image.size_px=32",

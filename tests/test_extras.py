@@ -30,7 +30,7 @@ def without(modules, code):
 
 
 def command_without_torch(*arguments):
-    code = f"sys.argv = {['rcae', *map(str, arguments)]}\nfrom rcae.cli import main\nmain()"
+    code = f"sys.argv = {['rcae', *map(str, arguments)]}\nfrom rcae.cli.main import main\nmain()"
     return without(["torch", "safetensors"], code)
 
 
@@ -82,7 +82,7 @@ def test_training_from_python_says_how_to_get_torch(tmp_path):
 def test_signing_says_how_to_get_cryptography(arguments, purpose, parts, finished_run, tmp_path):
     places = {"parts": parts, "run": finished_run, "out": tmp_path / "out"}
     words = ["rcae", *(argument.format(**places) for argument in arguments)]
-    code = f"sys.argv = {words}\nfrom rcae.cli import main\nmain()"
+    code = f"sys.argv = {words}\nfrom rcae.cli.main import main\nmain()"
     done = without(["cryptography"], code)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

@@ -35,7 +35,7 @@ def test_the_python_example_runs_as_written(parts, tmp_path, monkeypatch, capsys
 
 
 def test_every_option_of_the_commands_is_explained():
-    from rcae.cli import cli
+    from rcae.cli.main import cli
 
     for name, command in cli.commands.items():
         for parameter in command.params:
@@ -87,7 +87,7 @@ def test_its_commands_run_as_written_one_after_the_other(rcae):
     "words", [words for words in COMMANDS if set(words) & set(LONG)], ids=" ".join
 )
 def test_those_that_take_long_are_understood_as_written(words, tmp_path, monkeypatch):
-    from rcae.cli import cli
+    from rcae.cli.main import cli
 
     monkeypatch.chdir(tmp_path)
     for folder in ("screw", "magnetic_tile", "ballscrew", "tile", "incoming"):

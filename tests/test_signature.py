@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from rcae import Detector, cli
+from rcae import Detector
 from rcae.base.errors import SignatureError, StorageError, UsageError
+from rcae.cli import main as cli
 from rcae.detector.run import signature
 from rcae.detector.run.keys import read_private_key, write_key_pair
 from rcae.detector.run.run_folder import RunFolder

@@ -1,5 +1,5 @@
 """`python -m rcae` is `rcae`."""
 
-from rcae.cli import main
+from rcae.cli.main import main
 
 main()

@@ -13,7 +13,7 @@ from rcae.base.settings import load_settings
 from rcae.base.storage import write_text
 from rcae.data.doctor import telling_light
 from rcae.model.system import RcaeSystem
-from rcae.study import contenders, runner, summary
+from rcae.study import cells, contenders, summary
 from rcae.study.ablations import ABLATIONS, ablation
 from rcae.study.cell import CellFolder, run_cell
 from rcae.study.cells import cell_requests, run_cells
@@ -179,10 +179,10 @@ def test_a_cell_of_which_nothing_was_kept_is_begun_anew_with_other_options(
 ):
     """As the message advises where a budget was too small; the time lost is not the model's."""
     folder, request = CellFolder(tmp_path), replace(finished[1][0][1], budget_s=1.0)
-    monkeypatch.setattr(runner, "_run", lambda folder: write_text(folder.sittings, "[1.0]"))
+    monkeypatch.setattr(cells, "_run", lambda folder: write_text(folder.sittings, "[1.0]"))
     with pytest.raises(FileNotFoundError):  # there is no result
         list(run_cells([(folder.path, request)]))
-    monkeypatch.setattr(runner, "_run", lambda folder: write_text(folder.result, "{}"))
+    monkeypatch.setattr(cells, "_run", lambda folder: write_text(folder.result, "{}"))
     longer = replace(request, budget_s=20.0)
     assert list(run_cells([(folder.path, longer)])) == [[{}]]
     assert folder.read_request() == longer

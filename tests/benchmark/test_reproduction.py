@@ -7,7 +7,7 @@ from rcae.base.errors import UsageError
 from rcae.base.settings import PRESETS, load_settings, to_plain
 from rcae.base.storage import write_text
 from rcae.data.good_images import list_good_images, to_csv
-from rcae.study import reproduction, runner
+from rcae.study import cells, reproduction
 from rcae.study.ablations import ABLATIONS, Ablation, Variant
 from tests.benchmark.test_summary import result
 
@@ -66,7 +66,7 @@ def test_an_edited_settings_file_is_not_mixed_with_finished_cells(parts, tmp_pat
         file.write_text(f"[training]\nbatch_size = {batch_size}\n")
         reproduction.reproduce("depth", [parts], "quick", file, seeds, None, tmp_path / "out")
 
-    monkeypatch.setattr(runner, "_run", fake)
+    monkeypatch.setattr(cells, "_run", fake)
     file = tmp_path / "tiny.toml"
     run(2, 0)
     run(2, 0, 1)
@@ -88,7 +88,7 @@ def test_the_table_of_data_shares_says_how_many_images_each_row_was_trained_on(
         write_text(folder.training / "data.csv", to_csv(listed))
         write_text(folder.result, json.dumps(result(request.label, "parts", request.seed)))
 
-    monkeypatch.setattr(runner, "_run", fake)
+    monkeypatch.setattr(cells, "_run", fake)
     file = tmp_path / "tiny.toml"
     file.write_text("[calibration]\nminimum_images = 4\n")
     output = tmp_path / "out"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rcae.base.errors import StorageError
-from rcae.cli_line import kept_images as kept_images_of
+from rcae.cli.record_options import kept_images as kept_images_of
 from rcae.line.record import kept_images
 from rcae.line.record.kept_images import KeptImages
 from tests.record.conftest import EXAMPLE, inspected

@@ -23,7 +23,7 @@ from tests.conftest import TINY
 
 ONE_OF_TWO_IS_ASKED_TO_STOP = """
 import os, pathlib, signal
-from rcae import cli
+from rcae.cli import main as cli
 from rcae.training import loop, trainer
 from rcae.training import session as sitting
 

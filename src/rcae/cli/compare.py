@@ -1,10 +1,10 @@
-"""The command `rcae compare`, added to the others by `rcae.cli`."""
+"""The command `rcae compare`, added to the others by `rcae.cli.main`."""
 
 from pathlib import Path
 
 import click
 
-from rcae.cli_types import PATH
+from rcae.cli.options import PATH
 
 
 @click.command()

@@ -1,5 +1,6 @@
 """What options of the command line may look like: paths, times, names, seeds."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,15 @@ import click
 PATH = click.Path(path_type=Path)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 """To write to; refused where it is a file, before anything is worked out for it."""
+
+
+require_signature = click.option(
+    "--require-signature",
+    "public_key",
+    type=PATH,
+    metavar="PUBKEY",
+    help="Load only what the key of this public key (PEM) signed with 'rcae card --sign'.",
+)
 
 
 class Duration(click.ParamType[float]):
@@ -93,3 +103,8 @@ class Seeds(Names):
 def _with_time_zone(moment: datetime) -> datetime:
     """In UTC; one without a time zone is of this computer's."""
     return moment.astimezone(UTC)
+
+
+def as_text(value: dict[str, Any]) -> str:
+    """A JSON object for a person to read."""
+    return json.dumps(value, indent=2, ensure_ascii=False)

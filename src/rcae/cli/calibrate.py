@@ -1,11 +1,11 @@
-"""The commands `rcae calibrate` and `rcae restore`, added to the others by `rcae.cli`."""
+"""`rcae calibrate`: a threshold from good images of another day."""
 
 from pathlib import Path
 
 import click
 
 from rcae.base.extras import require
-from rcae.cli_types import PATH
+from rcae.cli.options import PATH
 
 
 @click.command()
@@ -35,34 +35,6 @@ def calibrate(
       rcae calibrate runs/parts good-of-tuesday/ --false-alarm-rate 0.01 --confidence 0.95
     """
     require("torch", "safetensors", purpose="calibrating a run")
-    from rcae.recalibration import describe, recalibrate
+    from rcae.feedback.recalibration import describe, recalibrate
 
     click.echo(describe(recalibrate(run, paths, false_alarm_rate, confidence)))
-
-
-@click.command()
-@click.argument("run", type=PATH)
-@click.argument("version", type=int, required=False)
-def restore(run: Path, version: int | None) -> None:
-    """List the earlier models of RUN, or bring one back.
-
-    Whenever a command replaces the model of a run, the old one is kept under a number. The model that
-    a restored one replaces is kept as well.
-
-    \b
-      rcae restore runs/parts        what there is
-      rcae restore runs/parts 1      the model before the first change
-    """
-    require("torch", "safetensors", purpose="restoring a model")
-    from rcae.detector.run import versions
-    from rcae.detector.run.run_folder import RunFolder
-
-    folder = RunFolder(run)
-    if version is None:
-        folder.require_finished()
-        click.echo(versions.table(versions.list_versions(folder)))
-        return
-    kept_as = versions.restore(folder, version)
-    click.echo(
-        f"version {version} is the model of {run} again; the one before is version {kept_as}"
-    )

@@ -1,11 +1,11 @@
-"""The commands `rcae export` and `rcae verify`, added to the others by `rcae.cli`."""
+"""`rcae export`: a run for another runtime."""
 
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from rcae.cli_types import PATH
+from rcae.cli.options import PATH
 
 
 @click.command()
@@ -37,20 +37,3 @@ def export(
 
     export_run(run, target, precision, good, file)
     click.echo(f"model: {file}; compare it with 'rcae verify {run} {file} IMAGES'", err=True)
-
-
-@click.command()
-@click.argument("run", type=PATH)
-@click.argument("file", type=PATH)
-@click.argument("paths", nargs=-1, required=True, metavar="IMAGES...")
-def verify(run: Path, file: Path, paths: tuple[str, ...]) -> None:
-    """Compare an exported FILE with its RUN on your own images, in every runtime installed.
-
-    IMAGES are files, folders or globs, or one category with test images, whose labels then also give
-    the AUROC of both. Exit code 7 if scores or maps differ beyond the tolerance or a decision flips.
-    """
-    from rcae.evaluation.verify import TOLERANCES, require_agreement, table, verify_export
-
-    record, found = verify_export(run, file, paths)
-    click.echo(table(found))
-    require_agreement(file, found, TOLERANCES[record.precision])

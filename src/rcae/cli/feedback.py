@@ -1,4 +1,4 @@
-"""The commands `rcae feedback add | import | list | apply`, added to the others by `rcae.cli`."""
+"""The commands `rcae feedback add | import | list | apply`, added to the others by `rcae.cli.main`."""
 
 import sys
 from contextlib import closing
@@ -8,8 +8,8 @@ from typing import Literal
 import click
 
 from rcae.base.extras import require
-from rcae.cli_line import kept_images, open_existing_record, store_option
-from rcae.cli_types import PATH
+from rcae.cli.options import PATH
+from rcae.cli.record_options import kept_images, open_existing_record, store_option
 
 
 @click.group()
@@ -42,7 +42,7 @@ def add(
     _require_installed()
     from rcae.detector.detector import Detector
     from rcae.detector.run.run_folder import RunFolder
-    from rcae.feedback import add_feedback
+    from rcae.feedback.journal import add_feedback
 
     if is_good is None:
         raise click.UsageError("say --good or --defect", click.get_current_context())
@@ -69,7 +69,7 @@ def import_feedback(run: Path, store: str) -> None:
     _require_installed()
     from rcae.detector.detector import Detector
     from rcae.detector.run.run_folder import RunFolder
-    from rcae.feedback_import import import_reviews
+    from rcae.feedback.import_reviews import import_reviews
 
     folder = RunFolder(run)
     folder.require_finished()
@@ -87,7 +87,7 @@ def list_feedback(run: Path) -> None:
     """Print everything that was said, in order."""
     _require_installed()
     from rcae.detector.run.run_folder import RunFolder
-    from rcae.feedback import read_feedback, table
+    from rcae.feedback.journal import read_feedback, table
 
     folder = RunFolder(run)
     folder.require_finished()
@@ -119,8 +119,8 @@ def apply(
     """
     _require_installed()
     from rcae.detector.run.run_folder import RunFolder
-    from rcae.feedback_application import FineTuning, accept, propose
-    from rcae.feedback_proposal import describe
+    from rcae.feedback.apply import FineTuning, accept, propose
+    from rcae.feedback.proposal import describe
 
     if steps is not None and data is None:
         raise click.UsageError("--steps needs --fine-tune DATA", click.get_current_context())

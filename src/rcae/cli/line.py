@@ -1,4 +1,4 @@
-"""The commands `rcae watch` and `rcae camera`, added to the others by `rcae.cli`."""
+"""What `rcae watch` and `rcae camera` share: inspect, record, send, and print what is found."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rcae.cli_card import require_signature
-from rcae.cli_line import kept_images, open_record, store_options
-from rcae.cli_outputs import output_options
-from rcae.cli_types import PATH, Duration
+from rcae.cli.record_options import kept_images, open_record
 
 if TYPE_CHECKING:
     from rcae.base.errors import ImageError
@@ -28,86 +25,8 @@ as_json_option = click.option(
 )
 
 
-@click.command()
-@click.argument("folder", type=PATH)
-@click.argument("run", type=PATH)
-@store_options
-@output_options
-@as_json_option
-@require_signature
-def watch(
-    folder: Path,
-    run: Path,
-    store: str,
-    keep_images_mib: float,
-    outputs: "tuple[Output, ...]",
-    as_json: bool,
-    public_key: Path | None,
-) -> None:
-    """Inspect every image that appears in FOLDER or below, with RUN; Ctrl-C stops.
-
-    Each is inspected once, also across restarts: what the record holds under the same path with the
-    same content is left out, and so are symbolic links and hidden files.
-
-    \b
-      rcae watch /mnt/line-3 runs/parts
-      rcae watch /mnt/line-3 runs/parts --mqtt mqtt://broker/line-3/inspections
-    """
-    from rcae.base.progress import say
-    from rcae.base.text import printable
-    from rcae.line.sources.folder import Folder
-    from rcae.line.sources.watch import watch as inspect_new
-
-    place = Folder(folder)
-    with _line(run, public_key, store, keep_images_mib, outputs) as line:
-        say(f"Watching {printable(folder)}; Ctrl-C stops.")
-        line.run(inspect_new(place, line.inspector, line.record, line.stop), as_json)
-
-
-@click.command()
-@click.argument("source")
-@click.argument("run", type=PATH)
-@click.option(
-    "--every",
-    "every_s",
-    type=Duration(),
-    default="0s",
-    help="At most one frame in so much time, like 1s or 0.2s; as many as can be unless given.",
-)
-@store_options
-@output_options
-@as_json_option
-@require_signature
-def camera(
-    source: str,
-    run: Path,
-    every_s: float,
-    store: str,
-    keep_images_mib: float,
-    outputs: "tuple[Output, ...]",
-    as_json: bool,
-    public_key: Path | None,
-) -> None:
-    """Inspect the frames of SOURCE with RUN: a video file, the URL of a stream, or a camera's number.
-
-    Of a file each frame, or one in every so much of its time; of a stream or camera the newest, again
-    and again, until Ctrl-C.
-
-    \b
-      rcae camera video.mp4 runs/parts --every 1s
-      rcae camera rtsp://camera-3/stream runs/parts
-      rcae camera 0 runs/parts
-    """
-    from rcae.line.sources.camera import inspect_video
-    from rcae.line.sources.frames import VideoSource
-
-    video = VideoSource(source)
-    with _line(run, public_key, store, keep_images_mib, outputs) as line:
-        line.run(inspect_video(video, every_s, line.inspector, line.stop), as_json)
-
-
 @dataclass(frozen=True)
-class _Line:
+class Line:
     """What every source needs to inspect, record and send."""
 
     inspector: "Inspector"
@@ -135,13 +54,14 @@ class _Line:
 
 
 @contextmanager
-def _line(
+def line_of(
     run: Path,
     public_key: Path | None,
     store: str,
     keep_images_mib: float,
     outputs: "Sequence[Output]",
-) -> Iterator[_Line]:
+) -> Iterator[Line]:
+    """Load the model and open the record; both are closed at the end."""
     from rcae.base.interruption import stop_on_signal
     from rcae.detector.detector import Detector
     from rcae.line.inspector import Inspector
@@ -154,7 +74,7 @@ def _line(
         detector = Detector.load(run, require_signature=public_key)
         inspector = Inspector(ModelFile(run).name, detector, record, pictures)
         with delivering(outputs, record) as deliveries, stop_on_signal() as stop:
-            yield _Line(inspector, record, deliveries, stop)
+            yield Line(inspector, record, deliveries, stop)
     finally:
         record.close()
 

@@ -1,14 +1,13 @@
-"""The command `rcae serve`, added to the others by `rcae.cli`."""
+"""The command `rcae serve`, added to the others by `rcae.cli.main`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from rcae.cli_card import require_signature
-from rcae.cli_line import kept_images, open_record, store_options
-from rcae.cli_outputs import output_options
-from rcae.cli_types import PATH
+from rcae.cli.options import PATH, require_signature
+from rcae.cli.output_options import output_options
+from rcae.cli.record_options import kept_images, open_record, store_options
 
 if TYPE_CHECKING:
     from rcae.line.outputs.output import Output

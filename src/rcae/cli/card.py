@@ -1,34 +1,10 @@
-"""The commands `rcae card` and `rcae keygen`, and the option that wants a signature."""
+"""`rcae card`: the model card of a run, signed if asked for."""
 
 from pathlib import Path
 
 import click
 
-from rcae.cli_types import PATH
-
-require_signature = click.option(
-    "--require-signature",
-    "public_key",
-    type=PATH,
-    metavar="PUBKEY",
-    help="Load only what the key of this public key (PEM) signed with 'rcae card --sign'.",
-)
-
-
-@click.command()
-@click.option("-o", "--output", "key", type=PATH, required=True, help="The private key's file.")
-def keygen(key: Path) -> None:
-    """Make a pair of Ed25519 keys: -o KEY signs and stays secret, KEY.pub verifies.
-
-    \b
-      rcae keygen -o line-3.key
-      rcae card runs/parts --sign line-3.key
-      rcae predict runs/parts new/ -o results/ --require-signature line-3.key.pub
-    """
-    from rcae.detector.run.keys import write_key_pair
-
-    public_key = write_key_pair(key)
-    click.echo(f"private key: {key}, keep it secret; public key: {public_key}", err=True)
+from rcae.cli.options import PATH
 
 
 @click.command()

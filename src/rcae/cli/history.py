@@ -1,4 +1,4 @@
-"""The command `rcae history`, added to the others by `rcae.cli`."""
+"""The command `rcae history`, added to the others by `rcae.cli.main`."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from rcae.base.errors import UsageError
-from rcae.cli_line import kept_images, open_existing_record, store_option
-from rcae.cli_types import PATH, Moment, Month
+from rcae.cli.options import PATH, Moment, Month
+from rcae.cli.record_options import kept_images, open_existing_record, store_option
 
 if TYPE_CHECKING:
     from rcae.line.record.inspection import Inspection, Query

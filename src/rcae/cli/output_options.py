@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rcae.base.errors import UsageError
-from rcae.cli_types import PATH
+from rcae.cli.options import PATH
 
 if TYPE_CHECKING:
     from rcae.line.outputs.output import Output

@@ -1,11 +1,11 @@
-"""The command `rcae monitor`, added to the others by `rcae.cli`."""
+"""The command `rcae monitor`, added to the others by `rcae.cli.main`."""
 
 from pathlib import Path
 
 import click
 
 from rcae.base.errors import DriftError
-from rcae.cli_types import PATH
+from rcae.cli.options import PATH
 
 
 @click.command()

@@ -1,0 +1,46 @@
+"""`rcae benchmark`: many models on many categories under one protocol."""
+
+from pathlib import Path
+
+import click
+
+from rcae.cli.options import PATH, Duration, Names, Seeds
+
+
+@click.command()
+@click.argument("data", type=PATH, nargs=-1, required=True, metavar="DATA...")
+@click.option(
+    "--models",
+    type=Names(),
+    default="quick,autoencoder",
+    show_default=True,
+    help="Of ours: quick, standard, paper, autoencoder. Of anomalib (pip install 'rcae[peers]'): "
+    "patchcore, padim, draem, ganomaly.",
+)
+@click.option("--seeds", type=Seeds(), default="0,1,2", show_default=True)
+@click.option(
+    "--budget", "budget_s", type=Duration(), help="Training time of each model, like 10m."
+)
+@click.option("-o", "--output", type=PATH, required=True, help="A folder for the results.")
+def benchmark(
+    data: tuple[Path, ...],
+    models: tuple[str, ...],
+    seeds: tuple[int, ...],
+    budget_s: float | None,
+    output: Path,
+) -> None:
+    """Train every model on every category with every seed; write results.csv, .md and .html.
+
+    All models go through the same loader, masks, metrics and timing. Run the same command again
+    after an interruption: finished models are kept.
+    """
+    from rcae.study.cells import cell_requests, run_cells
+    from rcae.study.output import write_benchmark
+    from rcae.study.request import CellRequest
+
+    templates = [CellRequest(name, "", name, 0, budget_s) for name in models]
+    requests = cell_requests(data, templates, seeds, output)
+    for results in run_cells(requests):
+        page = write_benchmark(output, results, [path for path, _ in requests])
+    click.echo((output / "results.md").read_text(encoding="utf-8"), nl=False)
+    click.echo(f"page: {page}", err=True)

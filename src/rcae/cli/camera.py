@@ -1,0 +1,56 @@
+"""`rcae camera`: the frames of a camera, a stream or a video file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rcae.cli.line import as_json_option, line_of
+from rcae.cli.options import PATH, Duration, require_signature
+from rcae.cli.output_options import output_options
+from rcae.cli.record_options import store_options
+
+if TYPE_CHECKING:
+    from rcae.line.outputs.output import Output
+
+
+@click.command()
+@click.argument("source")
+@click.argument("run", type=PATH)
+@click.option(
+    "--every",
+    "every_s",
+    type=Duration(),
+    default="0s",
+    help="At most one frame in so much time, like 1s or 0.2s; as many as can be unless given.",
+)
+@store_options
+@output_options
+@as_json_option
+@require_signature
+def camera(
+    source: str,
+    run: Path,
+    every_s: float,
+    store: str,
+    keep_images_mib: float,
+    outputs: "tuple[Output, ...]",
+    as_json: bool,
+    public_key: Path | None,
+) -> None:
+    """Inspect the frames of SOURCE with RUN: a video file, the URL of a stream, or a camera's number.
+
+    Of a file each frame, or one in every so much of its time; of a stream or camera the newest, again
+    and again, until Ctrl-C.
+
+    \b
+      rcae camera video.mp4 runs/parts --every 1s
+      rcae camera rtsp://camera-3/stream runs/parts
+      rcae camera 0 runs/parts
+    """
+    from rcae.line.sources.camera import inspect_video
+    from rcae.line.sources.frames import VideoSource
+
+    video = VideoSource(source)
+    with line_of(run, public_key, store, keep_images_mib, outputs) as line:
+        line.run(inspect_video(video, every_s, line.inspector, line.stop), as_json)

@@ -1,0 +1,26 @@
+"""`rcae doctor`: what is wrong with a folder, before training."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from rcae.base.errors import ImageError
+from rcae.cli.options import PATH, as_text
+
+
+@click.command()
+@click.argument("data", type=PATH)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+def doctor(data: Path, as_json: bool) -> None:
+    """Look at every image and mask of DATA once and list what is wrong.
+
+    DATA is one category: MVTec AD layout, VisA (raw or reorganised), or a plain folder of good
+    images. Exit code 0 only when training and evaluation can run.
+    """
+    from rcae.base.progress import shown
+    from rcae.data.doctor.examine import describe, examine
+
+    diagnosis = examine(data, progress=lambda items: shown(items, "examining"))
+    click.echo(as_text(diagnosis.to_json()) if as_json else describe(diagnosis))
+    sys.exit(0 if diagnosis.ok else ImageError.exit_code)

@@ -1,0 +1,29 @@
+"""`rcae evaluate`: a run measured on test images."""
+
+from pathlib import Path
+
+import click
+
+from rcae.cli.options import FOLDER, PATH, as_text, require_signature
+
+
+@click.command()
+@click.argument("run", type=PATH)
+@click.argument("data", type=PATH)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+@click.option("-o", "--output", type=FOLDER, help="Where to write; RUN/evaluation unless given.")
+@require_signature
+def evaluate(
+    run: Path, data: Path, as_json: bool, output: Path | None, public_key: Path | None
+) -> None:
+    """Score the test images of DATA with RUN; write report.html, metrics.json and scores.csv."""
+    from rcae.detector.detector import Detector
+    from rcae.evaluation.evaluate import evaluate_model
+    from rcae.evaluation.evaluate_report import table, write_evaluation
+
+    detector = Detector.load(run, require_signature=public_key)
+    evaluation = evaluate_model(run, detector, data)
+    folder = output or (run if run.is_dir() else run.parent) / "evaluation"
+    report = write_evaluation(folder, evaluation, detector)
+    click.echo(as_text(evaluation.to_json()) if as_json else table(evaluation))
+    click.echo(f"report: {report}", err=True)

@@ -1,0 +1,23 @@
+"""`rcae keygen`: a pair of keys that sign and verify."""
+
+from pathlib import Path
+
+import click
+
+from rcae.cli.options import PATH
+
+
+@click.command()
+@click.option("-o", "--output", "key", type=PATH, required=True, help="The private key's file.")
+def keygen(key: Path) -> None:
+    """Make a pair of Ed25519 keys: -o KEY signs and stays secret, KEY.pub verifies.
+
+    \b
+      rcae keygen -o line-3.key
+      rcae card runs/parts --sign line-3.key
+      rcae predict runs/parts new/ -o results/ --require-signature line-3.key.pub
+    """
+    from rcae.detector.run.keys import write_key_pair
+
+    public_key = write_key_pair(key)
+    click.echo(f"private key: {key}, keep it secret; public key: {public_key}", err=True)

@@ -1,0 +1,125 @@
+"""The command line: parse, call, print. Heavy modules are imported by the command that needs them."""
+
+import sys
+from typing import NoReturn
+
+import click
+
+from rcae.base.errors import RcaeError
+from rcae.base.storage import refusals_named
+from rcae.cli.benchmark import benchmark
+from rcae.cli.calibrate import calibrate
+from rcae.cli.camera import camera
+from rcae.cli.card import card
+from rcae.cli.compare import compare
+from rcae.cli.demo import demo
+from rcae.cli.doctor import doctor
+from rcae.cli.evaluate import evaluate
+from rcae.cli.export import export
+from rcae.cli.feedback import feedback
+from rcae.cli.history import history
+from rcae.cli.keygen import keygen
+from rcae.cli.monitor import monitor
+from rcae.cli.predict import predict
+from rcae.cli.reproduce import reproduce
+from rcae.cli.restore import restore
+from rcae.cli.run_cell import run_cell
+from rcae.cli.serve import serve
+from rcae.cli.train import train
+from rcae.cli.verify import verify
+from rcae.cli.watch import watch
+
+EXAMPLES = """
+\b
+Examples:
+  rcae demo                                   see it work on real solar cells, in ten minutes
+  rcae doctor parts/                          is this folder fit for training and evaluation?
+  rcae train parts/ -o runs/parts --budget 30m
+  rcae evaluate runs/parts parts/             measure on the test images, write a report
+  rcae predict runs/parts new/ -o results/    inspect a folder
+  rcae calibrate runs/parts good-of-tuesday/ --false-alarm-rate 0.01
+  rcae feedback add runs/parts new/7.png --good
+  rcae monitor runs/parts results/predictions.jsonl
+  rcae compare runs/parts runs/other parts/   is one better, or is it chance?
+  rcae card runs/parts --sign line-3.key
+  rcae export runs/parts --to onnx -o parts.onnx
+  rcae serve runs/parts                       inspect over HTTP, with a page of what was found
+  rcae watch incoming/ runs/parts             inspect every image that appears in a folder
+  rcae camera video.mp4 runs/parts --every 1s
+  rcae history --defective --month 2026-11 -o november.html
+  rcae benchmark parts/ screws/ --models quick,autoencoder --budget 10m -o bench/
+  rcae reproduce depth parts/ -o depth/       a table of the paper, on your own categories
+
+\b
+Exit codes:
+  0 done   2 wrong option, path or setting   3 unusable images   4 damaged or unsigned model file
+  5 disk full or not writable   6 training diverged   7 exported file differs from its run   8 scores drifted
+  130 interrupted, resumable
+"""
+
+
+@click.group(
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="rcae", message="rcae %(version)s")
+def cli() -> None:
+    """Find and localise defects in industrial images, trained from scratch on good images only."""
+
+
+for command in (
+    benchmark,
+    calibrate,
+    camera,
+    card,
+    compare,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    feedback,
+    history,
+    keygen,
+    monitor,
+    predict,
+    reproduce,
+    restore,
+    run_cell,
+    serve,
+    train,
+    verify,
+    watch,
+):
+    cli.add_command(command)
+
+
+def main() -> NoReturn:
+    """Entry point: every error a user can cause becomes one sentence and an exit code."""
+    try:
+        with refusals_named():
+            cli.main(standalone_mode=False)
+        sys.exit(0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _fail(_one_sentence(error), error.exit_code)
+    except RcaeError as error:
+        _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted.", 130)
+
+
+def _one_sentence(error: click.ClickException) -> str:
+    """What click says of a wrong option, and where to read on."""
+    message = error.format_message()
+    stop = "" if message.endswith((".", "?")) else "."
+    command = (
+        error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "rcae"
+    )
+    return f"{message}{stop} See '{command} --help'."
+
+
+def _fail(message: str, exit_code: int) -> NoReturn:
+    click.echo(f"rcae: error: {message}", err=True)
+    sys.exit(exit_code)

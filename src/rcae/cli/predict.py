@@ -1,0 +1,43 @@
+"""`rcae predict`: files, folders or globs in, a table of decisions out."""
+
+from pathlib import Path
+
+import click
+
+from rcae.base.errors import ImageError
+from rcae.cli.options import PATH, require_signature
+
+
+@click.command()
+@click.argument("run", type=PATH)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("-o", "--output", type=PATH, required=True, help="A folder for the results.")
+@click.option("--overlays", is_flag=True, help="Also write each image under its heatmap.")
+@click.option("--maps", is_flag=True, help="Also write each anomaly map as float32 .npy.")
+@require_signature
+def predict(
+    run: Path,
+    paths: tuple[str, ...],
+    output: Path,
+    overlays: bool,
+    maps: bool,
+    public_key: Path | None,
+) -> None:
+    """Inspect images: files, folders or globs in, predictions.csv and predictions.jsonl out.
+
+    An unreadable image gets a row with its error and does not stop the others; the exit code is
+    then 3.
+    """
+    from rcae.data.layouts.category import expand_paths
+    from rcae.detector.detector import Detector
+    from rcae.detector.prediction import predict_files
+
+    files = expand_paths(paths)
+    detector = Detector.load(run, require_signature=public_key)
+    counts = predict_files(detector, files, output, overlays=overlays, maps=maps)
+    click.echo(f"{counts.good} good, {counts.defective} defective: {output / 'predictions.csv'}")
+    if counts.unreadable:
+        raise ImageError(
+            f"{counts.unreadable} of {len(files)} images could not be inspected; the column 'error' "
+            f"of {output / 'predictions.csv'} says why."
+        )

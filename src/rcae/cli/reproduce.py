@@ -1,0 +1,37 @@
+"""`rcae reproduce`: a table of the paper, on the user's own categories."""
+
+from pathlib import Path
+
+import click
+
+from rcae.cli.options import PATH, Duration, Seeds
+
+
+@click.command()
+@click.argument("ablation", metavar="ABLATION")
+@click.argument("data", type=PATH, nargs=-1, required=True, metavar="DATA...")
+@click.option("--preset", default="quick", show_default=True)
+@click.option("--config", "settings_file", type=PATH, help="TOML file with settings to change.")
+@click.option("--seeds", type=Seeds(), default="0,1", show_default=True)
+@click.option(
+    "--budget", "budget_s", type=Duration(), help="Training time of each model, like 10m."
+)
+@click.option("-o", "--output", type=PATH, required=True, help="A folder for the results.")
+def reproduce(
+    ablation: str,
+    data: tuple[Path, ...],
+    preset: str,
+    settings_file: Path | None,
+    seeds: tuple[int, ...],
+    budget_s: float | None,
+    output: Path,
+) -> None:
+    """Repeat a table of the paper: components, depth, sharing, data-share, steps or detail.
+
+    Writes ABLATION.md, .png and .csv: the paper's numbers beside ours, and the results of every
+    model. Run the same command again after an interruption: finished models are kept. Tables in
+    the same folder share their models.
+    """
+    from rcae.study.reproduction import reproduce as run
+
+    click.echo(run(ablation, data, preset, settings_file, seeds, budget_s, output), nl=False)

@@ -1,0 +1,42 @@
+"""`rcae train`: a folder of good images in, a run folder out."""
+
+from pathlib import Path
+
+import click
+
+from rcae.cli.options import PATH, Duration
+
+
+@click.command()
+@click.argument("data", type=PATH)
+@click.option("-o", "--output", "run", type=PATH, required=True, help="The run folder to make.")
+@click.option(
+    "--preset", help="quick: two CPU cores (default). standard: one GPU. paper: the paper's."
+)
+@click.option("--budget", "budget_s", type=Duration(), help="Total time, like 10m or 1h30m.")
+@click.option("--seed", type=int, help="Repeats a run; 0 unless given.")
+@click.option("--config", "settings_file", type=PATH, help="TOML file with settings to change.")
+@click.option("--set", "values", multiple=True, metavar="KEY=VALUE", help="Change one setting.")
+@click.option("--resume", is_flag=True, help="Go on with the interrupted run in the run folder.")
+def train(
+    data: Path,
+    run: Path,
+    preset: str | None,
+    budget_s: float | None,
+    seed: int | None,
+    settings_file: Path | None,
+    values: tuple[str, ...],
+    resume: bool,
+) -> None:
+    """Train on the good images of DATA; everything about the run goes to its folder.
+
+    \b
+      rcae train parts/ -o runs/parts                     the quick preset
+      rcae train parts/ -o runs/parts --budget 30m        as many steps as fit in 30 minutes
+      rcae train parts/ -o runs/parts --resume            after Ctrl-C or a power cut
+      rcae train parts/ -o runs/n3 --set model.recursion_depth=3
+    """
+    from rcae.training.request import Request
+    from rcae.training.trainer import train as train_run
+
+    train_run(data, run, Request(preset, budget_s, seed, settings_file, values), resume=resume)

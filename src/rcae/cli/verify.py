@@ -1,0 +1,24 @@
+"""`rcae verify`: an exported file against its run."""
+
+from pathlib import Path
+
+import click
+
+from rcae.cli.options import PATH
+
+
+@click.command()
+@click.argument("run", type=PATH)
+@click.argument("file", type=PATH)
+@click.argument("paths", nargs=-1, required=True, metavar="IMAGES...")
+def verify(run: Path, file: Path, paths: tuple[str, ...]) -> None:
+    """Compare an exported FILE with its RUN on your own images, in every runtime installed.
+
+    IMAGES are files, folders or globs, or one category with test images, whose labels then also give
+    the AUROC of both. Exit code 7 if scores or maps differ beyond the tolerance or a decision flips.
+    """
+    from rcae.evaluation.verify import TOLERANCES, require_agreement, table, verify_export
+
+    record, found = verify_export(run, file, paths)
+    click.echo(table(found))
+    require_agreement(file, found, TOLERANCES[record.precision])

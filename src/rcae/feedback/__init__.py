@@ -1,0 +1,1 @@
+"""What people say of decisions, and what a model learns from it."""
