@@ -187,7 +187,7 @@ def test_models_that_cannot_be_told_apart_or_are_missing_are_refused(
 
 
 def test_without_fastapi_it_says_how_to_get_it():
-    from tests.test_extras import without
+    from tests.base.test_extras import without
 
     code = "sys.argv = ['rcae', 'serve', 'runs/parts']\nfrom rcae.cli.main import main\nmain()"
     done = without(["fastapi"], code)

@@ -1,0 +1,108 @@
+import subprocess
+import sys
+
+import pytest
+
+from rcae.base.errors import MissingExtraError
+from rcae.base.extras import EXTRAS, require
+
+NOT_INSTALLED = """
+import sys
+from importlib.machinery import PathFinder
+
+class Finder(PathFinder):
+    @classmethod
+    def find_spec(cls, name, *rest):
+        return None if name in {modules} else super().find_spec(name, *rest)
+
+sys.meta_path = [Finder if finder is PathFinder else finder for finder in sys.meta_path]
+"""
+
+
+def without(modules, code):
+    """Run Python code in a process where some modules are not to be found."""
+    return subprocess.run(
+        [sys.executable, "-c", f"{NOT_INSTALLED.format(modules=modules)}\n{code}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def command_without_torch(*arguments):
+    code = f"sys.argv = {['rcae', *map(str, arguments)]}\nfrom rcae.cli.main import main\nmain()"
+    return without(["torch", "safetensors"], code)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "{parts}", "-o", "{out}"],
+        ["predict", "{run}", "{parts}", "-o", "{out}"],
+        ["evaluate", "{run}", "{parts}", "-o", "{out}"],
+        ["card", "{run}"],
+        ["calibrate", "{run}", "{parts}"],
+        ["restore", "{run}"],
+        ["feedback", "add", "{run}", "{parts}", "--good"],
+        ["feedback", "list", "{run}"],
+        ["feedback", "apply", "{run}"],
+        ["demo", "-o", "{out}"],
+        ["benchmark", "{parts}", "-o", "{out}"],
+        ["reproduce", "depth", "{parts}", "-o", "{out}"],
+    ],
+)
+def test_a_command_that_needs_torch_says_how_to_get_it(arguments, parts, finished_run, tmp_path):
+    places = {"parts": parts, "run": finished_run, "out": tmp_path / "out"}
+    done = command_without_torch(*[argument.format(**places) for argument in arguments])
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "needs PyTorch; run: pip install 'rcae[train]'" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_images_are_examined_without_torch(parts):
+    assert command_without_torch("doctor", parts).returncode == 0
+
+
+def test_training_from_python_says_how_to_get_torch(tmp_path):
+    done = without(["torch"], f"import rcae\nrcae.train('x', {str(tmp_path)!r})")
+    assert "MissingExtraError: training needs PyTorch" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "purpose"),
+    [
+        (["keygen", "-o", "{out}/key"], "a signing key"),
+        (
+            ["predict", "{run}", "{parts}", "-o", "{out}", "--require-signature", "{out}/key.pub"],
+            "verifying a signature",
+        ),
+    ],
+)
+def test_signing_says_how_to_get_cryptography(arguments, purpose, parts, finished_run, tmp_path):
+    places = {"parts": parts, "run": finished_run, "out": tmp_path / "out"}
+    words = ["rcae", *(argument.format(**places) for argument in arguments)]
+    code = f"sys.argv = {words}\nfrom rcae.cli.main import main\nmain()"
+    done = without(["cryptography"], code)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert f"{purpose} needs cryptography; run: pip install 'rcae[sign]'" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_installed_is_not_refused():
+    require("torch", "safetensors", purpose="this")
+
+
+def test_every_extra_named_in_a_message_exists():
+    import tomllib
+    from pathlib import Path
+
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert {extra for extra, _ in EXTRAS.values()} <= project["optional-dependencies"].keys()
+
+
+def test_the_message_names_package_and_command(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(MissingExtraError, match=r"^a\.onnx needs ONNX Runtime; .*'rcae\[onnx\]'$"):
+        require("onnxruntime", purpose="a.onnx")

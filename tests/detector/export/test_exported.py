@@ -1,0 +1,233 @@
+import json
+
+import numpy as np
+import onnx
+import pytest
+
+from rcae import Detector
+from rcae.base.errors import CheckpointError, ImageError, UsageError, VerificationError
+from rcae.data.images import read_image, resize
+from rcae.detector.export.onnx_export import export_onnx
+from rcae.detector.export.run_export import export_run
+from rcae.detector.run.checkpoint import load_model, save_model
+from rcae.detector.runners import openvino_runner
+from rcae.detector.runners.exported import IMAGES, as_bytes
+from rcae.detector.runners.onnx_runner import OnnxRunner
+from rcae.detector.runners.openvino_runner import OpenvinoRunner
+from rcae.evaluation import verify as verification
+from rcae.evaluation.verify import verify_export
+from tests.base.test_extras import without
+from tests.detector.export.test_graph import untrained
+
+SIZES = [(40, 40), (16, 16), (100, 17), (33, 64)]
+
+
+@pytest.fixture(params=["onnx", "openvino"])
+def exported(request, onnx_file, openvino_file):
+    return {"onnx": onnx_file, "openvino": openvino_file}[request.param]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_exported_file_answers_as_its_run_at_every_size(exported, finished_run, parts, size):
+    image = as_bytes(resize(read_image(parts / "test/good/000.png"), *size))[0]
+    expected = Detector.load(finished_run).predict(image)
+    seen = Detector.load(exported).predict(image)
+    assert seen.anomaly_map.shape == size
+    assert seen.anomaly_map.dtype == np.float32
+    np.testing.assert_allclose(seen.anomaly_map, expected.anomaly_map, atol=3e-4)
+    assert seen.anomaly_score == pytest.approx(expected.anomaly_score, abs=3e-4)
+    assert seen.threshold == expected.threshold
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_exported_file_answers_as_its_run_to_what_is_unlike_any_good_image(
+    exported, finished_run, size
+):
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
+    expected = Detector.load(finished_run).predict(noise).anomaly_map
+    seen = Detector.load(exported).predict(noise).anomaly_map
+    # Its thumbnail stretches the map far, and the rounding in it as much.
+    np.testing.assert_allclose(seen, expected, atol=1e-5 * np.ptp(expected))
+
+
+def test_openvino_answers_alike_when_its_graph_is_compiled_for_a_size_that_recurs(
+    openvino_file, monkeypatch
+):
+    compiled_for = []
+
+    def compiled(runner):
+        compiled_for.append(str(runner._network.input(IMAGES).partial_shape))
+        return compile_graph(runner)
+
+    compile_graph = OpenvinoRunner._compiled
+    monkeypatch.setattr(OpenvinoRunner, "_compiled", compiled)
+    monkeypatch.setattr(openvino_runner, "MOST_SHAPES", 2)
+    runner = OpenvinoRunner(openvino_file)
+    random = np.random.default_rng(0)
+    images = [random.random((*size, 3), dtype=np.float32) for size in SIZES]
+    first = [runner.draw(image) for image in images]
+    assert len(compiled_for) == 1
+    for _ in range(3):
+        for image, expected in zip(images, first, strict=True):
+            np.testing.assert_allclose(runner.draw(image), expected, rtol=1e-4, atol=1e-4)
+    # Neither the size that came third nor the fourth: there is room for two.
+    assert compiled_for == ["[?,?,?,3]", "[1,40,40,3]", "[1,16,16,3]"]
+
+
+def test_what_the_file_says_of_the_model_is_what_the_run_says(exported, finished_run):
+    assert Detector.load(exported).header == Detector.load(finished_run).header
+
+
+def test_predicting_needs_no_torch(exported, finished_run, parts):
+    image = parts / "test/scratch/000.png"
+    code = f"import rcae\nprint(rcae.Detector.load({str(exported)!r}).predict({str(image)!r}).anomaly_score)"
+    done = without(["torch", "safetensors"], code)
+    assert done.stderr == ""
+    expected = Detector.load(finished_run).predict(image).anomaly_score
+    assert float(done.stdout) == pytest.approx(expected, abs=5e-5)
+
+
+def test_half_precision_halves_the_file_and_hardly_moves_the_scores(
+    finished_run, onnx_file, parts, tmp_path
+):
+    file = tmp_path / "half.onnx"
+    export_run(finished_run, "onnx", "fp16", None, file)
+    weights = {
+        tensor.name: tensor.data_type
+        for tensor in onnx.load(file).graph.initializer
+        if len(tensor.dims) >= 4
+    }
+    assert set(weights.values()) == {onnx.TensorProto.FLOAT16}
+    record, found = verify_export(finished_run, file, [str(parts)])
+    assert record.precision == "fp16"
+    assert all(0 < one.score_difference < verification.TOLERANCES["fp16"] for one in found)
+
+
+@pytest.mark.parametrize(("target", "suffix"), [("onnx", ".onnx"), ("openvino", ".xml")])
+def test_int8_computes_convolutions_in_8_bits(finished_run, parts, tmp_path, target, suffix):
+    file = tmp_path / f"small{suffix}"
+    export_run(finished_run, target, "int8", parts, file)
+    text = file.read_bytes()
+    assert b"QuantizeLinear" in text or b"FakeQuantize" in text
+    _, found = verify_export(finished_run, file, [str(parts)])
+    assert all(one.score_difference > 0 for one in found)
+    assert all(one.torch_image_auroc is not None for one in found)
+
+
+def test_verification_accepts_the_file_and_both_runtimes_read_it(finished_run, onnx_file, parts):
+    record, found = verify_export(finished_run, onnx_file, [str(parts / "test")])
+    verification.require_agreement(onnx_file, found, verification.TOLERANCES[record.precision])
+    assert [one.runtime for one in found] == ["ONNX Runtime", "OpenVINO"]
+    assert [one.image_count for one in found] == [8, 8]
+
+
+def test_verification_refuses_a_file_whose_weights_were_changed(
+    finished_run, onnx_file, parts, tmp_path
+):
+    proto = onnx.load(onnx_file)
+    for tensor in proto.graph.initializer:
+        if len(tensor.dims) == 4:
+            values = onnx.numpy_helper.to_array(tensor) * 1.5
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+    onnx.save(proto, tmp_path / "changed.onnx")
+    _, found = verify_export(finished_run, tmp_path / "changed.onnx", [str(parts)])
+    with pytest.raises(VerificationError, match=r"does not agree with its run in ONNX Runtime"):
+        verification.require_agreement(tmp_path / "changed.onnx", found, 1e-3)
+
+
+def test_the_columns_of_the_table_stay_apart():
+    changed = verification.Difference("OpenVINO", 160, 0.4, 0.6, (), 0.9003, 0.7006)
+    heading, row, *_ = verification.table([changed]).splitlines()
+    assert row.split() == ["OpenVINO", "160", "4.0e-01", "6.0e-01", "0", "0.9003", "(+0.1997)"]
+    assert len(heading) == len(row)
+
+
+def test_a_flipped_decision_is_never_within_tolerance(tmp_path):
+    flipped = verification.Difference("other", 1, 0.0, 0.0, (tmp_path,), None, None)
+    assert not flipped.is_within(1.0)
+    assert str(tmp_path) in verification.table([flipped])
+
+
+def test_verification_refuses_the_export_of_another_model(finished_run, onnx_file, parts, tmp_path):
+    model = load_model(finished_run / "model.safetensors")
+    next(model.system.parameters()).mul_(2)
+    save_model(tmp_path / "model.safetensors", model)
+    with pytest.raises(UsageError, match="another model"):
+        verify_export(tmp_path / "model.safetensors", onnx_file, [str(parts)])
+
+
+@pytest.mark.parametrize("content", [b"", b"not a graph", b"\x08\x07" * 100])
+@pytest.mark.parametrize("suffix", [".onnx", ".xml"])
+def test_a_file_that_is_no_model_is_refused(tmp_path, content, suffix):
+    (tmp_path / f"model{suffix}").write_bytes(content)
+    with pytest.raises(CheckpointError, match="export"):
+        Detector.load(tmp_path / f"model{suffix}")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "null", '{"format": "rcae-export-0"}', None])
+def test_an_onnx_file_of_somebody_else_is_refused(onnx_file, tmp_path, text):
+    proto = onnx.load(onnx_file)
+    del proto.metadata_props[:]
+    if text is not None:
+        entry = proto.metadata_props.add()
+        entry.key, entry.value = "rcae", text
+    onnx.save(proto, tmp_path / "foreign.onnx")
+    with pytest.raises(CheckpointError, match="not written by 'rcae export'"):
+        Detector.load(tmp_path / "foreign.onnx")
+
+
+def test_the_metadata_is_plain_json(onnx_file, finished_run):
+    (entry,) = onnx.load(onnx_file).metadata_props
+    plain = json.loads(entry.value)
+    assert plain.keys() == {"format", "header", "precision", "weights_sha256", "exported_with"}
+    assert plain["header"] == Detector.load(finished_run).header.to_plain()
+
+
+def test_an_exported_model_runs_on_no_device_and_explains_nothing(onnx_file, parts):
+    with pytest.raises(UsageError, match="CPU"):
+        Detector.load(onnx_file, device="cuda")
+    with pytest.raises(UsageError, match="run folder"):
+        Detector.load(onnx_file).explain(parts / "test/good/000.png")
+
+
+def test_a_large_image_is_drawn_in_tiles_where_the_camera_scale_is_kept(tmp_path, monkeypatch):
+    model = untrained("model.thumbnail_distance=false")
+    export_onnx(model, "fp32", (), tmp_path / "model.onnx")
+    image = np.random.default_rng(0).integers(0, 256, (300, 520, 3)).astype(np.uint8)
+    whole = Detector.load(tmp_path / "model.onnx").predict(image)
+    for name, value in (("TILE_PX", 256), ("OVERLAP_PX", 128), ("MARGIN_PX", 48)):
+        monkeypatch.setattr(f"rcae.model.tiles.{name}", value)
+    heights = []
+    execute = OnnxRunner.execute
+
+    def watched(self, inputs):
+        heights.append(inputs["images"].shape[1:3])
+        return execute(self, inputs)
+
+    monkeypatch.setattr(OnnxRunner, "execute", watched)
+    tiled = Detector.load(tmp_path / "model.onnx").predict(image)
+    assert max(map(max, heights)) == 256
+    np.testing.assert_allclose(tiled.anomaly_map, whole.anomaly_map, atol=1e-4)
+
+
+def test_a_large_image_is_refused_where_the_model_compares_it_as_a_whole(tmp_path, monkeypatch):
+    export_onnx(untrained(), "fp32", (), tmp_path / "model.onnx")
+    monkeypatch.setattr("rcae.detector.runners.exported.LARGEST_PIXELS", 1000)
+    with pytest.raises(ImageError, match="inspect it with the run"):
+        Detector.load(tmp_path / "model.onnx").predict(np.zeros((40, 50, 3), dtype=np.uint8))
+
+
+def test_a_large_image_is_refused_where_it_is_resized_in_the_graph(onnx_file, monkeypatch):
+    monkeypatch.setattr("rcae.detector.runners.exported.LARGEST_PIXELS", 1000)
+    image = np.zeros((400, 500, 3), dtype=np.uint8)
+    with pytest.raises(ImageError, match=r"500x400 px would be worked on.*inspect it with the run"):
+        Detector.load(onnx_file).predict(image)
+
+
+def test_an_image_too_long_for_the_graphs_resizing_is_refused(onnx_file, monkeypatch):
+    monkeypatch.setattr("rcae.detector.runners.exported.LARGEST_WEIGHTS", 1000)
+    image = np.zeros((16, 300, 3), dtype=np.uint8)
+    with pytest.raises(
+        ImageError, match=r"300x16 px has a side of 300 px.*inspect it with the run"
+    ):
+        Detector.load(onnx_file).predict(image)
