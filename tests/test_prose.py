@@ -12,6 +12,7 @@ LONGEST_SENTENCE = 24
 FENCE = re.compile(r"^( *)```.*?^\1```$", re.DOTALL | re.MULTILINE)
 BLOCK_START = re.compile(r"^\s*([-*>] |\d+\. )")
 LEFT_OUT = re.compile(r"^\s*(\||#|!\[|<!--|\[[^\]]+\]: )")
+LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
 ABBREVIATION = re.compile(r"\b(et al|e\.g|i\.e|vs|cf|approx|No|Nos|Dr|St)\.", re.IGNORECASE)
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')*_\]]*\s+(?=[\"'(*_\[]*[A-Z0-9\u00c0-\u024f§=→])")
 
@@ -37,7 +38,7 @@ def blocks(text):
 def sentences(text):
     for block in blocks(text):
         plain = re.sub(r"`[^`]*`", "CODE", block)
-        plain = re.sub(r"!?\[([^\]]*)\]\([^)\s]*\)", r"\1", plain)
+        plain = LINK.sub(lambda link: link[1][:1].upper() + link[1][1:], plain)
         yield from SENTENCE_END.split(ABBREVIATION.sub(r"\1", plain))
 
 
@@ -48,7 +49,7 @@ def test_the_splitter_sees_each_sentence():
         "One.",
         "Two e.g here, at 0.5 px.",
         "CODE is *three*!",
-        "Is it four?",
+        "Is It four?",
         "Five",
         "Six",
     ]
