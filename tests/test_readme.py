@@ -34,16 +34,6 @@ def test_the_python_example_runs_as_written(parts, tmp_path, monkeypatch, capsys
     assert 0 <= float(printed[-1]) <= 1
 
 
-def test_every_option_of_the_commands_is_explained():
-    from rcae.cli.main import cli
-
-    for name, command in cli.commands.items():
-        for parameter in command.params:
-            if parameter.param_type_name == "option" and name != "demo":
-                longest = max(parameter.opts, key=len)
-                assert longest in README or parameter.opts[0] in README, (name, longest)
-
-
 @pytest.mark.parametrize("link", re.findall(r"\]\((?!http)([^)#]+)", README))
 def test_every_file_the_readme_links_to_exists(link):
     assert (Path(__file__).parents[1] / link).exists()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 SIDE_PX = 16
-"""Of a thumbnail, whatever the size of its image (our choice, see `docs/experiments.md`)."""
+"""Of a thumbnail, whatever the size of its image (our choice)."""
 LEAST_DEVIATION = 1 / 255
 """Of a value in good thumbnails: less than one grey level says nothing."""
 LEAST_SPREAD = 0.1
@@ -12,7 +12,7 @@ LEAST_SPREAD = 0.1
 varies for itself, a trifle would otherwise outweigh all other evidence."""
 CALMEST = -4.0
 """Peak of a map in which each of four kinds of evidence is one interquartile range below what is usual:
-about one good image in ten has a calmer one (our choice, see `docs/experiments.md`)."""
+about one good image in ten has a calmer one (our choice)."""
 LEAST_HEIGHT = 1e-3
 """Of the peak of a map above its least value, so that a flat one is no division by zero."""
 

@@ -1,0 +1,94 @@
+"""Writes docs/cli.md from the commands themselves: python docs/cli_reference.py."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from rcae.cli.main import cli
+
+DOCUMENT = Path(__file__).parent / "cli.md"
+HEADING = """\
+# Commands
+
+`python docs/cli_reference.py` writes this page from the commands. A test compares both.
+"""
+WIDTH = 100
+
+
+def reference() -> str:
+    """The page: every command with its help, and every option with its help and default."""
+    root = click.Context(cli, info_name="rcae", terminal_width=WIDTH, max_content_width=WIDTH)
+    sections = [HEADING, f"```text\n{_examples(root)}\n```\n"]
+    sections += [_section(context) for context in _commands(root)]
+    return "\n".join(sections)
+
+
+def _examples(root: click.Context) -> str:
+    """What stands below the options of `rcae --help`: examples and exit codes."""
+    formatter = root.make_formatter()
+    cli.format_epilog(root, formatter)
+    return "\n".join(
+        line.removeprefix("  ") for line in formatter.getvalue().strip("\n").split("\n")
+    )
+
+
+def _commands(parent: click.Context) -> Iterator[click.Context]:
+    """A context for each visible command below `parent`, those of groups included."""
+    assert isinstance(parent.command, click.Group)
+    for name, command in sorted(parent.command.commands.items()):
+        if command.hidden:
+            continue
+        context = click.Context(
+            command, parent, name, terminal_width=WIDTH, max_content_width=WIDTH
+        )
+        yield context
+        if isinstance(command, click.Group):
+            yield from _commands(context)
+
+
+def _section(context: click.Context) -> str:
+    options = [option for option in context.command.params if isinstance(option, click.Option)]
+    lines = [f"## {context.command_path}", "", "```text", _usage_and_help(context), "```", ""]
+    if options:
+        lines += [*(_item(option, context) for option in options), ""]
+    return "\n".join(lines)
+
+
+def _usage_and_help(context: click.Context) -> str:
+    formatter = context.make_formatter()
+    context.command.format_usage(context, formatter)
+    context.command.format_help_text(context, formatter)
+    return "\n".join(line.rstrip() for line in formatter.getvalue().rstrip().split("\n"))
+
+
+def _item(option: click.Option, context: click.Context) -> str:
+    names = ", ".join(option.opts)
+    if option.secondary_opts:
+        names += " / " + ", ".join(option.secondary_opts)
+    if not option.is_flag:
+        names += f" {option.make_metavar(context)}"
+    facts = [fact for fact in (_default(option), _environment(option)) if fact]
+    in_brackets = f" ({', '.join(facts)})" if facts else ""
+    return (
+        f"- `{names}`{in_brackets}: {option.help}" if option.help else f"- `{names}`{in_brackets}"
+    )
+
+
+def _default(option: click.Option) -> str:
+    default = option.to_info_dict()["default"]
+    if option.required:
+        return "required"
+    if option.is_flag or default in (None, ()):
+        return ""
+    if isinstance(default, list | tuple):
+        default = ",".join(map(str, default))
+    return f"default `{default}`"
+
+
+def _environment(option: click.Option) -> str:
+    return f"or `{option.envvar}`" if option.envvar else ""
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(reference(), encoding="utf-8")
