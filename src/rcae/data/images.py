@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from rcae.base.arrays import Array, Mask
 from rcae.base.errors import ImageError
 from rcae.data.image_files import ImageContent, check_size, decode, read_header
 
-Array = NDArray[np.float32]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 _GREY_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
@@ -33,7 +33,7 @@ def read_image(source: Path | ImageContent) -> Array:
     return as_image(decode(source), str(source))
 
 
-def read_mask(path: Path, *, indexed: bool = False) -> NDArray[np.bool_]:
+def read_mask(path: Path, *, indexed: bool = False) -> Mask:
     """Decode one mask: boolean [height, width], True where the defect is.
 
     Args:

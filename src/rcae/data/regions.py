@@ -4,8 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from rcae.base.arrays import Mask
 
-def connected_regions(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
+
+def connected_regions(mask: Mask) -> tuple[NDArray[np.int32], int]:
     """Number the connected parts of a mask; pixels that touch at a corner belong together.
 
     Eight neighbours, as in the evaluation script of the MVTec AD dataset.

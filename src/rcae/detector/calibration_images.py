@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from rcae.base.arrays import Array
 from rcae.base.errors import CheckpointError, TrainingError
 from rcae.base.progress import shown
 from rcae.base.text import csv_text
 from rcae.data.images import read_image
-from rcae.detector.detection import Array
 
 
 @dataclass(frozen=True)

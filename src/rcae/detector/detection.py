@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from rcae.base.arrays import Array
 from rcae.data.images import resize
 from rcae.data.regions import connected_regions
 from rcae.detector.calibration import Calibration
-
-Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from rcae.base.arrays import Array
 from rcae.base.settings import Settings
 from rcae.base.storage import refusals_named
 from rcae.data.images import as_image, read_image
 from rcae.detector.calibration import Calibration
-from rcae.detector.detection import Array, Detection, Explanation
+from rcae.detector.detection import Detection, Explanation
 from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.run.signature import verify
 from rcae.detector.runners.runner import Runner, open_runner

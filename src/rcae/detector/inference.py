@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from rcae.base.arrays import Array
 from rcae.data.images import resize
 from rcae.data.view.working_view import WorkingView
-from rcae.detector.detection import Array, Explanation
+from rcae.detector.detection import Explanation
 from rcae.model.system import RcaeSystem
 from rcae.model.tiles import blended, drawn_together
 

@@ -14,12 +14,13 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from rcae.base.arrays import Array
 from rcae.base.errors import ImageError, StorageError, UsageError
 from rcae.base.progress import shown
 from rcae.base.storage import write_atomically, write_bytes
 from rcae.base.text import printable
 from rcae.data.images import read_image
-from rcae.detector.detection import Array, Detection
+from rcae.detector.detection import Detection
 from rcae.detector.detector import Detector
 from rcae.drawing.pictures import overlay, png_bytes
 

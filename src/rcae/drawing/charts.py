@@ -3,7 +3,6 @@
 import io
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,8 @@ from matplotlib.ticker import (
 )
 from scipy.ndimage import uniform_filter1d
 
-FloatArray = npt.NDArray[np.floating[Any]]
+from rcae.base.arrays import Numbers
+
 Points = Sequence[float | None]
 
 # Okabe and Ito's colours, told apart under every common colour blindness.
@@ -57,8 +57,8 @@ def loss_chart(losses: Mapping[str, Sequence[float]]) -> bytes:
 
 
 def roc_chart(
-    false_positive_rate: FloatArray,
-    true_positive_rate: FloatArray,
+    false_positive_rate: Numbers,
+    true_positive_rate: Numbers,
     auroc: float,
     operating_point: tuple[float, float],
 ) -> bytes:
@@ -83,8 +83,8 @@ def roc_chart(
 
 
 def score_histogram(
-    good_scores: FloatArray,
-    defective_scores: FloatArray,
+    good_scores: Numbers,
+    defective_scores: Numbers,
     threshold: float,
     *,
     title: str = "Scores on the test images",
@@ -233,7 +233,7 @@ def _numbers(values: Points) -> npt.NDArray[np.float64]:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _edges_around(threshold: float, scores: FloatArray) -> npt.NDArray[np.float64]:
+def _edges_around(threshold: float, scores: Numbers) -> npt.NDArray[np.float64]:
     """Bar edges over all scores, one of them exactly at the threshold."""
     low = min(threshold, float(scores.min(initial=np.inf)))
     high = max(threshold, float(scores.max(initial=-np.inf)))

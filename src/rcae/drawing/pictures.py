@@ -15,10 +15,9 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
+from rcae.base.arrays import Mask, Numbers
 from rcae.base.errors import UsageError
 
-FloatArray = npt.NDArray[np.floating[Any]]
-BoolArray = npt.NDArray[np.bool_]
 Colour = tuple[int, int, int]
 
 # Nine points of matplotlib's "inferno" (CC0): lightness rises evenly, for the colour-blind too.
@@ -74,7 +73,7 @@ class HeatScale:
         """A score as what it means to its model: 0 typical of good images, 1 at the threshold."""
         return (score - self.low) / (self.threshold - self.low)
 
-    def heat(self, anomaly_map: FloatArray) -> npt.NDArray[np.float64]:
+    def heat(self, anomaly_map: Numbers) -> npt.NDArray[np.float64]:
         """Heat [height, width] in 0..1 of an anomaly map; what lies beyond is clipped.
 
         Raises:
@@ -85,7 +84,7 @@ class HeatScale:
         above_low = anomaly_map.astype(np.float64) - self.low
         return np.clip(above_low / (2 * (self.threshold - self.low)), 0, 1)
 
-    def regions(self, anomaly_map: FloatArray) -> BoolArray:
+    def regions(self, anomaly_map: Numbers) -> Mask:
         """Mask [height, width], True where the map reaches the threshold.
 
         Compared in float64: rounding the threshold to the map's float32 could let a pixel in whose
@@ -94,18 +93,18 @@ class HeatScale:
         return anomaly_map.astype(np.float64) >= self.threshold
 
 
-def to_image(image: FloatArray) -> Image.Image:
+def to_image(image: Numbers) -> Image.Image:
     """Picture of an RGB or RGBA array [height, width, channel]; values beyond 0..1 are clipped."""
     return _by_bands(_as_bytes, image)
 
 
-def heatmap(anomaly_map: FloatArray, scale: HeatScale) -> Image.Image:
+def heatmap(anomaly_map: Numbers, scale: HeatScale) -> Image.Image:
     """The anomaly map in heat colours, from near black (as on good images) to pale yellow."""
     return to_image(_colours(scale.heat(anomaly_map)))
 
 
 def overlay(
-    image: FloatArray, anomaly_map: FloatArray, scale: HeatScale, regions_outline: bool = True
+    image: Numbers, anomaly_map: Numbers, scale: HeatScale, regions_outline: bool = True
 ) -> Image.Image:
     """The image under its heat, with the regions that reach the threshold outlined.
 
@@ -113,7 +112,7 @@ def overlay(
     part looks like itself.
     """
 
-    def blend(image: FloatArray, anomaly_map: FloatArray) -> npt.NDArray[np.uint8]:
+    def blend(image: Numbers, anomaly_map: Numbers) -> npt.NDArray[np.uint8]:
         heat = scale.heat(anomaly_map)
         opacity = _opacity(heat)
         return _as_bytes(image * (1 - opacity) + _colours(heat) * opacity)
@@ -122,13 +121,13 @@ def overlay(
     return outlined(blended, scale.regions(anomaly_map)) if regions_outline else blended
 
 
-def heat_layer(anomaly_map: FloatArray, scale: HeatScale) -> Image.Image:
+def heat_layer(anomaly_map: Numbers, scale: HeatScale) -> Image.Image:
     """The heat of `overlay` alone, RGBA: laid over the image, it gives the same without outlines."""
     heat = scale.heat(anomaly_map)
     return to_image(np.concatenate([_colours(heat), _opacity(heat)], axis=-1))
 
 
-def outlined(picture: Image.Image, mask: BoolArray, colour: Colour = REGION_COLOUR) -> Image.Image:
+def outlined(picture: Image.Image, mask: Mask, colour: Colour = REGION_COLOUR) -> Image.Image:
     """A copy of `picture` with the inner border of `mask` [height, width] drawn on it.
 
     The line grows with the picture (1 px per 320 px, our choice), so that it survives shrinking.
@@ -169,10 +168,10 @@ def side_by_side(panels: Sequence[tuple[str, Image.Image]]) -> Image.Image:
 
 
 def recursion_strip(
-    image: FloatArray,
-    reconstructions: Mapping[int, FloatArray],
-    restored: FloatArray | None,
-    anomaly_map: FloatArray,
+    image: Numbers,
+    reconstructions: Mapping[int, Numbers],
+    restored: Numbers | None,
+    anomaly_map: Numbers,
     scale: HeatScale,
 ) -> Image.Image:
     """What the detector saw: the input, I_R^n by n, the last I_D^n if there is one, and the overlay."""
@@ -217,7 +216,7 @@ def _by_bands(draw: Callable[..., npt.NDArray[np.uint8]], *arrays: npt.NDArray[A
     return Image.fromarray(np.concatenate(bands))
 
 
-def _as_bytes(values: FloatArray) -> npt.NDArray[np.uint8]:
+def _as_bytes(values: Numbers) -> npt.NDArray[np.uint8]:
     """0..1 as 0..255, values beyond clipped."""
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 

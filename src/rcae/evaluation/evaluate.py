@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rcae.base.arrays import Array, Mask
 from rcae.base.errors import DataError
 from rcae.base.machine import peak_memory_mib
 from rcae.base.progress import shown
@@ -47,7 +47,7 @@ class Outcome:
     p_value: float
     """See `Calibration.p_value`."""
     is_rejected: bool
-    working_map: NDArray[np.float32]
+    working_map: Array
     """Kept at working size, so that memory stays small; enlarged again where needed."""
     duration_s: float
 
@@ -191,12 +191,12 @@ def _inspect(detector: Inspector, record: Record) -> Outcome:
     )
 
 
-def full_map(outcome: Outcome) -> NDArray[np.float32]:
+def full_map(outcome: Outcome) -> Array:
     """The anomaly map at the image's own size, as `Detector.predict` gave it."""
     return resize(outcome.working_map, *image_size(outcome.record.path))
 
 
-def _mask(record: Record) -> NDArray[np.bool_]:
+def _mask(record: Record) -> Mask:
     if record.mask_path is None:
         return np.zeros(image_size(record.path), dtype=np.bool_)
     return read_mask(record.mask_path, indexed=record.mask_is_indexed)
@@ -204,15 +204,15 @@ def _mask(record: Record) -> NDArray[np.bool_]:
 
 def _maps_and_masks(
     outcomes: Sequence[Outcome],
-) -> Callable[[], Iterable[tuple[NDArray[np.float32], NDArray[np.bool_]]]]:
-    def each() -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+) -> Callable[[], Iterable[tuple[Array, Mask]]]:
+    def each() -> Iterator[tuple[Array, Mask]]:
         for outcome in outcomes:
             yield full_map(outcome), _mask(outcome.record)
 
     return each
 
 
-def _scores(outcomes: Sequence[Outcome]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _scores(outcomes: Sequence[Outcome]) -> tuple[Array, Mask]:
     scores = np.array([outcome.anomaly_score for outcome in outcomes], dtype=np.float32)
     return scores, np.array([outcome.record.is_defective for outcome in outcomes], dtype=np.bool_)
 

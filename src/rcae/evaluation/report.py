@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from rcae.base import storage
+from rcae.base.arrays import Numbers
 from rcae.drawing import charts, pictures
 from rcae.drawing.page import FactGroup, PictureGroup, number, page, percent
-
-FloatArray = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -77,8 +74,8 @@ class OperatingPoint:
 class RocCurve:
     """Points [points] of the ROC curve over image scores, and the area under it."""
 
-    false_positive_rate: FloatArray
-    true_positive_rate: FloatArray
+    false_positive_rate: Numbers
+    true_positive_rate: Numbers
     auroc: float
 
 
@@ -92,8 +89,8 @@ class EvaluationReport:
     summary: tuple[SummaryMetric, ...]
     defects: tuple[DefectRow, ...]
     roc: RocCurve | None
-    good_scores: FloatArray
-    defective_scores: FloatArray
+    good_scores: Numbers
+    defective_scores: Numbers
     picture_groups: tuple[PictureGroup, ...]
     facts: tuple[FactGroup, ...]
     licence_note: str = ""

@@ -4,9 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from rcae.base.arrays import Array, Mask
 from rcae.base.errors import CheckpointError, UsageError
 from rcae.base.progress import shown
 from rcae.data.good_images import hash_file
@@ -18,7 +16,6 @@ from rcae.detector.calibration_images import (
     scores_of,
     to_csv,
 )
-from rcae.detector.detection import Array
 from rcae.detector.detector import Detector
 from rcae.detector.run.checkpoint import Model, load_model
 from rcae.detector.run.known_images import FINE_TUNED_ON, learnt_images
@@ -178,7 +175,7 @@ def _judged(
 
 
 def _pixel_ap(masked: Sequence[Reviewed], detector: Detector) -> float:
-    def maps_and_masks() -> Iterator[tuple[Array, NDArray[np.bool_]]]:
+    def maps_and_masks() -> Iterator[tuple[Array, Mask]]:
         for image in masked:
             assert image.mask is not None
             yield detector.predict(image.image).anomaly_map, read_mask(image.mask)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scipy.stats import ks_2samp
 
+from rcae.base.arrays import Array
 from rcae.base.errors import UsageError
 from rcae.base.progress import shown
 from rcae.data.folders import expand_paths
@@ -20,7 +21,6 @@ from rcae.detector.calibration_images import (
     to_csv,
     typical_value_of,
 )
-from rcae.detector.detection import Array
 from rcae.detector.inference import anomaly_map
 from rcae.detector.run.checkpoint import Model, load_model
 from rcae.detector.run.known_images import learnt_images

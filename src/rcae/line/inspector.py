@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rcae.base.arrays import Array
 from rcae.base.errors import ImageError, StorageError
 from rcae.base.progress import say
 from rcae.data.image_files import ImageContent
 from rcae.data.images import read_image
 from rcae.detector.calibration import Calibration
-from rcae.detector.detection import Array, Detection
+from rcae.detector.detection import Detection
 from rcae.detector.detector import Detector
 from rcae.line.record.inspection import Inspection
 from rcae.line.record.kept_images import KeptImages

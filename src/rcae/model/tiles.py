@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from rcae.base.arrays import Array
 
 TILE_PX = 1024
 """Side of a tile: the networks of the preset `quick` take about 0.7 GiB for one."""

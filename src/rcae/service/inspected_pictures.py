@@ -8,9 +8,9 @@ from fastapi import HTTPException
 from numpy.typing import NDArray
 from PIL import Image
 
+from rcae.base.arrays import Array
 from rcae.data.image_files import ImageContent, decode
 from rcae.data.images import as_image, read_image, resize
-from rcae.detector.detection import Array
 from rcae.drawing.pictures import HeatScale, heat_layer, overlay, png_bytes, to_image
 from rcae.line.record.inspection import Inspection
 from rcae.service.service import Service

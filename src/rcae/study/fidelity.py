@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import mean
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rcae.base.arrays import Array
 from rcae.base.errors import MissingExtraError
 from rcae.data.images import read_mask, resize
 from rcae.data.layouts.category import Record, open_category
@@ -15,7 +15,6 @@ from rcae.detector.detector import Detector
 from rcae.study import summary
 from rcae.study.cell import CellFolder
 
-Array = NDArray[np.float32]
 MOST_IMAGES = 40
 """Of each kind, evenly spread over the test images."""
 

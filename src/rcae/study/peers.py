@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from rcae.base.arrays import Array
 from rcae.base.errors import UsageError
 from rcae.base.progress import shown
 from rcae.base.settings import load_settings
@@ -27,7 +27,6 @@ from rcae.study.anomalib_import import anomalib_models
 from rcae.study.request import CellRequest
 from rcae.training.training_data import GoodParts, open_good_parts
 
-Array = NDArray[np.float32]
 SIDE_PX = 256
 """Images are squashed to a square of this side, as anomalib does by default."""
 

@@ -5,8 +5,8 @@ from itertools import chain
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from rcae.base.arrays import Array
 from rcae.base.progress import shown
 from rcae.detector.inference import as_tensor
 from rcae.model.evidence.thumbnail_distance import thumbnails
@@ -66,6 +66,6 @@ def _learn_thumbnails(system: RcaeSystem, images: TrainingSet, chosen: Sequence[
     system.thumbnail.fit(torch.cat(list(learnt)))
 
 
-def _parts(image: NDArray[np.float32], system: RcaeSystem) -> Iterator[torch.Tensor]:
+def _parts(image: Array, system: RcaeSystem) -> Iterator[torch.Tensor]:
     for tile in tiles(*image.shape[:2]):
         yield as_tensor(image[tile.rows, tile.columns], system)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rcae.base.arrays import Array
 from rcae.base.storage import write_bytes
 from rcae.data.images import read_image
 from rcae.detector.inference import explain
@@ -34,7 +34,7 @@ def write_pictures(
         _write_strip(folder, model, painted, f"painted-{number}")
 
 
-def _write_strip(folder: RunFolder, model: Model, image: NDArray[np.float32], name: str) -> None:
+def _write_strip(folder: RunFolder, model: Model, image: Array, name: str) -> None:
     seen, calibration = explain(model.system, image), model.header.calibration
     strip = recursion_strip(
         seen.image,

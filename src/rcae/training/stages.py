@@ -6,9 +6,9 @@ from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from rcae.base.arrays import Array, Mask
 from rcae.base.settings import STAGES, Settings
 from rcae.model.paper.losses import PixelTerm, detection_loss, reconstruction_loss, restoration_loss
 from rcae.model.system import RcaeSystem
@@ -18,8 +18,6 @@ from rcae.training.painting.pseudo_anomalies import paint_anomalies
 from rcae.training.painting.seams import SEAM_SHARE, paint_seam
 from rcae.training.precision import Forward, as_in_training
 from rcae.training.training_set import TrainingSet, extended
-
-Window = NDArray[np.float32]
 
 RESTORATION_WEIGHT = 3.0
 """Of the restored image beside the map (our choice: with 1 the cells kept for development have more false
@@ -151,8 +149,8 @@ def draw_batch(
 
 
 def _painted(
-    window: Window, images: TrainingSet, settings: Settings, random: np.random.Generator
-) -> tuple[Window, Window, NDArray[np.bool_]]:
+    window: Array, images: TrainingSet, settings: Settings, random: np.random.Generator
+) -> tuple[Array, Array, Mask]:
     """What stage 3 sees of a good window, how it should restore it, and what is anomalous there.
 
     A seam is to be found but not restored: which of its two sides is right cannot be told.
@@ -171,5 +169,5 @@ def _painted(
     return window, good, mask
 
 
-def _as_tensor(windows: list[Window]) -> Tensor:
+def _as_tensor(windows: list[Array]) -> Tensor:
     return torch.from_numpy(np.stack(windows)).permute(0, 3, 1, 2)  # channels last, as it lies

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from rcae.base.arrays import Array
 from rcae.data.images import Scalar, image_size, outermost, read_image
 from rcae.data.view.working_view import WorkingView
 
-Array = NDArray[np.float32]
 MOST_IMAGES = 48
 """That the colour at the edge is taken from."""
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from rcae.base.arrays import Array, Mask
 from rcae.data.images import outermost
 from rcae.data.view.part_frame import PartFrame
 from rcae.data.view.part_pose import (
@@ -19,8 +19,6 @@ from rcae.data.view.part_pose import (
     moments,
     upright_at,
 )
-
-Array = NDArray[np.float32]
 
 LEAST_CONTRAST = 0.05
 """Of the range 0..1: a part that differs less from the ground is not told from it."""
@@ -70,9 +68,7 @@ def fit_frame(images: Sequence[Array]) -> PartFrame | None:
     return still if _area_px(still) <= MOST_OF_IMAGE * solids[0].size else None
 
 
-def _standing_still(
-    frame: PartFrame, solids: Sequence[NDArray[np.bool_]], poses: Sequence[Pose]
-) -> PartFrame:
+def _standing_still(frame: PartFrame, solids: Sequence[Mask], poses: Sequence[Pose]) -> PartFrame:
     """The frame that shows nearly all parts without following them: upright, where most of them lie."""
     centres = torch.cat([pose.centre for pose in poses]).numpy()
     column, row = (round(float(middle)) for middle in np.median(centres, axis=0))
@@ -81,7 +77,7 @@ def _standing_still(
 
 
 def _frame_around(
-    solids: Sequence[NDArray[np.bool_]],
+    solids: Sequence[Mask],
     poses: Sequence[Pose],
     ground: float,
     contrast: float,
@@ -101,9 +97,7 @@ def _area_px(frame: PartFrame) -> int:
     return height * width
 
 
-def _are_turned(
-    frame: PartFrame, images: Sequence[Array], poses: Sequence[Pose]
-) -> NDArray[np.bool_]:
+def _are_turned(frame: PartFrame, images: Sequence[Array], poses: Sequence[Pose]) -> Mask:
     """Which parts, cut by their poses, look less like the mean of all others than turned by half a turn."""
     greys = [as_batch(image.mean(axis=2)) for image in images]
     upright, turned = (
@@ -135,7 +129,7 @@ def _ground(images: Sequence[Array]) -> tuple[float, float]:
     return ground, max(least, float(np.median(apart)) / 2 if apart else 0.0)
 
 
-def _is_clear(solid: NDArray[np.bool_], found: Moments) -> bool:
+def _is_clear(solid: Mask, found: Moments) -> bool:
     """Whether there is one part, all of it within the image, with an axis that can be told."""
     labels, count = ndimage.label(solid)
     if not count:
@@ -151,7 +145,7 @@ def _is_clear(solid: NDArray[np.bool_], found: Moments) -> bool:
     return bool(is_one_within and has_axis)
 
 
-def _reach_px(solid: NDArray[np.bool_], pose: Pose) -> list[float]:
+def _reach_px(solid: Mask, pose: Pose) -> list[float]:
     """How far nearly all of the part reaches from the pose's centre: back, forth, and to either side."""
     rows, columns = np.nonzero(solid)
     (x, y), (dx, dy) = pose.centre[0].tolist(), pose.axis[0].tolist()

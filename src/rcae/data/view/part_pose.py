@@ -4,13 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from rcae.base.arrays import Array
 from rcae.data.view.part_frame import PartFrame
-
-Array = NDArray[np.float32]
 
 SPECK_PX = 5
 """Side of the square that has to be covered by half to count."""

@@ -6,16 +6,15 @@ from statistics import median
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
+from rcae.base.arrays import Array
 from rcae.data.images import resize
 from rcae.data.view.part_frame import PartFrame
 
 if TYPE_CHECKING:
     from rcae.data.view.part_pose import Pose
 
-Array = NDArray[np.float32]
 UpToOne = Annotated[float, Field(gt=0, le=1)]
 
 MOST_GAIN = 4.0

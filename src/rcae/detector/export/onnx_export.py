@@ -13,6 +13,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
+from rcae.base.arrays import Array
 from rcae.base.extras import require
 from rcae.base.storage import write_bytes
 from rcae.detector.export.graph import PredictionGraph
@@ -27,7 +28,7 @@ from rcae.detector.runners.exported import (
 )
 
 Precision = Literal["fp32", "fp16", "int8"]
-Images = Iterable[NDArray[np.float32]]
+Images = Iterable[Array]
 
 OPSET = 18
 EXAMPLE_SIZE_PX = (200, 264)

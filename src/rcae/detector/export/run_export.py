@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from rcae.base.arrays import Array
 from rcae.base.errors import UsageError
 from rcae.base.progress import shown
 from rcae.data.images import read_image
@@ -50,7 +48,7 @@ def export_run(
     write(model, precision, _some(good) if good else (), file)
 
 
-def _some(folder: Path) -> Iterator[NDArray[np.float32]]:
+def _some(folder: Path) -> Iterator[Array]:
     """Good images of a category or a plain folder, evenly spread."""
     paths = [record.path for record in open_category(folder).train_good]
     step = max(1, len(paths) // MOST_IMAGES)

@@ -10,8 +10,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from rcae.base.arrays import Array
 from rcae.base.errors import CheckpointError, ImageError, UsageError
-from rcae.detector.detection import Array, Explanation
+from rcae.detector.detection import Explanation
 from rcae.detector.run.model_header import ModelHeader, incomplete
 from rcae.model.tiles import blended
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from rcae.base.arrays import Array
 from rcae.base.errors import CheckpointError
 from rcae.base.extras import require
-from rcae.detector.detection import Array
 from rcae.detector.runners.exported import METADATA_KEY, OUTPUTS, ExportedRunner, ExportRecord
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from rcae.base.arrays import Array
 from rcae.base.errors import UsageError
 from rcae.base.extras import require
-from rcae.detector.detection import Array, Explanation
+from rcae.detector.detection import Explanation
 from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.runners.exported import ExportedRunner
 

@@ -6,8 +6,9 @@ from typing import Self
 
 import torch
 
+from rcae.base.arrays import Array
 from rcae.base.errors import UsageError
-from rcae.detector.detection import Array, Explanation
+from rcae.detector.detection import Explanation
 from rcae.detector.inference import explain, whole_map, working_maps
 from rcae.detector.run.checkpoint import Model, load_model, weights_sha256
 from rcae.detector.run.model_header import ModelHeader

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special, stats
 
+from rcae.base.arrays import Mask
 from rcae.base.errors import DataError
 from rcae.evaluation.metrics.intervals import Interval, Placements
 from rcae.evaluation.metrics.ranking import Floats
@@ -30,9 +30,7 @@ class AurocComparison:
     """Chance of a difference at least as large, either way, if the models were equally good."""
 
 
-def compare_auroc(
-    scores_a: Floats, scores_b: Floats, is_positive: NDArray[np.bool_]
-) -> AurocComparison:
+def compare_auroc(scores_a: Floats, scores_b: Floats, is_positive: Mask) -> AurocComparison:
     """The paired test of DeLong, DeLong & Clarke-Pearson, 1988; rather cautious with few images.
 
     Without a difference p is 1. It is None where there is one whose variance cannot be told.
@@ -85,9 +83,7 @@ class DecisionComparison:
     """Chance of `only_a` and `only_b` at least as unequal, if the models rejected equally often."""
 
 
-def compare_decisions(
-    rejected_a: NDArray[np.bool_], rejected_b: NDArray[np.bool_]
-) -> DecisionComparison:
+def compare_decisions(rejected_a: Mask, rejected_b: Mask) -> DecisionComparison:
     """McNemar's exact test (1947): of images decided differently, half should be either model's.
 
     Args:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
+from rcae.base.arrays import Mask
 from rcae.evaluation.metrics.ranking import Floats, require_rankable
 
 CONFIDENCE = 0.95  # our choice: what most readers take an interval for
@@ -33,7 +34,7 @@ def proportion_interval(count: int, total: int) -> Interval | None:
     return Interval(float(found.low), float(found.high))
 
 
-def auroc_interval(scores: Floats, is_positive: NDArray[np.bool_]) -> Interval | None:
+def auroc_interval(scores: Floats, is_positive: Mask) -> Interval | None:
     """Interval of the AUROC, cut to 0..1, or None where the scores do not tell how sure it is.
 
     DeLong, DeLong & Clarke-Pearson, 1988. There is none where a class has fewer than two images, or
@@ -65,7 +66,7 @@ class Placements:
     """[negatives]: the positives that score above each, a tie counting half."""
 
     @classmethod
-    def of(cls, scores: Floats, is_positive: NDArray[np.bool_]) -> Self:
+    def of(cls, scores: Floats, is_positive: Mask) -> Self:
         """Place each image among those of the other class; arguments as in `auroc_interval`."""
         require_rankable("scores", scores, is_positive)
         ranks = stats.rankdata(scores)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rcae.base.arrays import Mask
 from rcae.base.errors import DataError
 
 Floats = NDArray[np.floating[Any]]
@@ -75,7 +76,7 @@ class ThresholdCounter:
         )
 
 
-def rank_scores(scores: Floats, is_positive: NDArray[np.bool_]) -> ThresholdTable:
+def rank_scores(scores: Floats, is_positive: Mask) -> ThresholdTable:
     """Count positives and negatives at every threshold.
 
     Args:
@@ -91,7 +92,7 @@ def rank_scores(scores: Floats, is_positive: NDArray[np.bool_]) -> ThresholdTabl
     return counter.table()
 
 
-def require_rankable(name: str, scores: Floats, is_positive: NDArray[np.bool_]) -> None:
+def require_rankable(name: str, scores: Floats, is_positive: Mask) -> None:
     """Refuse what cannot be ranked; `name` is what the message calls the scores.
 
     Raises:
@@ -188,7 +189,7 @@ def curve_of(table: ThresholdTable, heights: NDArray[np.float64]) -> Curve:
     return Curve(ends, np.repeat(np.concatenate(([0.0], heights)), 2))
 
 
-def image_metrics(scores: Floats, is_defective: NDArray[np.bool_]) -> dict[str, float | None]:
+def image_metrics(scores: Floats, is_defective: Mask) -> dict[str, float | None]:
     """How well one score per image, shape [images], separates defective images from good ones.
 
     Returns:

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rcae.base.arrays import Mask
 from rcae.base.errors import DataError
 from rcae.evaluation.metrics.ranking import Floats, require_rankable
 
@@ -18,9 +18,7 @@ class DetectionRates(NamedTuple):
     """Good ones that are rejected, of all good ones."""
 
 
-def detection_rates(
-    scores: Floats, is_positive: NDArray[np.bool_], threshold: float
-) -> DetectionRates:
+def detection_rates(scores: Floats, is_positive: Mask, threshold: float) -> DetectionRates:
     """Rates when a score at or above `threshold` is rejected, which is the detector's own rule.
 
     Args:
@@ -38,5 +36,5 @@ def detection_rates(
     return DetectionRates(_share(is_rejected[is_positive]), _share(is_rejected[~is_positive]))
 
 
-def _share(flags: NDArray[np.bool_]) -> float | None:
+def _share(flags: Mask) -> float | None:
     return float(flags.mean()) if flags.size else None

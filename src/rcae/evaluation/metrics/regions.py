@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rcae.base.arrays import Mask
 from rcae.base.errors import DataError, UsageError
 from rcae.data.regions import connected_regions
 from rcae.evaluation.metrics.ranking import (
@@ -23,7 +24,7 @@ from rcae.evaluation.metrics.ranking import (
     require_rankable,
 )
 
-PixelMaps = Callable[[], Iterable[tuple[Floats, NDArray[np.bool_]]]]
+PixelMaps = Callable[[], Iterable[tuple[Floats, Mask]]]
 """Called once per pass; gives each image's anomaly map and mask (True = defect), both
 [height, width], the same ones in both passes. Maps are float32 or float64, finite and unbounded;
 sizes may differ from image to image, the dtype may not."""
@@ -67,7 +68,7 @@ def rank_pixels(pixel_maps: PixelMaps) -> PixelTable:
 
 
 def _collect_positives(
-    maps: Iterable[tuple[Floats, NDArray[np.bool_]]],
+    maps: Iterable[tuple[Floats, Mask]],
 ) -> tuple[Floats, NDArray[np.float64], int]:
     scores: list[Floats] = []
     weights: list[NDArray[np.float64]] = []
@@ -84,9 +85,7 @@ def _collect_positives(
     return np.concatenate(scores), np.concatenate(weights), pixel_count
 
 
-def _require_map(
-    name: str, anomaly_map: Floats, mask: NDArray[np.bool_], dtype: np.dtype[np.floating]
-) -> None:
+def _require_map(name: str, anomaly_map: Floats, mask: Mask, dtype: np.dtype[np.floating]) -> None:
     require_rankable(name, anomaly_map, mask)
     if anomaly_map.ndim != 2 or anomaly_map.dtype != dtype:
         raise DataError(
@@ -95,7 +94,7 @@ def _require_map(
         )
 
 
-def _region_weights(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _region_weights(mask: Mask) -> NDArray[np.float64]:
     """1 / (pixels of its region) for each pixel inside, so that every region weighs 1."""
     if not mask.any():
         return np.empty(0)

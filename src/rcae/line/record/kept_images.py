@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
-from numpy.typing import NDArray
 
+from rcae.base.arrays import Array
 from rcae.base.errors import StorageError
 from rcae.base.storage import write_bytes
 from rcae.line.record.inspection import ID, Inspection
@@ -60,7 +60,7 @@ class KeptImages:
         self._folder = folder
         self._limit_bytes = int(limit_mib * 2**20)
 
-    def keep(self, inspection: Inspection, image: bytes, working_map: NDArray[np.float32]) -> None:
+    def keep(self, inspection: Inspection, image: bytes, working_map: Array) -> None:
         """Keep both, and delete the oldest where they would be too much together.
 
         Raises:
@@ -102,13 +102,13 @@ class KeptImages:
         """
         return self._member(inspection_id, _IMAGE)
 
-    def working_map(self, inspection_id: str) -> NDArray[np.float32] | None:
+    def working_map(self, inspection_id: str) -> Array | None:
         """The anomaly map at working size, `Detection.working_map`; otherwise as `image`."""
         content = self._member(inspection_id, _MAP)
         if content is None:
             return None
         try:
-            drawn: NDArray[np.float32] = np.load(io.BytesIO(content), allow_pickle=False)
+            drawn: Array = np.load(io.BytesIO(content), allow_pickle=False)
         except ValueError as error:
             raise self._damaged(inspection_id, error) from error
         return drawn
@@ -178,7 +178,7 @@ def _entries(folder: Path, names: re.Pattern[str]) -> Iterator[os.DirEntry[str]]
         yield from (entry for entry in entries if names.fullmatch(entry.name))
 
 
-def _packed(image: bytes, working_map: NDArray[np.float32]) -> bytes:
+def _packed(image: bytes, working_map: Array) -> bytes:
     drawn, packed = io.BytesIO(), io.BytesIO()
     np.save(drawn, working_map, allow_pickle=False)
     with zipfile.ZipFile(packed, "w") as pack:

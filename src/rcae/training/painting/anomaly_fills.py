@@ -11,7 +11,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-Array = NDArray[np.float32]
+from rcae.base.arrays import Array
+
 Box = tuple[slice, slice]
 Fill = Callable[[Array, Array, Box, Generator], Array]
 

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-Array = NDArray[np.float32]
+from rcae.base.arrays import Array
+
 Points = NDArray[np.float64]
 SMALLEST_PX = 3.0
 SMALLEST_SHADOW_PX, LARGEST_SHADOW_PX = 48.0, 96.0

@@ -2,10 +2,9 @@
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 from scipy import ndimage
 
-Array = NDArray[np.float32]
+from rcae.base.arrays import Array
 
 LIGHT = (0.92, 1.08)
 """Times as bright."""

@@ -12,6 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from rcae.base.arrays import Array, Mask
 from rcae.training.painting.anomaly_fills import AREA_FILLS, LINE_FILLS, draw_fill
 from rcae.training.painting.anomaly_shapes import (
     area,
@@ -21,7 +22,6 @@ from rcae.training.painting.anomaly_shapes import (
     shadow,
 )
 
-Array = NDArray[np.float32]
 VISIBLE_CHANGE = 0.03
 """Of the range 0..1: a painted pixel counts as anomalous if it, or one within 2 px, changed more."""
 
@@ -47,9 +47,7 @@ SHADOW_SHARE = 0.1
 is darker than it should be (our choice; measured on the polycrystalline cells of `docs/experiments.md`)."""
 
 
-def paint_anomalies(
-    image: Array, donor: Array, random: Generator
-) -> tuple[Array, NDArray[np.bool_]]:
+def paint_anomalies(image: Array, donor: Array, random: Generator) -> tuple[Array, Mask]:
     """Paint one to four pseudo anomalies into a good image, or as many for each 128 px square of it.
 
     Some images get a soft-edged shade in addition.
@@ -83,13 +81,13 @@ def paint_anomalies(
     return painted, covered & visibly_changed(painted, image)
 
 
-def visibly_changed(painted: Array, image: Array) -> NDArray[np.bool_]:
+def visibly_changed(painted: Array, image: Array) -> Mask:
     """Where any channel, there or within 2 px, differs by more than `VISIBLE_CHANGE`; [height, width]."""
     change = reduce(np.maximum, _channels(np.abs(painted - image)))
     return np.asarray(ndimage.maximum_filter(change, size=5) > VISIBLE_CHANGE)
 
 
-def _paint_shadow(painted: Array, covered: NDArray[np.bool_], random: Generator) -> None:
+def _paint_shadow(painted: Array, covered: Mask, random: Generator) -> None:
     """Paint one shade in place; what it covers by half belongs to it."""
     height, width = covered.shape
     extent_px = draw_shadow_extent_px(min(height, width), random)

@@ -6,13 +6,11 @@ seam itself counts as anomalous: from farther away nobody can tell which of the 
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from rcae.base.arrays import Array, Mask
 from rcae.training.painting.anomaly_shapes import log_uniform
 from rcae.training.painting.pseudo_anomalies import visibly_changed
-
-Array = NDArray[np.float32]
 
 SEAM_SHARE = 0.15
 """Of the windows of stage 3."""
@@ -24,7 +22,7 @@ LONGEST_WAVE_PX = 256.0
 MOST_BENT_PX = 12.0
 
 
-def paint_seam(image: Array, random: Generator) -> tuple[Array, NDArray[np.bool_]]:
+def paint_seam(image: Array, random: Generator) -> tuple[Array, Mask]:
     """Let a line cross a good image, straight or wandering, beyond which its surface is another.
 
     Args:
