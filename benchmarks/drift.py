@@ -25,7 +25,7 @@ from rcae.data.layouts.category import open_category
 from rcae.detector.calibration import Calibration, calibrate
 from rcae.detector.predictions_file import Prediction
 from rcae.evaluation.drift.drift_report import Watched, chart, watch
-from rcae.evaluation.drift.monitor import Verdict
+from rcae.evaluation.drift.monitor import DriftVerdict
 from rcae.study.summary import markdown_table
 
 Change = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
@@ -66,7 +66,7 @@ CHANGES: dict[str, tuple[Change, tuple[float, ...]]] = {
 }
 ONE_DEFECT_IN = (5, 2)
 HEAD = (
-    *("change", "by", *(verdict.value for verdict in Verdict)),
+    *("change", "by", *(verdict.value for verdict in DriftVerdict)),
     *("seen too soon", "seen at image", "dated to image", "rejected"),
 )
 
@@ -83,10 +83,10 @@ def main() -> None:
     parser.add_argument("--false-alarm-rate", type=float, default=0.01)
     options = parser.parse_args()
     detector = rcae.Detector.load(options.run)
-    records = open_category(options.data).test
-    good = [read_image(record.path) for record in records if not record.is_defective]
-    types = options.defects or {record.defect_type for record in records if record.is_defective}
-    defective = [read_image(record.path) for record in records if record.defect_type in types]
+    samples = open_category(options.data).test
+    good = [read_image(sample.path) for sample in samples if not sample.is_defective]
+    types = options.defects or {sample.defect_type for sample in samples if sample.is_defective}
+    defective = [read_image(sample.path) for sample in samples if sample.defect_type in types]
     draws = Draws(options, detector.calibration, inspect(detector, good))
     rows = [draws.row("nothing", "", draws.unchanged)]
     rows += [
@@ -148,7 +148,7 @@ class Draws:
             places = [(end.seen - before, end.since - before) for end in rightly]
             medians = [f"{median:.0f}" for median in np.median(places, axis=0)]
         rejected = np.mean([np.mean(each.rejected[before:]) for each in watched])
-        verdicts = [str(counts[verdict]) for verdict in Verdict]
+        verdicts = [str(counts[verdict]) for verdict in DriftVerdict]
         return [name, str(by), *verdicts, str(soon), *medians, f"{rejected:.0%}"]
 
     def _watch(

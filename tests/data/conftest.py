@@ -36,7 +36,7 @@ def listed(category):
         return path and path.relative_to(category.root).as_posix()
 
     return [
-        (r.split, r.defect_type, relative(r.path), relative(r.mask_path)) for r in category.records
+        (r.split, r.defect_type, relative(r.path), relative(r.mask_path)) for r in category.samples
     ]
 
 

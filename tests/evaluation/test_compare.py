@@ -98,7 +98,7 @@ def category(tmp_path):
 
 
 def test_every_image_that_changes_decision_is_listed_under_its_kind_and_no_other(compare, category):
-    found = {change.a.record.path.stem: change.kind for change in compare(category).changes}
+    found = {change.a.sample.path.stem: change.kind for change in compare(category).changes}
     assert found == {
         "only_a": "found only by A",
         "only_b": "found only by B",
@@ -118,7 +118,7 @@ def test_changes_come_with_strengths_on_each_models_own_scale_the_surest_first(c
         "only_b": (75 / 80, 170 / 80),
         "alarm_b_at_the_threshold": (0, 1),
     }
-    assert [change.a.record.path.stem for change in changes] == list(expected)
+    assert [change.a.sample.path.stem for change in changes] == list(expected)
     for change, strengths in zip(changes, expected.values(), strict=True):
         assert (change.strength_a, change.strength_b) == pytest.approx(strengths, abs=1e-6)
 
@@ -144,7 +144,7 @@ def test_a_side_that_saw_other_images_is_refused(compare, category, tmp_path):
 def test_both_evaluations_list_the_same_images_in_the_same_order(finished_run, second_run, parts):
     comparison = compare_models(finished_run, second_run, parts)
     seen = [
-        [outcome.record.path for outcome in side.evaluation.outcomes]
+        [outcome.sample.path for outcome in side.evaluation.outcomes]
         for side in (comparison.a, comparison.b)
     ]
     assert seen[0] == seen[1] == sorted(parts.glob("test/*/*.png"))

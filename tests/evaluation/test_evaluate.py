@@ -161,7 +161,7 @@ def test_test_images_that_the_model_knows_are_named(finished_run, copy, tmp_path
     again = copy / "test" / "good" / "another name.png"
     shutil.copy(copy / name, again)
     evaluation = rcae.evaluate(finished_run / file, copy)
-    assert [record.path for record in evaluation.known] == [again]
+    assert [sample.path for sample in evaluation.known] == [again]
     assert evaluation.to_json()["test_images_known"] == 1
     said = "another name.png was trained or calibrated on, and so were 0 of the 8 other test images"
     assert said in table(evaluation)

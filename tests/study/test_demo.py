@@ -19,15 +19,15 @@ def test_the_solar_cells_are_a_category_without_masks(cells):
     category = open_category(cells)
     assert category.layout == "mvtec"
     assert len(category.train_good) == 508
-    kinds = [record.defect_type for record in category.test]
+    kinds = [sample.defect_type for sample in category.test]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == demo.TEST_COUNTS
-    assert all(record.mask_path is None for record in category.test)
+    assert all(sample.mask_path is None for sample in category.test)
 
 
 def test_no_cell_is_both_trained_on_and_tested(cells):
     category = open_category(cells)
-    trained = {hash_file(record.path) for record in category.train_good}
-    assert not trained & {hash_file(record.path) for record in category.test}
+    trained = {hash_file(sample.path) for sample in category.train_good}
+    assert not trained & {hash_file(sample.path) for sample in category.test}
 
 
 def test_every_cell_is_monocrystalline_and_labelled_as_laid_out(cells):
@@ -37,9 +37,9 @@ def test_every_cell_is_monocrystalline_and_labelled_as_laid_out(cells):
         name, probability, crystal = line.split()
         if crystal == "mono":
             expected[name.removeprefix("images/")] = float(probability)
-    for record in open_category(cells).records:
-        probability = expected[record.path.name]
-        assert {"good": 0, "defective": 1}.get(record.defect_type, 2 / 3) == pytest.approx(
+    for sample in open_category(cells).samples:
+        probability = expected[sample.path.name]
+        assert {"good": 0, "defective": 1}.get(sample.defect_type, 2 / 3) == pytest.approx(
             probability
         )
 

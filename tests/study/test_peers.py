@@ -9,7 +9,7 @@ import torch
 from rcae.base.errors import MissingExtraError, UsageError
 from rcae.study.anomalib_import import anomalib_models
 from rcae.study.contenders import contender
-from rcae.study.peers import PEERS, SIDE_PX, Peer, PeerInspector, _loader, train_peer
+from rcae.study.peers import PEERS, SIDE_PX, Peer, PeerPredictor, _loader, train_peer
 from rcae.study.request import CellRequest
 
 
@@ -34,7 +34,7 @@ def good(parts):
 
 
 def test_a_peer_is_scored_and_calibrated_by_the_same_rule_as_ours(parts):
-    inspector = PeerInspector(Brightness())
+    inspector = PeerPredictor(Brightness())
     inspector.calibrate({path.name: path for path in good(parts)}, 0.1)
     assert len(inspector.calibration.scores) == 16
     scratched = parts / "test" / "scratch" / "000.png"
@@ -48,7 +48,7 @@ def test_a_peer_is_scored_and_calibrated_by_the_same_rule_as_ours(parts):
 
 
 def test_a_peer_without_a_map_has_a_constant_one(parts):
-    inspector = PeerInspector(Brightness(draws_a_map=False))
+    inspector = PeerPredictor(Brightness(draws_a_map=False))
     inspector.calibrate({path.name: path for path in good(parts)}, 0.1)
     detection = inspector.predict(good(parts)[0])
     assert np.ptp(detection.anomaly_map) == 0

@@ -5,7 +5,7 @@ import sys
 from importlib import metadata
 
 
-def versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     """The versions that a result depends on."""
     packages = ("rcae", "torch", "numpy", "pillow", "scipy", "safetensors")
     return {

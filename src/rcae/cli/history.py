@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rcae.base.errors import UsageError
-from rcae.cli.options import PATH, Moment, Month
+from rcae.cli.options import PATH, Month, TimeOption
 from rcae.cli.record_options import kept_images, open_existing_record, store_option
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
         type=click.Choice(["good", "defect", "not"]),
         help="As people said last; not: nobody said anything.",
     )
-    @click.option("--since", type=Moment(), help="At this time or later.")
-    @click.option("--until", type=Moment(), help="Before this time.")
+    @click.option("--since", type=TimeOption(), help="At this time or later.")
+    @click.option("--until", type=TimeOption(), help="Before this time.")
     @click.option("--month", type=Month(), help="In this month, like 2026-11.")
     @click.option(
         "--borderline",
@@ -55,7 +55,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
         source: str | None,
         **others: object,
     ) -> None:
-        from rcae.line.record.inspection import Query, Reviewed
+        from rcae.line.record.inspection import Query, ReviewState
 
         if month is not None:
             if since is not None or until is not None:
@@ -64,7 +64,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
         query = Query(
             model=model,
             is_defective=is_defective,
-            reviewed=None if reviewed is None else Reviewed(reviewed),
+            reviewed=None if reviewed is None else ReviewState(reviewed),
             since=since,
             until=until,
             borderline=borderline,

@@ -35,7 +35,7 @@ def monitor(
     from rcae.detector.detector import Detector
     from rcae.detector.predictions_file import read_predictions
     from rcae.evaluation.drift.drift_report import report, verdict, watch, write_watched
-    from rcae.evaluation.drift.monitor import Verdict
+    from rcae.evaluation.drift.monitor import DriftVerdict
 
     calibration = Detector.load(run).calibration
     rows = shown(read_predictions(predictions), "comparing")
@@ -44,5 +44,5 @@ def monitor(
     if output is not None:
         write_watched(output, watched)
         click.echo(f"chart: {output / 'drift.png'}", err=True)
-    if watched.end.verdict is not Verdict.NONE:
+    if watched.end.verdict is not DriftVerdict.NONE:
         raise DriftError(f"{verdict(watched)}.")

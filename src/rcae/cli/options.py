@@ -38,7 +38,7 @@ class Duration(click.ParamType[float]):
         return 3600 * hours + 60 * minutes + seconds
 
 
-class Moment(click.ParamType[datetime]):
+class TimeOption(click.ParamType[datetime]):
     """A date or a time like 2026-11-25 or 2026-11-25T14:30, of this computer's time zone unless given."""
 
     name = "time"

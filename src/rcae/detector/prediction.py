@@ -105,7 +105,7 @@ def _shortened(stem: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Image:
+class _DecodedImage:
     path: Path
     content: Array | ImageError
     """[height, width, 3], or why there is none."""
@@ -119,7 +119,7 @@ class _Image:
         return self.content
 
 
-def _read_ahead(paths: Sequence[Path]) -> Iterator[_Image]:
+def _read_ahead(paths: Sequence[Path]) -> Iterator[_DecodedImage]:
     """Every image in turn, the next being decoded by a thread of its own; at most two in memory."""
     with ThreadPoolExecutor(max_workers=1) as reader:
         following = iter(paths)
@@ -130,21 +130,23 @@ def _read_ahead(paths: Sequence[Path]) -> Iterator[_Image]:
             yield image
 
 
-def _submitted(reader: ThreadPoolExecutor, following: Iterator[Path]) -> Future[_Image] | None:
+def _submitted(
+    reader: ThreadPoolExecutor, following: Iterator[Path]
+) -> Future[_DecodedImage] | None:
     path = next(following, None)
     return None if path is None else reader.submit(_read, path)
 
 
-def _read(path: Path) -> _Image:
+def _read(path: Path) -> _DecodedImage:
     started_at = time.perf_counter()
     try:
         content: Array | ImageError = read_image(path)
     except ImageError as error:
         content = error
-    return _Image(path, content, time.perf_counter() - started_at)
+    return _DecodedImage(path, content, time.perf_counter() - started_at)
 
 
-def _inspect(detector: Detector, image: _Image) -> dict[str, Any]:
+def _inspect(detector: Detector, image: _DecodedImage) -> dict[str, Any]:
     row: dict[str, Any] = {
         "path": printable(image.path),
         "threshold": detector.calibration.threshold,
@@ -197,7 +199,9 @@ def _result_files(output: Path) -> Iterator[tuple[TextIO, TextIO]]:
         ) from error
 
 
-def _write_overlay(target: Path, detector: Detector, image: _Image, detection: Detection) -> None:
+def _write_overlay(
+    target: Path, detector: Detector, image: _DecodedImage, detection: Detection
+) -> None:
     picture = overlay(image.pixels, detection.anomaly_map, detector.heat_scale)
     write_bytes(target, png_bytes(picture))
 

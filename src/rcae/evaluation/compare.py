@@ -51,7 +51,7 @@ class Change:
     @property
     def kind(self) -> str:
         """One of `KINDS`."""
-        what = "found" if self.a.record.is_defective else "falsely rejected"
+        what = "found" if self.a.sample.is_defective else "falsely rejected"
         return f"{what} only by {'A' if self.a.is_rejected else 'B'}"
 
     @property
@@ -117,13 +117,13 @@ def compare_sides(a: Side, b: Side) -> Comparison:
         DataError: they are not of the same images.
     """
     seen_a, seen_b = a.evaluation, b.evaluation
-    if [one.record for one in seen_a.outcomes] != [one.record for one in seen_b.outcomes]:
+    if [one.sample for one in seen_a.outcomes] != [one.sample for one in seen_b.outcomes]:
         raise DataError(
             f"{seen_a.category.root} changed between the two evaluations: A saw "
             f"{len(seen_a.outcomes)} test images, B {len(seen_b.outcomes)}, and not the same. Compare "
             "again while nothing writes to it."
         )
-    is_defective = np.array([one.record.is_defective for one in seen_a.outcomes])
+    is_defective = np.array([one.sample.is_defective for one in seen_a.outcomes])
     return Comparison(
         a=a,
         b=b,
@@ -139,7 +139,7 @@ def compare_sides(a: Side, b: Side) -> Comparison:
 
 
 def _require_both_classes(category: Category) -> None:
-    classes = {record.is_defective for record in category.test}
+    classes = {sample.is_defective for sample in category.test}
     if len(classes) == 1:
         only, missing = ("defective", "good") if classes.pop() else ("good", "defective")
         raise DataError(

@@ -12,7 +12,7 @@ from PIL.Image import Image
 from rcae.base.storage import write_bytes, write_text
 from rcae.base.text import csv_text, printable
 from rcae.data.images import read_image, read_mask
-from rcae.data.layouts.category import Record
+from rcae.data.layouts.category import Sample
 from rcae.drawing.page import FactGroup, Picture, PictureGroup, number, page
 from rcae.drawing.pictures import (
     HEAT_COLOURS,
@@ -165,7 +165,7 @@ def changes_csv(comparison: Comparison) -> str:
 def _change_row(comparison: Comparison, change: Change) -> dict[str, Any]:
     return {
         "path": image_name(comparison.a.evaluation, change.a),
-        "defect_type": change.a.record.defect_type,
+        "defect_type": change.a.sample.defect_type,
         "change": change.kind,
         "anomaly_score_a": change.a.anomaly_score,
         "threshold_a": comparison.a.detector.calibration.threshold,
@@ -196,9 +196,9 @@ def _picture_group(comparison: Comparison, kind: str) -> PictureGroup:
 
 
 def _picture(comparison: Comparison, change: Change) -> Picture:
-    image = read_image(change.a.record.path)
+    image = read_image(change.a.sample.path)
     sides = (("A", comparison.a, change.a), ("B", comparison.b, change.b))
-    panels = [(_input_title(change.a.record), _with_mask(to_image(image), change.a.record))]
+    panels = [(_input_title(change.a.sample), _with_mask(to_image(image), change.a.sample))]
     panels += [
         (
             f"{name}: {'defective' if outcome.is_rejected else 'good'}",
@@ -211,15 +211,15 @@ def _picture(comparison: Comparison, change: Change) -> Picture:
     return Picture(side_by_side(panels), f"{name}: {scores}")
 
 
-def _input_title(record: Record) -> str:
-    return "Input" if record.mask_path is None else "Input and mask"
+def _input_title(sample: Sample) -> str:
+    return "Input" if sample.mask_path is None else "Input and mask"
 
 
-def _with_mask(picture: Image, record: Record) -> Image:
-    if record.mask_path is None:
+def _with_mask(picture: Image, sample: Sample) -> Image:
+    if sample.mask_path is None:
         return picture
     return outlined(
-        picture, read_mask(record.mask_path, indexed=record.mask_is_indexed), MASK_COLOUR
+        picture, read_mask(sample.mask_path, indexed=sample.mask_is_indexed), MASK_COLOUR
     )
 
 

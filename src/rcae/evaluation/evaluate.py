@@ -13,7 +13,7 @@ from rcae.base.machine import peak_memory_mib
 from rcae.base.progress import shown
 from rcae.data.good_images import hash_file
 from rcae.data.images import image_size, read_mask, resize
-from rcae.data.layouts.category import Category, Record, open_category
+from rcae.data.layouts.category import Category, Sample, open_category
 from rcae.detector.calibration import Calibration, conformal_threshold, images_needed
 from rcae.detector.detection import Detection
 from rcae.detector.detector import Detector
@@ -27,7 +27,7 @@ FIXED_RATES = {"detection_rate_at_1_percent": 0.01, "detection_rate_at_5_percent
 PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "pixel_f1_max", "aupro", "aupro_5")
 
 
-class Inspector(Protocol):
+class Predictor(Protocol):
     """Whatever can be evaluated: `Detector`, or another model under the same protocol."""
 
     @property
@@ -42,7 +42,7 @@ class Inspector(Protocol):
 class Outcome:
     """One test image and what the detector said of it."""
 
-    record: Record
+    sample: Sample
     anomaly_score: float
     p_value: float
     """See `Calibration.p_value`."""
@@ -66,7 +66,7 @@ class Evaluation:
     """Why a metric is None."""
     calibration: Calibration
     """What the model's threshold promises."""
-    known: tuple[Record, ...]
+    known: tuple[Sample, ...]
     """Test images that the model was trained or calibrated on, as far as can be told: on them it looks better
     than it is."""
 
@@ -83,12 +83,12 @@ class Evaluation:
     @property
     def good(self) -> tuple[Outcome, ...]:
         """The outcomes of the good test images."""
-        return tuple(outcome for outcome in self.outcomes if not outcome.record.is_defective)
+        return tuple(outcome for outcome in self.outcomes if not outcome.sample.is_defective)
 
     @property
     def defective(self) -> tuple[Outcome, ...]:
         """The outcomes of the defective test images."""
-        return tuple(outcome for outcome in self.outcomes if outcome.record.is_defective)
+        return tuple(outcome for outcome in self.outcomes if outcome.sample.is_defective)
 
 
 def evaluate_model(path: Path, detector: Detector, data: Path) -> Evaluation:
@@ -100,7 +100,7 @@ def evaluate_model(path: Path, detector: Detector, data: Path) -> Evaluation:
     return evaluate_detector(detector, data, known_images(path, detector.header))
 
 
-def evaluate_detector(detector: Inspector, data: Path, known: Collection[str] = ()) -> Evaluation:
+def evaluate_detector(detector: Predictor, data: Path, known: Collection[str] = ()) -> Evaluation:
     """Score every test image once, then measure; the threshold is the calibrated one.
 
     Args:
@@ -117,12 +117,12 @@ def evaluate_detector(detector: Inspector, data: Path, known: Collection[str] = 
     if not category.test:
         raise DataError(f"{data} has no test images; add good and defective ones to evaluate on.")
     has_masks = _check_masks(category)
-    inspected = (_inspect(detector, record) for record in category.test)
+    inspected = (_inspect(detector, sample) for sample in category.test)
     outcomes = tuple(shown(inspected, "inspecting test images", len(category.test)))
-    good = [outcome for outcome in outcomes if not outcome.record.is_defective]
+    good = [outcome for outcome in outcomes if not outcome.sample.is_defective]
     types = {
-        name: [outcome for outcome in outcomes if outcome.record.defect_type == name]
-        for name in sorted({o.record.defect_type for o in outcomes if o.record.is_defective})
+        name: [outcome for outcome in outcomes if outcome.sample.defect_type == name]
+        for name in sorted({o.sample.defect_type for o in outcomes if o.sample.is_defective})
     }
     fixed, undefined = _at_fixed_rates(detector.calibration, outcomes)
     metrics = _ranking(outcomes, has_masks) | _counts(outcomes, good)
@@ -150,8 +150,8 @@ def _check_masks(category: Category) -> bool:
     Raises:
         DataError, ImageError: see `evaluate_detector`.
     """
-    defective = [record for record in category.test if record.is_defective]
-    missing = [record for record in defective if record.mask_path is None]
+    defective = [sample for sample in category.test if sample.is_defective]
+    missing = [sample for sample in defective if sample.mask_path is None]
     if len(missing) == len(defective):
         return False
     if missing:
@@ -160,29 +160,29 @@ def _check_masks(category: Category) -> bool:
             f"{len(defective) - len(missing)} images have one; add the missing masks or remove all. "
             f"'rcae doctor {category.root}' lists them."
         )
-    for record in shown(defective, "checking masks"):
-        _check_mask(record)
+    for sample in shown(defective, "checking masks"):
+        _check_mask(sample)
     return True
 
 
-def _check_mask(record: Record) -> None:
-    mask, (height, width) = _mask(record), image_size(record.path)
+def _check_mask(sample: Sample) -> None:
+    mask, (height, width) = _mask(sample), image_size(sample.path)
     if mask.shape != (height, width):
         raise DataError(
-            f"{record.mask_path} is {mask.shape[1]}x{mask.shape[0]} px, its image {width}x{height} px; "
+            f"{sample.mask_path} is {mask.shape[1]}x{mask.shape[0]} px, its image {width}x{height} px; "
             "a mask has the size of its image. 'rcae doctor' lists all such masks."
         )
     if not mask.any():
         raise DataError(
-            f"{record.mask_path} marks no pixel; draw the defect into it (at least half of the type's "
+            f"{sample.mask_path} marks no pixel; draw the defect into it (at least half of the type's "
             "range), or move its image to the good ones. 'rcae doctor' lists all such masks."
         )
 
 
-def _inspect(detector: Inspector, record: Record) -> Outcome:
-    detection = detector.predict(record.path)
+def _inspect(detector: Predictor, sample: Sample) -> Outcome:
+    detection = detector.predict(sample.path)
     return Outcome(
-        record=record,
+        sample=sample,
         anomaly_score=detection.anomaly_score,
         p_value=detection.p_value,
         is_rejected=detection.is_defective,
@@ -193,13 +193,13 @@ def _inspect(detector: Inspector, record: Record) -> Outcome:
 
 def full_map(outcome: Outcome) -> Array:
     """The anomaly map at the image's own size, as `Detector.predict` gave it."""
-    return resize(outcome.working_map, *image_size(outcome.record.path))
+    return resize(outcome.working_map, *image_size(outcome.sample.path))
 
 
-def _mask(record: Record) -> Mask:
-    if record.mask_path is None:
-        return np.zeros(image_size(record.path), dtype=np.bool_)
-    return read_mask(record.mask_path, indexed=record.mask_is_indexed)
+def _mask(sample: Sample) -> Mask:
+    if sample.mask_path is None:
+        return np.zeros(image_size(sample.path), dtype=np.bool_)
+    return read_mask(sample.mask_path, indexed=sample.mask_is_indexed)
 
 
 def _maps_and_masks(
@@ -207,14 +207,14 @@ def _maps_and_masks(
 ) -> Callable[[], Iterable[tuple[Array, Mask]]]:
     def each() -> Iterator[tuple[Array, Mask]]:
         for outcome in outcomes:
-            yield full_map(outcome), _mask(outcome.record)
+            yield full_map(outcome), _mask(outcome.sample)
 
     return each
 
 
 def _scores(outcomes: Sequence[Outcome]) -> tuple[Array, Mask]:
     scores = np.array([outcome.anomaly_score for outcome in outcomes], dtype=np.float32)
-    return scores, np.array([outcome.record.is_defective for outcome in outcomes], dtype=np.bool_)
+    return scores, np.array([outcome.sample.is_defective for outcome in outcomes], dtype=np.bool_)
 
 
 def _ranking(outcomes: Sequence[Outcome], has_masks: bool) -> Metrics:

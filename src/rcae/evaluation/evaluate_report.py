@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL.Image import Image
 
-from rcae.base.machine import versions
+from rcae.base.machine import package_versions
 from rcae.base.storage import write_text
 from rcae.base.text import csv_text, printable
 from rcae.data.images import read_image
@@ -99,7 +99,7 @@ def scores_csv(evaluation: Evaluation) -> str:
     rows = (
         (
             image_name(evaluation, outcome),
-            outcome.record.defect_type,
+            outcome.sample.defect_type,
             outcome.anomaly_score,
             outcome.p_value,
             evaluation.metrics["threshold"],
@@ -113,7 +113,7 @@ def scores_csv(evaluation: Evaluation) -> str:
 
 def image_name(evaluation: Evaluation, outcome: Outcome) -> str:
     """The image's path within its category."""
-    return printable(outcome.record.path.relative_to(evaluation.category.root).as_posix())
+    return printable(outcome.sample.path.relative_to(evaluation.category.root).as_posix())
 
 
 def _report(evaluation: Evaluation, detector: Detector, licence_note: str) -> EvaluationReport:
@@ -165,7 +165,7 @@ def _roc(evaluation: Evaluation) -> RocCurve | None:
     curve = roc_curve(
         rank_scores(
             np.array([outcome.anomaly_score for outcome in outcomes]),
-            np.array([outcome.record.is_defective for outcome in outcomes], dtype=np.bool_),
+            np.array([outcome.sample.is_defective for outcome in outcomes], dtype=np.bool_),
         )
     )
     auroc = evaluation.metrics["image_auroc"]
@@ -214,11 +214,11 @@ def _picture_groups(evaluation: Evaluation, detector: Detector) -> tuple[Picture
 
 
 def _overlay(outcome: Outcome, detector: Detector) -> Image:
-    return overlay(read_image(outcome.record.path), full_map(outcome), detector.heat_scale)
+    return overlay(read_image(outcome.sample.path), full_map(outcome), detector.heat_scale)
 
 
 def _strip(outcome: Outcome, detector: Detector) -> Image:
-    seen = detector.explain(outcome.record.path)
+    seen = detector.explain(outcome.sample.path)
     return recursion_strip(
         seen.image, seen.reconstructions, seen.restored, seen.anomaly_map, detector.heat_scale
     )
@@ -249,7 +249,7 @@ def _facts(evaluation: Evaluation, detector: Detector) -> tuple[FactGroup, ...]:
                 **{f"Note {n}": note for n, note in enumerate(_notes(evaluation), start=1)},
             },
         ),
-        FactGroup("Versions", versions()),
+        FactGroup("Versions", package_versions()),
     )
 
 

@@ -180,7 +180,7 @@ def _images(paths: Sequence[str]) -> tuple[list[Path], list[bool] | None]:
     if len(paths) == 1 and Path(paths[0]).is_dir():
         category = open_category(Path(paths[0]))
         if category.test:
-            has_both = any(not record.is_defective for record in category.test)
-            records = category.test if has_both else category.records
-            return [one.path for one in records], [one.is_defective for one in records]
+            has_both = any(not sample.is_defective for sample in category.test)
+            samples = category.test if has_both else category.samples
+            return [one.path for one in samples], [one.is_defective for one in samples]
     return list(expand_paths(paths)), None

@@ -23,7 +23,7 @@ from rcae.detector.run.run_folder import RunFolder
 from rcae.detector.run.versions import replace_model
 from rcae.detector.runners.torch_runner import TorchRunner
 from rcae.evaluation.metrics.regions import pixel_metrics
-from rcae.feedback.journal import Reviewed, reviewed_images
+from rcae.feedback.journal import ReviewedImage, reviewed_images
 from rcae.feedback.proposal import Judged, Proposal
 from rcae.feedback.recalibration import calibration_from, drawing
 from rcae.training.fine_tuning import fine_tune
@@ -126,7 +126,7 @@ def _present_images(folder: RunFolder, model: Model) -> tuple[CalibrationImage, 
     return images
 
 
-def _said(reviewed: Sequence[Reviewed], verdict: str) -> dict[str, Path]:
+def _said(reviewed: Sequence[ReviewedImage], verdict: str) -> dict[str, Path]:
     """Images of one verdict, by their hash."""
     chosen = (image for image in reviewed if image.feedback.verdict == verdict)
     return {image.feedback.sha256: image.image for image in chosen}
@@ -161,7 +161,7 @@ def _fine_tuned(
 
 
 def _judged(
-    reviewed: Sequence[Reviewed], old: Detector, new: Detector, learnt: Sequence[str]
+    reviewed: Sequence[ReviewedImage], old: Detector, new: Detector, learnt: Sequence[str]
 ) -> tuple[Judged, ...]:
     return tuple(
         Judged(
@@ -174,7 +174,7 @@ def _judged(
     )
 
 
-def _pixel_ap(masked: Sequence[Reviewed], detector: Detector) -> float:
+def _pixel_ap(masked: Sequence[ReviewedImage], detector: Detector) -> float:
     def maps_and_masks() -> Iterator[tuple[Array, Mask]]:
         for image in masked:
             assert image.mask is not None

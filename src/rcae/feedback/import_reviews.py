@@ -10,7 +10,7 @@ from rcae.base.text import printable
 from rcae.data.image_files import IMAGE_SUFFIXES
 from rcae.detector.run.run_folder import RunFolder
 from rcae.feedback.journal import add_feedback, read_feedback
-from rcae.line.record.inspection import Inspection, Query, Reviewed
+from rcae.line.record.inspection import Inspection, Query, ReviewState
 from rcae.line.record.kept_images import KeptImageError, KeptImages
 from rcae.line.record.record import Record
 
@@ -46,7 +46,7 @@ def import_reviews(
         said_at[word] = max(one.time, said_at.get(word, one.time))
     reviewed = [
         inspection
-        for verdict in (Reviewed.GOOD, Reviewed.DEFECT)
+        for verdict in (ReviewState.GOOD, ReviewState.DEFECT)
         for inspection in record.each(Query(model_sha256=model_sha256, reviewed=verdict))
     ]
     for inspection in sorted(reviewed, key=lambda one: one.reviews[-1].time):

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from filelock import FileLock
@@ -23,9 +22,8 @@ from rcae.data.image_files import IMAGE_SUFFIXES
 from rcae.data.images import read_image, read_mask
 from rcae.detector.detection import Detection
 from rcae.detector.run.run_folder import RunFolder
-from rcae.line.record.inspection import Inspection
+from rcae.line.record.inspection import Inspection, Verdict
 
-Verdict = Literal["good", "defect"]
 _SHA256 = r"^[0-9a-f]{64}$"
 _FILE_NAME = r"^[0-9a-f]{64}(\.[a-z]{1,4})?$"
 _START = "0" * 64
@@ -61,7 +59,7 @@ class Feedback(BaseModel):
 
 
 @dataclass(frozen=True)
-class Reviewed:
+class ReviewedImage:
     """An image with the last thing that was said of it."""
 
     feedback: Feedback
@@ -137,7 +135,7 @@ def read_feedback(folder: RunFolder) -> tuple[Feedback, ...]:
     return _read(folder)[0]
 
 
-def reviewed_images(folder: RunFolder) -> tuple[Reviewed, ...]:
+def reviewed_images(folder: RunFolder) -> tuple[ReviewedImage, ...]:
     """Every image that something was said of, with the last word on it, in the order of first mention.
 
     Raises:
@@ -145,7 +143,7 @@ def reviewed_images(folder: RunFolder) -> tuple[Reviewed, ...]:
     """
     last = {entry.sha256: entry for entry in read_feedback(folder)}
     return tuple(
-        Reviewed(
+        ReviewedImage(
             entry,
             _kept(folder, entry.image_file),
             None if entry.mask_file is None else _kept(folder, entry.mask_file),

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from rcae.detector.calibration_images import CalibrationImage
 from rcae.detector.run.checkpoint import Model
-from rcae.feedback.journal import Reviewed
+from rcae.feedback.journal import ReviewedImage
 
 
 @dataclass(frozen=True)
 class Judged:
     """One reviewed image under the model in use and under the new one."""
 
-    reviewed: Reviewed
+    reviewed: ReviewedImage
     rejected_before: bool
     rejected_after: bool
     was_learnt: bool

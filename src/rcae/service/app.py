@@ -19,7 +19,7 @@ from rcae.service.errors_as_answers import answer_errors
 from rcae.service.history_routes import history_routes
 from rcae.service.inspection_routes import inspection_routes
 from rcae.service.limits import Limits, Memory
-from rcae.service.metrics import CountRefusals, Metrics
+from rcae.service.metrics import CountRefusals, ServiceMetrics
 from rcae.service.model_routes import model_routes
 from rcae.service.page_routes import page_routes
 from rcae.service.security import Gate
@@ -49,7 +49,7 @@ def create_app(
         deliveries: whose state the metrics tell.
     """
     limits = limits or Limits()
-    metrics = Metrics(models, deliveries)
+    metrics = ServiceMetrics(models, deliveries)
     service = Service(
         models=dict(models),
         record=record,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rcae.detector.calibration import Calibration
-from rcae.evaluation.drift.monitor import DriftState, Monitor, Verdict
+from rcae.evaluation.drift.monitor import DriftState, DriftVerdict, Monitor
 from rcae.line.record.inspection import Query
 from rcae.line.record.record import Record
 
@@ -16,7 +16,7 @@ MOST_POINTS = 500
 
 @dataclass(frozen=True)
 class DriftPoint:
-    """Evidence after an inspection, as powers of ten."""
+    """Bets after an inspection, as powers of ten."""
 
     number: int
     """Of the inspection in the record."""
@@ -30,7 +30,7 @@ class DriftPoint:
 class Drift:
     """What `Monitor` says now; images are counted from 1, as in `DriftPoint.images`."""
 
-    verdict: Verdict
+    verdict: DriftVerdict
     images: int
     seen: int | None
     since: int | None
@@ -60,7 +60,7 @@ class DriftWatch:
             self._catch_up()
             state = self._state
             return Drift(
-                verdict=state.verdict if state else Verdict.NONE,
+                verdict=state.verdict if state else DriftVerdict.NONE,
                 images=len(self._numbers),
                 seen=state.seen if state else None,
                 since=state.since if state else None,

@@ -19,7 +19,7 @@ from rcae.base.text import printable
 from rcae.line.record.kept_images import KeptImageError
 from rcae.service.batching import StoppingError
 from rcae.service.limits import BusyError
-from rcae.service.metrics import Metrics
+from rcae.service.metrics import ServiceMetrics
 from rcae.service.paths import ForbiddenPathError
 from rcae.service.security import HEADERS
 
@@ -38,7 +38,7 @@ _RETRY_AFTER_S: dict[type[Exception], int] = {BusyError: 1, StoppingError: 10}
 _RECORD_RETRY_AFTER_S = 5
 
 
-def answer_errors(app: FastAPI, metrics: Metrics) -> None:
+def answer_errors(app: FastAPI, metrics: ServiceMetrics) -> None:
     """Register a handler for everything that may go wrong with a request."""
 
     def known(_: Request, error: Exception) -> JSONResponse:

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime
 from starlette.concurrency import run_in_threadpool
 
 from rcae.base.text import printable
-from rcae.line.record.inspection import Inspection, Review, Reviewed
+from rcae.line.record.inspection import Inspection, Review, ReviewState
 from rcae.line.record.inspection import Query as RecordQuery
 from rcae.service import inspected_pictures
 from rcae.service.answers import Inspections, NewReview, Scores, problems
@@ -36,7 +36,7 @@ def history_routes(service: Service) -> APIRouter:
     def find_inspections(
         model: Text = None,
         is_defective: bool | None = None,
-        reviewed: Reviewed | None = None,
+        reviewed: ReviewState | None = None,
         borderline: Share = None,
         since: AwareDatetime | None = None,
         until: AwareDatetime | None = None,

@@ -15,7 +15,7 @@ from rcae.service.served_model import ServedModel
 _BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
-class Metrics:
+class ServiceMetrics:
     """Of this process since it started, but drift, which counts all that is recorded."""
 
     def __init__(
@@ -116,7 +116,7 @@ class Metrics:
 class CountRefusals:
     """Around the whole application, whose faults it answers itself: counts answers that are errors."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
         self._app = app
         self._metrics = metrics
 

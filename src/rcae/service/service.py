@@ -20,7 +20,7 @@ from rcae.line.record.kept_images import KeptImages
 from rcae.line.record.record import Record
 from rcae.service.batching import Answers
 from rcae.service.limits import Limits, Memory
-from rcae.service.metrics import Metrics
+from rcae.service.metrics import ServiceMetrics
 from rcae.service.served_model import ServedModel
 
 
@@ -35,7 +35,7 @@ class Service:
     """Folders whose images may be inspected by their paths; resolved."""
     limits: Limits
     memory: Memory
-    metrics: Metrics
+    metrics: ServiceMetrics
 
     def model(self, name: str) -> ServedModel:
         """The model of this name, or 404."""

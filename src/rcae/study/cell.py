@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from rcae.base.errors import DataError, UsageError
-from rcae.base.machine import peak_memory_mib, versions
+from rcae.base.machine import package_versions, peak_memory_mib
 from rcae.base.progress import shown
 from rcae.base.storage import write_bytes, write_text
 from rcae.data.doctor.telling_light import describe_telling_light
@@ -20,7 +20,7 @@ from rcae.data.images import read_image
 from rcae.data.layouts.category import Category, open_category
 from rcae.detector.run.run_folder import RunFolder
 from rcae.drawing.pictures import HeatScale, jpeg_bytes, overlay
-from rcae.evaluation.evaluate import Evaluation, Inspector, evaluate_detector, full_map
+from rcae.evaluation.evaluate import Evaluation, Predictor, evaluate_detector, full_map
 from rcae.evaluation.evaluate_report import scores_csv
 from rcae.study.request import CellRequest
 
@@ -99,11 +99,11 @@ def hash_data(category: Category) -> str:
     def told(path: Path | None) -> tuple[str, ...]:
         return () if path is None else (path.relative_to(category.root).as_posix(), hash_file(path))
 
-    records = [
-        (record.split, record.defect_type, told(record.path), told(record.mask_path))
-        for record in shown(category.records, "hashing images and masks")
+    samples = [
+        (sample.split, sample.defect_type, told(sample.path), told(sample.mask_path))
+        for sample in shown(category.samples, "hashing images and masks")
     ]
-    return hashlib.sha256(json.dumps(records).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(samples).encode()).hexdigest()
 
 
 def run_cell(folder: CellFolder) -> None:
@@ -139,7 +139,7 @@ def run_cell(folder: CellFolder) -> None:
         "light": _describe_light(evaluation),
         "peak_memory_mib": peak_memory_mib(),
         "threads": torch.get_num_threads(),
-        "versions": versions(),
+        "versions": package_versions(),
     }
     write_text(folder.result, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
 
@@ -147,23 +147,23 @@ def run_cell(folder: CellFolder) -> None:
 def _describe_light(evaluation: Evaluation) -> str | None:
     """What a reader must know of the category, whose test images are read once more for it."""
     good, defective = (
-        [float(read_image(outcome.record.path).mean()) for outcome in outcomes]
+        [float(read_image(outcome.sample.path).mean()) for outcome in outcomes]
         for outcomes in (evaluation.good, evaluation.defective)
     )
     return describe_telling_light(good, defective)
 
 
-def _write_pictures(folder: CellFolder, evaluation: Evaluation, inspector: Inspector) -> None:
+def _write_pictures(folder: CellFolder, evaluation: Evaluation, inspector: Predictor) -> None:
     """The first image of each of the first defect types and the first good one, as overlays.
 
     Chosen by their names, never by their scores.
     """
-    firsts = {outcome.record.defect_type: outcome for outcome in reversed(evaluation.outcomes)}
+    firsts = {outcome.sample.defect_type: outcome for outcome in reversed(evaluation.outcomes)}
     good = firsts.pop("good", None)
     chosen = [firsts[name] for name in sorted(firsts)][: PICTURES - 1] + ([good] if good else [])
     scale = HeatScale(inspector.calibration.typical_value, inspector.calibration.threshold)
     for number, outcome in enumerate(chosen, start=1):
-        picture = overlay(read_image(outcome.record.path), full_map(outcome), scale)
+        picture = overlay(read_image(outcome.sample.path), full_map(outcome), scale)
         picture.thumbnail((PICTURE_SIDE_PX, PICTURE_SIDE_PX))
-        name = f"{number}-{outcome.record.defect_type}.jpg"
+        name = f"{number}-{outcome.sample.defect_type}.jpg"
         write_bytes(folder.pictures / name, jpeg_bytes(picture))

@@ -9,13 +9,13 @@ from rcae.base.errors import UsageError
 from rcae.base.settings import PRESETS, load_settings
 from rcae.detector.detector import Detector
 from rcae.detector.run.run_folder import RunFolder
-from rcae.evaluation.evaluate import Inspector
+from rcae.evaluation.evaluate import Predictor
 from rcae.study.peers import PEERS, train_peer
 from rcae.study.request import CellRequest
 from rcae.training.request import Request
 from rcae.training.trainer import train
 
-Train = Callable[[CellRequest, Path], Inspector]
+Train = Callable[[CellRequest, Path], Predictor]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _contenders() -> list[Contender]:
 
 
 def _rcae(preset: str, values: Sequence[str] = ()) -> Train:
-    def run(cell: CellRequest, folder: Path) -> Inspector:
+    def run(cell: CellRequest, folder: Path) -> Predictor:
         request = Request(
             preset,
             cell.budget_s,

@@ -10,7 +10,7 @@ import numpy as np
 from rcae.base.arrays import Array
 from rcae.base.errors import MissingExtraError
 from rcae.data.images import read_mask, resize
-from rcae.data.layouts.category import Record, open_category
+from rcae.data.layouts.category import Sample, open_category
 from rcae.detector.detector import Detector
 from rcae.study import summary
 from rcae.study.cell import CellFolder
@@ -43,18 +43,18 @@ def _measure(folder: CellFolder) -> dict[str, tuple[float, float, float]]:
     """PSNR, SSIM and contrast of the last I_R and of the last I_D."""
     detector = Detector.load(folder.training)
     test = open_category(Path(folder.read_request().data)).test
-    good = _some([record for record in test if not record.is_defective])
-    masked = _some([record for record in test if record.mask_path is not None])
+    good = _some([sample for sample in test if not sample.is_defective])
+    masked = _some([sample for sample in test if sample.mask_path is not None])
     likeness: dict[str, list[tuple[float, float]]] = {}
     contrast: dict[str, list[float]] = {}
-    for record in good:
-        image, made = _last_step(detector, record)
+    for sample in good:
+        image, made = _last_step(detector, sample)
         for label, reconstruction in made.items():
             likeness.setdefault(label, []).append(_likeness(image, reconstruction))
-    for record in masked:
-        image, made = _last_step(detector, record)
+    for sample in masked:
+        image, made = _last_step(detector, sample)
         for label, reconstruction in made.items():
-            contrast.setdefault(label, []).append(_contrast(image, reconstruction, record))
+            contrast.setdefault(label, []).append(_contrast(image, reconstruction, sample))
     return {
         label: (
             mean(psnr for psnr, _ in values),
@@ -65,12 +65,12 @@ def _measure(folder: CellFolder) -> dict[str, tuple[float, float, float]]:
     }
 
 
-def _some(records: list[Record]) -> list[Record]:
-    return records[:: max(1, len(records) // MOST_IMAGES)][:MOST_IMAGES]
+def _some(samples: list[Sample]) -> list[Sample]:
+    return samples[:: max(1, len(samples) // MOST_IMAGES)][:MOST_IMAGES]
 
 
-def _last_step(detector: Detector, record: Record) -> tuple[Array, dict[str, Array]]:
-    seen = detector.explain(record.path)
+def _last_step(detector: Detector, sample: Sample) -> tuple[Array, dict[str, Array]]:
+    seen = detector.explain(sample.path)
     made = {"I_R": seen.reconstructions[max(seen.reconstructions)]}
     if seen.restored is not None:
         made["I_D"] = seen.restored
@@ -94,10 +94,10 @@ def _likeness(image: Array, reconstruction: Array) -> tuple[float, float]:
     return psnr, ssim
 
 
-def _contrast(image: Array, reconstruction: Array, record: Record) -> float:
+def _contrast(image: Array, reconstruction: Array, sample: Sample) -> float:
     """Mean absolute error within the mask, divided by that elsewhere."""
-    assert record.mask_path is not None
-    mask = read_mask(record.mask_path, indexed=record.mask_is_indexed).astype(np.float32)
+    assert sample.mask_path is not None
+    mask = read_mask(sample.mask_path, indexed=sample.mask_is_indexed).astype(np.float32)
     inside = resize(mask, *image.shape[:2])
     error = np.abs(image - reconstruction).mean(axis=2)
     outside = 1.0 - inside

@@ -104,7 +104,7 @@ PEERS = {
 }
 
 
-class PeerInspector:
+class PeerPredictor:
     """A trained model of anomalib behind the interface that the evaluation asks for."""
 
     def __init__(self, model: Any) -> None:
@@ -136,7 +136,7 @@ class PeerInspector:
         return np.asarray(seen.anomaly_map.cpu().float().reshape(SIDE_PX, SIDE_PX))
 
 
-def train_peer(peer: Peer, cell: CellRequest, folder: Path) -> PeerInspector:
+def train_peer(peer: Peer, cell: CellRequest, folder: Path) -> PeerPredictor:
     """Train one of anomalib's models on the same good images as ours.
 
     Raises:
@@ -159,7 +159,7 @@ def train_peer(peer: Peer, cell: CellRequest, folder: Path) -> PeerInspector:
     limit = {} if cell.budget_s is None else {"max_time": {"seconds": int(cell.budget_s)}}
     engine = Engine(default_root_dir=folder, max_epochs=peer.epochs, **limit)
     engine.fit(model, train_dataloaders=_loader(parts, peer))
-    inspector = PeerInspector(model)
+    inspector = PeerPredictor(model)
     inspector.calibrate(parts.calibration_by_hash, settings.calibration.false_alarm_rate)
     return inspector
 

@@ -4,7 +4,7 @@ import time
 from functools import partial
 from typing import Any
 
-from rcae.base.machine import peak_memory_mib, versions
+from rcae.base.machine import package_versions, peak_memory_mib
 from rcae.base.progress import say
 from rcae.base.settings import Settings
 from rcae.base.storage import write_text
@@ -55,7 +55,7 @@ def finish(
         "category": parts.category.name,
         "training_images": len(parts.training),
         "data_sha256": parts.sha256,
-        "versions": versions(),
+        "versions": package_versions(),
     }
     header = ModelHeader(settings, parts.working_view, calibration, provenance)
     model = Model(system, header)

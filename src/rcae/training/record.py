@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from rcae.base.machine import versions
+from rcae.base.machine import package_versions
 from rcae.base.settings import Settings
 from rcae.training import processes
 from rcae.training.request import Request
@@ -28,7 +28,7 @@ def new_record(
             "calibration_images": len(parts.calibration),
             "sha256": parts.sha256,
         },
-        "versions": versions(),
+        "versions": package_versions(),
         "machine": {
             "system": platform.platform(),
             "cores": os.cpu_count(),

@@ -48,7 +48,7 @@ def open_good_parts(data: Path, settings: Settings) -> GoodParts:
         ImageError: an image is unreadable; named, before any training.
     """
     category = open_category(data)
-    paths = [record.path for record in category.train_good]
+    paths = [sample.path for sample in category.train_good]
     listed = list_good_images(
         list(shown(paths, "hashing good images")),
         category.root,

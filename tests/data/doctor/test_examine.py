@@ -343,10 +343,10 @@ def test_each_image_and_mask_is_decoded_once(mvtec, monkeypatch):
 def test_progress_sees_each_image_once(mvtec):
     seen = []
 
-    def progress(records):
-        for record in records:
-            seen.append(record.path)
-            yield record
+    def progress(samples):
+        for sample in samples:
+            seen.append(sample.path)
+            yield sample
 
     examine(mvtec, progress=progress)
     assert len(seen) == len(set(seen)) == 47

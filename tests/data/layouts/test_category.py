@@ -34,9 +34,9 @@ def test_mvtec_layout(make_files):
         ("test", "crack", "test/crack/001.JPG", "ground_truth/crack/001_mask.PNG"),
         ("test", "good", "test/good/000.png", None),
     ]
-    assert [record.is_defective for record in category.test] == [True, True, True, False]
-    assert [record.path.name for record in category.train_good] == ["000.png", "001.png"]
-    assert not any(record.mask_is_indexed for record in category.records)
+    assert [sample.is_defective for sample in category.test] == [True, True, True, False]
+    assert [sample.path.name for sample in category.train_good] == ["000.png", "001.png"]
+    assert not any(sample.mask_is_indexed for sample in category.samples)
 
 
 def test_a_mask_belongs_to_the_image_of_its_own_defect_type(make_files):
@@ -99,13 +99,13 @@ def test_a_defect_named_bad_does_not_make_mvtec_masks_visa(make_files):
 def test_a_plain_folder_of_images_is_all_for_training(make_files):
     category = open_category(make_files("parts", "b.png", "a.jpg", "list.txt", ".c.png"))
     assert (category.layout, category.notes) == ("plain", ())
-    assert [record.path.name for record in category.train_good] == ["a.jpg", "b.png"]
+    assert [sample.path.name for sample in category.train_good] == ["a.jpg", "b.png"]
     assert category.test == ()
 
 
 def test_folders_beside_plain_images_are_noted(make_files):
     category = open_category(make_files("parts", "a.png", "scratch/b.png"))
-    assert len(category.records) == 1
+    assert len(category.samples) == 1
     assert "not looked into" in category.notes[0]
 
 
@@ -151,7 +151,7 @@ def test_test_good_spares_the_good_images(make_files):
 
 def test_images_beside_the_good_folder_are_noted(make_files):
     category = open_category(make_files("parts", "good/0.png", "1.png"))
-    assert len(category.records) == 1
+    assert len(category.samples) == 1
     assert "Images directly in" in category.notes[0]
 
 

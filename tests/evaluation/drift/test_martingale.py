@@ -1,4 +1,4 @@
-"""Evidence: ranks are exactly even and independent, and capital is what its definition says."""
+"""Bets: ranks are exactly even and independent, and capital is what its definition says."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rcae.evaluation.drift.martingale import Evidence, Rank, Ranks, shift_outcomes
+from rcae.evaluation.drift.martingale import Bets, Rank, Ranks, shift_outcomes
 
 STREAMS, IMAGES = 3000, 8
 
@@ -93,7 +93,7 @@ def capital_by_definition(outcomes):
 
 def test_capital_is_the_sum_over_all_starts_and_bets():
     outcomes = np.random.default_rng(0).uniform(0.3, 2.0, (40, 3))
-    evidence = Evidence(3)
+    evidence = Bets(3)
     for number, row in enumerate(outcomes, start=1):
         evidence.observe(number, np.log(row))
         expected = capital_by_definition(outcomes[:number])
@@ -101,14 +101,14 @@ def test_capital_is_the_sum_over_all_starts_and_bets():
 
 
 def test_bets_that_neither_win_nor_lose_leave_the_capital_at_one():
-    evidence = Evidence(4)
+    evidence = Bets(4)
     for number in range(1, 2000):
         evidence.observe(number, np.zeros(4))
         assert evidence.log10 == pytest.approx(0, abs=1e-9)
 
 
 def test_winning_and_losing_without_end_neither_overflow_nor_stop_the_count():
-    evidence = Evidence(2)
+    evidence = Bets(2)
     for number in range(1, 3000):
         evidence.observe(number, np.array([50.0, -50.0]))
     assert evidence.log10 == pytest.approx(2998 * 50 / math.log(10), rel=1e-3)
@@ -118,7 +118,7 @@ def test_winning_and_losing_without_end_neither_overflow_nor_stop_the_count():
 
 
 def test_capital_lost_on_a_long_quiet_time_does_not_hinder_a_late_start():
-    evidence = Evidence(1)
+    evidence = Bets(1)
     for number in range(1, 10_001):
         evidence.observe(number, np.array([-0.1]))
     for number in range(10_001, 10_021):
@@ -129,7 +129,7 @@ def test_capital_lost_on_a_long_quiet_time_does_not_hinder_a_late_start():
 
 
 def test_the_change_is_dated_to_where_the_winning_streak_began():
-    evidence = Evidence(2)
+    evidence = Bets(2)
     for number, outcome in enumerate([-1.0] * 6 + [2.0, -0.5, 2.0, 2.0], start=101):
         evidence.observe(number, np.array([outcome, -1.0]))
     assert (evidence.leader, evidence.since) == (0, 107)

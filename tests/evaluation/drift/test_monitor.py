@@ -7,7 +7,7 @@ from scipy import stats
 from rcae.base.errors import UsageError
 from rcae.detector.calibration import Calibration, calibrate
 from rcae.evaluation.drift.martingale import Ranks
-from rcae.evaluation.drift.monitor import Monitor, Verdict
+from rcae.evaluation.drift.monitor import DriftVerdict, Monitor
 
 
 def watched(calibration, scores, rate=0.01):
@@ -72,7 +72,8 @@ def test_bets_on_rejection_have_a_mean_of_one_while_nothing_changes(calibrated, 
 
 
 @pytest.mark.parametrize(
-    ("shift", "verdict"), [(1.5, Verdict.HIGHER), (8, Verdict.HIGHER), (-1.5, Verdict.LOWER)]
+    ("shift", "verdict"),
+    [(1.5, DriftVerdict.HIGHER), (8, DriftVerdict.HIGHER), (-1.5, DriftVerdict.LOWER)],
 )
 def test_a_shift_of_all_scores_is_seen_told_by_its_direction_and_dated(shift, verdict):
     random = np.random.default_rng(1)
@@ -100,7 +101,7 @@ def test_defects_are_told_from_a_shift_and_dated():
         if end.since:
             rejected = np.count_nonzero(scores[end.since - 1 :] >= calibration.threshold)
             assert end.rejected_since == rejected
-    assert sum(end.verdict is Verdict.DEFECTS for end in ends) >= 18
+    assert sum(end.verdict is DriftVerdict.DEFECTS for end in ends) >= 18
     assert abs(np.median([end.since for end in ends if end.since]) - 81) <= 5
 
 
@@ -109,7 +110,7 @@ def test_drift_after_thousands_of_good_images_is_seen_nearly_as_soon():
     scores = random.normal(size=4060)
     scores[4000:] += 2
     end = watched(normal_calibration(random, 50), scores)[-1]
-    assert end.verdict is Verdict.HIGHER
+    assert end.verdict is DriftVerdict.HIGHER
     assert abs(end.since - 4001) <= 3
     assert end.seen <= 4040
 
@@ -118,7 +119,7 @@ def test_drift_after_thousands_of_good_images_is_seen_nearly_as_soon():
     "scores", [[0.5] * 300, [0.0, 1.0] * 150, [0.0, 0.0, 1.0] * 100], ids=["one", "two", "three"]
 )
 def test_equal_scores_raise_no_alarm(scores):
-    assert watched(calibrate(scores[:20], 0.0, 0.05), scores)[-1].verdict is Verdict.NONE
+    assert watched(calibrate(scores[:20], 0.0, 0.05), scores)[-1].verdict is DriftVerdict.NONE
 
 
 @pytest.mark.parametrize(("count", "images"), [(4, 60), (19, 60)])
@@ -126,7 +127,7 @@ def test_a_calibration_without_a_score_above_its_threshold_still_notices_rejecti
     calibration = calibrate(list(range(count)), 0.0, 0.001)
     assert max(calibration.scores) < calibration.threshold
     end = watched(calibration, [99.0] * images)[-1]
-    assert (end.verdict, end.since) == (Verdict.HIGHER, 1)
+    assert (end.verdict, end.since) == (DriftVerdict.HIGHER, 1)
     assert end.rejected_since == images
 
 
@@ -149,8 +150,8 @@ def test_a_verdict_changes_with_more_images_but_drift_stays_and_keeps_its_date()
     scores[50:56] = 9  # all rejected: at first this looks like light or focus
     states = watched(normal_calibration(random, 50), scores)
     first = next(state for state in states if state.seen)
-    assert first.verdict is Verdict.HIGHER
-    assert states[-1].verdict is Verdict.DEFECTS
+    assert first.verdict is DriftVerdict.HIGHER
+    assert states[-1].verdict is DriftVerdict.DEFECTS
     assert {(state.since, state.seen) for state in states[first.images :]} == {(51, first.images)}
 
 
@@ -163,7 +164,7 @@ def test_an_alarm_comes_at_the_first_image_with_enough_evidence_and_not_before()
     assert max(first.shift_evidence, first.rejection_evidence) >= 2
     before = states[: first.images - 1]
     assert max(max(s.shift_evidence, s.rejection_evidence) for s in before) < 2
-    assert all(state.since is None and state.verdict is Verdict.NONE for state in before)
+    assert all(state.since is None and state.verdict is DriftVerdict.NONE for state in before)
 
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), -float("inf")])

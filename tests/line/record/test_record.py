@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rcae.detector.detection import Region
-from rcae.line.record.inspection import Inspection, Query, Review, Reviewed
+from rcae.line.record.inspection import Inspection, Query, Review, ReviewState
 from rcae.line.record.record import Record
 from tests.line.record.conftest import EXAMPLE, REGION, START, inspected
 
@@ -109,7 +109,7 @@ QUERIES = st.builds(
     model=st.sampled_from([None, "parts", "other"]),
     model_sha256=st.sampled_from([None, "2c" * 32]),
     is_defective=st.sampled_from([None, True, False]),
-    reviewed=st.sampled_from([None, *Reviewed]),
+    reviewed=st.sampled_from([None, *ReviewState]),
     since=st.none() | st.integers(0, 30).map(lambda minutes: START + timedelta(minutes=minutes)),
     until=st.none() | st.integers(0, 30).map(lambda minutes: START + timedelta(minutes=minutes)),
     source_contains=st.sampled_from([None, None, "", "%", "_", "\\", "a", "A", "Ä", "ä", "'"]),
@@ -165,9 +165,9 @@ def test_reviews_stay_in_order_and_the_last_one_counts(record):
     assert [one.author for one in found.reviews] == ["Ada", "Bob"]
     assert found == record.get(inspected(1).id)
     assert found.reviews[0].note == "scratch\nleft"
-    assert record.find(Query(reviewed=Reviewed.GOOD), limit=9) == [found]
-    assert record.count(Query(reviewed=Reviewed.DEFECT)) == 0
-    assert [one.number for one in record.each(Query(reviewed=Reviewed.NOT))] == [2]
+    assert record.find(Query(reviewed=ReviewState.GOOD), limit=9) == [found]
+    assert record.count(Query(reviewed=ReviewState.DEFECT)) == 0
+    assert [one.number for one in record.each(Query(reviewed=ReviewState.NOT))] == [2]
     assert record.review("f" * 32, said("good")) is None
 
 

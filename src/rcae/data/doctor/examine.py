@@ -12,7 +12,7 @@ from rcae.data.doctor.telling_light import describe_telling_light
 from rcae.data.good_images import hash_file, list_good_images
 from rcae.data.image_files import read_header
 from rcae.data.images import read_image, read_mask
-from rcae.data.layouts.category import Category, Record, Split, open_category
+from rcae.data.layouts.category import Category, Sample, Split, open_category
 
 __all__ = ["Diagnosis", "Finding", "describe", "examine"]
 
@@ -21,10 +21,10 @@ NEARLY_ALL = 0.95
 
 
 @dataclass(frozen=True)
-class _Image:
+class _ExaminedImage:
     """A readable image, without its pixels."""
 
-    record: Record
+    sample: Sample
     name: str
     """Its path below the category's folder."""
     size: tuple[int, int]
@@ -36,7 +36,7 @@ class _Image:
 
 
 def examine(
-    root: Path, *, progress: Callable[[Iterable[Record]], Iterable[Record]] | None = None
+    root: Path, *, progress: Callable[[Iterable[Sample]], Iterable[Sample]] | None = None
 ) -> Diagnosis:
     """Decode each image and mask of a category once, one at a time, and list every problem.
 
@@ -45,23 +45,23 @@ def examine(
 
     Args:
         root: one category, in any layout of `rcae.data.layouts.category`.
-        progress: wraps the records, to show how far it is.
+        progress: wraps the samples, to show how far it is.
 
     Raises:
         UsageError, DataError: as `open_category` raises.
     """
     category = open_category(root)
-    images: list[_Image] = []
+    images: list[_ExaminedImage] = []
     findings: dict[Split, list[Finding]] = {"train": [], "test": []}
-    for record in progress(category.records) if progress else category.records:
+    for sample in progress(category.samples) if progress else category.samples:
         size = None
         try:
-            image = _look_at(record, category.root)
+            image = _look_at(sample, category.root)
             size = image.size
             images.append(image)
         except ImageError as error:
-            findings[record.split].append(_refused("unreadable-image", record.path, error))
-        findings[record.split] += _check_mask(record, size)
+            findings[sample.split].append(_refused("unreadable-image", sample.path, error))
+        findings[sample.split] += _check_mask(sample, size)
     findings["train"] += _check_training(category, images)
     findings["test"] += [
         *_check_test_split(category),
@@ -78,7 +78,7 @@ def examine(
         category=category.name,
         root=category.root,
         layout=category.layout,
-        counts=_count(category.records),
+        counts=_count(category.samples),
         sizes=dict(Counter(image.size for image in images).most_common()),
         findings=(*findings["train"], *findings["test"], *remarks),
         notes=category.notes,
@@ -87,17 +87,19 @@ def examine(
     )
 
 
-def _look_at(record: Record, root: Path) -> _Image:
-    path = record.path
+def _look_at(sample: Sample, root: Path) -> _ExaminedImage:
+    path = sample.path
     pixels = read_image(path)
     name, kind = path.relative_to(root).as_posix(), read_header(path).kind
-    return _Image(record, name, pixels.shape[:2], kind, hash_file(path), float(pixels.mean()))
+    return _ExaminedImage(
+        sample, name, pixels.shape[:2], kind, hash_file(path), float(pixels.mean())
+    )
 
 
-def _count(records: Iterable[Record]) -> dict[str, dict[str, int]]:
+def _count(samples: Iterable[Sample]) -> dict[str, dict[str, int]]:
     """Per split and defect type: training first, good ones first."""
     counts: dict[str, dict[str, int]] = {}
-    in_order = sorted(records, key=lambda r: (r.split != "train", r.is_defective, r.defect_type))
+    in_order = sorted(samples, key=lambda r: (r.split != "train", r.is_defective, r.defect_type))
     for (split, kind), count in Counter((r.split, r.defect_type) for r in in_order).items():
         counts.setdefault(split, {})[kind] = count
     return counts
@@ -111,12 +113,12 @@ def _refused(code: str, path: Path, error: DataError) -> Finding:
 # Errors.
 
 
-def _check_mask(record: Record, size: tuple[int, int] | None) -> Iterator[Finding]:
-    path = record.mask_path
+def _check_mask(sample: Sample, size: tuple[int, int] | None) -> Iterator[Finding]:
+    path = sample.mask_path
     if path is None:
         return
     try:
-        mask = read_mask(path, indexed=record.mask_is_indexed)
+        mask = read_mask(path, indexed=sample.mask_is_indexed)
     except ImageError as error:
         yield _refused("unreadable-mask", path, error)
         return
@@ -133,10 +135,10 @@ def _check_mask(record: Record, size: tuple[int, int] | None) -> Iterator[Findin
         yield Finding("error", "empty-mask", path, message)
 
 
-def _check_training(category: Category, images: Iterable[_Image]) -> Iterator[Finding]:
+def _check_training(category: Category, images: Iterable[_ExaminedImage]) -> Iterator[Finding]:
     """Asks the function that divides the images when training starts."""
     to_train_on = set(category.train_good)
-    paths = [image.record.path for image in images if image.record in to_train_on]
+    paths = [image.sample.path for image in images if image.sample in to_train_on]
     try:
         list_good_images(paths, category.root, CalibrationSettings(), seed=0)
     except DataError as error:
@@ -145,7 +147,7 @@ def _check_training(category: Category, images: Iterable[_Image]) -> Iterator[Fi
 
 def _check_test_split(category: Category) -> Iterator[Finding]:
     for is_defective, kind in ((False, "good"), (True, "defective")):
-        if not any(record.is_defective == is_defective for record in category.test):
+        if not any(sample.is_defective == is_defective for sample in category.test):
             message = (
                 f"has no {kind} test image; evaluation needs good and defective ones, add some."
             )
@@ -153,41 +155,41 @@ def _check_test_split(category: Category) -> Iterator[Finding]:
 
 
 def _find_missing_masks(category: Category) -> Iterator[Finding]:
-    defective = [record for record in category.test if record.is_defective]
-    without = [record for record in defective if record.mask_path is None]
+    defective = [sample for sample in category.test if sample.is_defective]
+    without = [sample for sample in defective if sample.mask_path is None]
     if without and len(without) == len(defective):
         message = "has no masks: defects can be detected, but their place cannot be evaluated."
         yield Finding("warning", "no-masks", category.root, message)
         return
-    for record in without:
+    for sample in without:
         message = "has no mask, though others have; draw one, or remove the image from the test."
-        yield Finding("error", "missing-mask", record.path, message)
+        yield Finding("error", "missing-mask", sample.path, message)
 
 
-def _find_leaks(images: Sequence[_Image]) -> Iterator[Finding]:
-    trained_on = {i.sha256: i.name for i in images if i.record.split == "train"}
+def _find_leaks(images: Sequence[_ExaminedImage]) -> Iterator[Finding]:
+    trained_on = {i.sha256: i.name for i in images if i.sample.split == "train"}
     for image in images:
-        if image.record.split == "test" and image.sha256 in trained_on:
+        if image.sample.split == "test" and image.sha256 in trained_on:
             message = (
                 f"is a copy of the training image {trained_on[image.sha256]}; remove one of them, "
                 "for an image that was trained on tests nothing."
             )
-            yield Finding("error", "in-train-and-test", image.record.path, message)
+            yield Finding("error", "in-train-and-test", image.sample.path, message)
 
 
 # Warnings.
 
 
-def _find_copies(images: Sequence[_Image]) -> Iterator[Finding]:
+def _find_copies(images: Sequence[_ExaminedImage]) -> Iterator[Finding]:
     first: dict[tuple[Split, str], str] = {}
     for image in images:
-        original = first.setdefault((image.record.split, image.sha256), image.name)
+        original = first.setdefault((image.sample.split, image.sha256), image.name)
         if original != image.name:
             message = f"is a copy of {original}; remove one of them."
-            yield Finding("warning", "duplicate-image", image.record.path, message)
+            yield Finding("warning", "duplicate-image", image.sample.path, message)
 
 
-def _find_odd_ones(images: Sequence[_Image]) -> Iterator[Finding]:
+def _find_odd_ones(images: Sequence[_ExaminedImage]) -> Iterator[Finding]:
     """Images that differ from what nearly all others have in common; silent where they vary."""
     sizes = [describe_size(image.size) for image in images]
     for code, values in (("odd-size", sizes), ("odd-kind", [image.kind for image in images])):
@@ -197,7 +199,7 @@ def _find_odd_ones(images: Sequence[_Image]) -> Iterator[Finding]:
         for image, value in zip(images, values, strict=True):
             if value != usual:
                 message = f"is {value}, unlike nearly all others ({usual}); check where it is from."
-                yield Finding("warning", code, image.record.path, message)
+                yield Finding("warning", code, image.sample.path, message)
 
 
 def _find_unused_masks(category: Category) -> Iterator[Finding]:
@@ -206,10 +208,10 @@ def _find_unused_masks(category: Category) -> Iterator[Finding]:
         yield Finding("warning", "unused-mask", path, message)
 
 
-def _find_telling_light(images: Sequence[_Image], root: Path) -> Iterator[Finding]:
-    test = [image for image in images if image.record.split == "test"]
+def _find_telling_light(images: Sequence[_ExaminedImage], root: Path) -> Iterator[Finding]:
+    test = [image for image in images if image.sample.split == "test"]
     good, defective = (
-        [image.brightness for image in test if image.record.is_defective == is_defective]
+        [image.brightness for image in test if image.sample.is_defective == is_defective]
         for is_defective in (False, True)
     )
     message = describe_telling_light(good, defective)

@@ -1,4 +1,4 @@
-"""How folders become records: the known layouts, told apart by what is there; opens no pixel."""
+"""How folders become samples: the known layouts, told apart by what is there; opens no pixel."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +10,7 @@ from rcae.base.errors import DataError, UsageError
 from rcae.data.folders import expand_paths, list_images, scan, unlisted_named
 from rcae.data.layouts.visa_table import read_visa_table
 
-__all__ = ["Category", "Record", "expand_paths", "is_category", "list_images", "open_category"]
+__all__ = ["Category", "Sample", "expand_paths", "is_category", "list_images", "open_category"]
 
 Layout = Literal["mvtec", "visa_raw", "visa_1cls", "plain"]
 Split = Literal["train", "test"]
@@ -29,7 +29,7 @@ A category is a folder in one of these layouts:
 
 
 @dataclass(frozen=True)
-class Record:
+class Sample:
     """One image and what is known of it."""
 
     path: Path
@@ -54,7 +54,7 @@ class Category:
     name: str
     root: Path
     layout: Layout
-    records: tuple[Record, ...]
+    samples: tuple[Sample, ...]
     """Training before test images, each sorted by path."""
     notes: tuple[str, ...] = ()
     """What a user should know of how the folder was understood."""
@@ -62,14 +62,14 @@ class Category:
     """Masks that belong to no defective image."""
 
     @property
-    def train_good(self) -> tuple[Record, ...]:
+    def train_good(self) -> tuple[Sample, ...]:
         """The images to train on."""
-        return tuple(r for r in self.records if r.split == "train" and not r.is_defective)
+        return tuple(r for r in self.samples if r.split == "train" and not r.is_defective)
 
     @property
-    def test(self) -> tuple[Record, ...]:
+    def test(self) -> tuple[Sample, ...]:
         """The images to evaluate on, good and defective."""
-        return tuple(r for r in self.records if r.split == "test")
+        return tuple(r for r in self.samples if r.split == "test")
 
 
 @unlisted_named()
@@ -87,7 +87,7 @@ def open_category(root: Path) -> Category:
     if not readers and not images:
         raise DataError(_describe_misfit(root, folders))
     category = readers[0](root) if readers else _read_flat(root)
-    if not category.records:
+    if not category.samples:
         raise DataError(f"{root} has the folders of a category but no image in them.\n{_LAYOUTS}")
     return category
 
@@ -105,21 +105,21 @@ def is_category(folder: Path) -> bool:
 def _read_tree(root: Path) -> Category:
     """MVTec AD, and VisA as its authors' script reorganises it: one tree, masks named two ways."""
     masks = _list_masks(root / "ground_truth")
-    records = _good_records(_images_if_any(root / "train" / GOOD), "train")
-    records += _good_records(_images_if_any(root / "test" / GOOD), "test")
+    samples = _good_samples(_images_if_any(root / "train" / GOOD), "train")
+    samples += _good_samples(_images_if_any(root / "test" / GOOD), "test")
     folders = scan(root / "test")[0] if (root / "test").is_dir() else []
     types = [folder for folder in folders if folder.name != GOOD]
-    records += [record for folder in types for record in _defective_records(folder, masks)]
-    pairs = [(r.path.stem, r.mask_path.stem) for r in records if r.mask_path is not None]
+    samples += [sample for folder in types for sample in _defective_samples(folder, masks)]
+    pairs = [(r.path.stem, r.mask_path.stem) for r in samples if r.mask_path is not None]
     is_visa = [folder.name for folder in types] == ["bad"] and all(a == b for a, b in pairs)
-    return _category(root, "visa_1cls" if pairs and is_visa else "mvtec", records, masks.values())
+    return _category(root, "visa_1cls" if pairs and is_visa else "mvtec", samples, masks.values())
 
 
 def _read_visa(root: Path) -> Category:
     """VisA as published: the table beside the category says what each image is for."""
     place = root.resolve()
-    records = [
-        Record(
+    samples = [
+        Sample(
             root / row.image,
             row.split,
             "anomaly" if row.is_defective else GOOD,
@@ -129,15 +129,15 @@ def _read_visa(root: Path) -> Category:
         for row in read_visa_table(place.parent / "split_csv" / "1cls.csv", place.name)
     ]
     masks = _images_if_any(root / "Data" / "Masks" / "Anomaly")
-    return _category(root, "visa_raw", records, masks)
+    return _category(root, "visa_raw", samples, masks)
 
 
 def _read_flat(root: Path) -> Category:
     """Good images directly in the root."""
     folders, images = scan(root)
     note = f"Folders in {root} are not looked into, because images lie beside them."
-    records = _good_records(images, "train")
-    return _category(root, "plain", records, notes=[note] if folders else [])
+    samples = _good_samples(images, "train")
+    return _category(root, "plain", samples, notes=[note] if folders else [])
 
 
 def _read_plain(root: Path) -> Category:
@@ -145,20 +145,20 @@ def _read_plain(root: Path) -> Category:
     folders, ignored = scan(root)
     masks = _list_masks(root / "masks", root / "ground_truth")
     types = [f for f in folders if f.name not in (GOOD, "test_good", "masks", "ground_truth")]
-    records = [record for folder in types for record in _defective_records(folder, masks)]
+    samples = [sample for folder in types for sample in _defective_samples(folder, masks)]
     good, test_good = list_images(root / GOOD), _images_if_any(root / "test_good")
     notes = []
     if ignored:
         notes.append(f"Images directly in {root} are not used, because there is {root / GOOD}.")
-    if records and not test_good:
+    if samples and not test_good:
         test_good = good[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
         good = [path for number, path in enumerate(good, start=1) if number % HELD_OUT_EVERY]
         notes.append(
             f"Every fifth good image by name, {len(test_good)} in all, is for the test and not "
             f"for training, because there is no image in {root / 'test_good'}."
         )
-    records += _good_records(good, "train") + _good_records(test_good, "test")
-    return _category(root, "plain", records, masks.values(), notes)
+    samples += _good_samples(good, "train") + _good_samples(test_good, "test")
+    return _category(root, "plain", samples, masks.values(), notes)
 
 
 _READERS: dict[str, Callable[[Path], Category]] = {
@@ -173,12 +173,12 @@ _READERS: dict[str, Callable[[Path], Category]] = {
 def _category(
     root: Path,
     layout: Layout,
-    records: Iterable[Record],
+    samples: Iterable[Sample],
     masks: Iterable[Path] = (),
     notes: Iterable[str] = (),
 ) -> Category:
-    in_order = tuple(sorted(records, key=lambda r: (r.split != "train", r.path.as_posix())))
-    unused = tuple(sorted(set(masks) - {record.mask_path for record in in_order}))
+    in_order = tuple(sorted(samples, key=lambda r: (r.split != "train", r.path.as_posix())))
+    unused = tuple(sorted(set(masks) - {sample.mask_path for sample in in_order}))
     return Category(root.resolve().name, root, layout, in_order, tuple(notes), unused)
 
 
@@ -191,18 +191,18 @@ def _list_masks(*parents: Path) -> Masks:
     return {(folder.name, mask.stem): mask for folder in folders for mask in list_images(folder)}
 
 
-def _defective_records(folder: Path, masks: Masks) -> list[Record]:
+def _defective_samples(folder: Path, masks: Masks) -> list[Sample]:
     """The images of one defect type, each with its mask if there is one."""
-    records = []
+    samples = []
     for path in list_images(folder):
         names = (f"{path.stem}_mask", path.stem)
         found = [masks[folder.name, name] for name in names if (folder.name, name) in masks]
-        records.append(Record(path, "test", folder.name, found[0] if found else None))
-    return records
+        samples.append(Sample(path, "test", folder.name, found[0] if found else None))
+    return samples
 
 
-def _good_records(images: Iterable[Path], split: Split) -> list[Record]:
-    return [Record(path, split, GOOD) for path in images]
+def _good_samples(images: Iterable[Path], split: Split) -> list[Sample]:
+    return [Sample(path, split, GOOD) for path in images]
 
 
 def _images_if_any(folder: Path) -> list[Path]:

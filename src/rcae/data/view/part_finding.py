@@ -11,7 +11,7 @@ from rcae.data.images import outermost
 from rcae.data.view.part_frame import PartFrame
 from rcae.data.view.part_pose import (
     SPECK_PX,
-    Moments,
+    PartMoments,
     Pose,
     as_batch,
     cut_to_part,
@@ -129,7 +129,7 @@ def _ground(images: Sequence[Array]) -> tuple[float, float]:
     return ground, max(least, float(np.median(apart)) / 2 if apart else 0.0)
 
 
-def _is_clear(solid: Mask, found: Moments) -> bool:
+def _is_clear(solid: Mask, found: PartMoments) -> bool:
     """Whether there is one part, all of it within the image, with an axis that can be told."""
     labels, count = ndimage.label(solid)
     if not count:

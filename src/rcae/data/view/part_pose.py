@@ -24,7 +24,7 @@ class Pose(NamedTuple):
     of length 1."""
 
 
-class Moments(NamedTuple):
+class PartMoments(NamedTuple):
     """What the foreground of each image of a batch is like."""
 
     pose: Pose
@@ -119,7 +119,7 @@ def foreground(images: Tensor, ground: float, contrast: float) -> Tensor:
     return (2 * around - 1).clamp(min=0)[:, 0]
 
 
-def moments(mass: Tensor) -> Moments:
+def moments(mass: Tensor) -> PartMoments:
     """The moments of a mass [batch, height, width], 0..1; those of an empty one mean nothing."""
     height, width = mass.shape[1:]
     columns, rows = _count_to(width, mass), _count_to(height, mass)[:, None]
@@ -140,7 +140,7 @@ def moments(mass: Tensor) -> Moments:
     long, short = (((xx + yy + sign * difference) / 2).clamp(min=1e-6) for sign in (1, -1))
     tail = _mean(weight * (columns * dx + rows * dy) ** 3)
     axis = torch.where(tail[:, None] < 0, -axis, axis)
-    return Moments(Pose(centre, axis), share, (long / short).sqrt())
+    return PartMoments(Pose(centre, axis), share, (long / short).sqrt())
 
 
 def _mean(values: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ def export_run(
 
 def _some(folder: Path) -> Iterator[Array]:
     """Good images of a category or a plain folder, evenly spread."""
-    paths = [record.path for record in open_category(folder).train_good]
+    paths = [sample.path for sample in open_category(folder).train_good]
     step = max(1, len(paths) // MOST_IMAGES)
     for path in shown(paths[::step][:MOST_IMAGES], "measuring ranges for int8"):
         yield read_image(path)

@@ -12,16 +12,16 @@ from rcae.base.text import printable
 from rcae.detector.calibration import Calibration
 from rcae.detector.predictions_file import Prediction
 from rcae.drawing.charts import drift_chart
-from rcae.evaluation.drift.monitor import DriftState, Monitor, Verdict
+from rcae.evaluation.drift.monitor import DriftState, DriftVerdict, Monitor
 
 MEANING = {
-    Verdict.NONE: "The scores still look like the calibration scores.",
-    Verdict.DEFECTS: "More images are rejected than calibration allows, while the accepted ones look "
+    DriftVerdict.NONE: "The scores still look like the calibration scores.",
+    DriftVerdict.DEFECTS: "More images are rejected than calibration allows, while the accepted ones look "
     "as they did. Look at the rejected images, and at the process.",
-    Verdict.HIGHER: "Scores rose throughout, not in a few images, so good ones are rejected more often. "
+    DriftVerdict.HIGHER: "Scores rose throughout, not in a few images, so good ones are rejected more often. "
     "Check light, focus and camera; if this is how images look from now on, calibrate again on good ones "
     "with 'rcae calibrate'.",
-    Verdict.LOWER: "Scores fell throughout, so defects may be accepted. Check focus, light and camera; "
+    DriftVerdict.LOWER: "Scores fell throughout, so defects may be accepted. Check focus, light and camera; "
     "if this is how images look from now on, calibrate again on good ones with 'rcae calibrate'.",
 }
 

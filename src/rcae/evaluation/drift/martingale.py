@@ -1,4 +1,4 @@
-"""Evidence that something changed, as money won by betting that it did.
+"""Bets that something changed, as money won by betting that it did.
 
 Of each new score only its rank counts, among the reference and all scores before it. While nothing
 changes, these ranks are independent and each is equally likely, exactly, however few scores the reference
@@ -63,7 +63,7 @@ def shift_outcomes(rank: Rank, shifts: NDArray[np.float64]) -> NDArray[np.float6
     return outcomes
 
 
-class Evidence:
+class Bets:
     """The capital of several bets, each of them started again at every observation.
 
     A share of the capital goes to every start in advance, so the sum is a martingale from 1 and sees a

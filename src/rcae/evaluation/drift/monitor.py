@@ -10,7 +10,7 @@ import numpy as np
 
 from rcae.base.errors import UsageError
 from rcae.detector.calibration import Calibration, threshold_rank
-from rcae.evaluation.drift.martingale import Evidence, Ranks, shift_outcomes
+from rcae.evaluation.drift.martingale import Bets, Ranks, shift_outcomes
 
 SHIFTS = np.array([0.5, 1.0, 2.0, -0.5, -1.0, -2.0])
 """Our choice: bets that scores moved by so many standard deviations, were they normal."""
@@ -18,7 +18,7 @@ DEFECT_SHARES = np.array([0.05, 0.1, 0.2, 0.4, 0.8])
 """Our choice: bets that so large a share of images has a new defect and is rejected."""
 
 
-class Verdict(StrEnum):
+class DriftVerdict(StrEnum):
     """What became of the scores."""
 
     NONE = "no drift"
@@ -37,7 +37,7 @@ class DriftState:
     """That accepted images score otherwise than they did: a power of ten, 0 at the start."""
     rejection_evidence: float
     """That more images are rejected, or nearly, than calibration allows: likewise."""
-    verdict: Verdict
+    verdict: DriftVerdict
     """Once there is drift it stays; its kind is judged again with every image."""
     seen: int | None = None
     """The image at which evidence first reached `Monitor.alarm_evidence`."""
@@ -93,7 +93,7 @@ class Monitor:
                 f"A false-alarm rate of {false_alarm_rate} is not between 0 and 1; give one like 0.01."
             )
         self.alarm_evidence = math.log10(2 / false_alarm_rate)
-        """Evidence of either kind that means drift."""
+        """Bets of either kind that means drift."""
         scores = sorted(calibration.scores)
         rank = threshold_rank(len(scores), calibration.false_alarm_rate, calibration.confidence)
         self._random = np.random.default_rng(np.array(scores).view(np.uint64))
@@ -106,7 +106,7 @@ class Monitor:
         self._above, self._all = len(scores) - rank + 1, len(scores) + 1
         """The urn."""
         self._images, self._rejected = 0, array("q")
-        self._shift, self._rejections = Evidence(len(SHIFTS)), Evidence(len(DEFECT_SHARES))
+        self._shift, self._rejections = Bets(len(SHIFTS)), Bets(len(DEFECT_SHARES))
         self._seen: int | None = None
         self._since: int | None = None
         self._shifted_by = 0.0
@@ -167,10 +167,10 @@ class Monitor:
             rejected_since=rejected_since,
         )
 
-    def _verdict(self, rejected_since: int) -> Verdict:
+    def _verdict(self, rejected_since: int) -> DriftVerdict:
         if self._since is None:
-            return Verdict.NONE
+            return DriftVerdict.NONE
         if self._shifted_by:
-            return Verdict.HIGHER if self._shifted_by > 0 else Verdict.LOWER
+            return DriftVerdict.HIGHER if self._shifted_by > 0 else DriftVerdict.LOWER
         count = self._images - self._since + 1
-        return Verdict.HIGHER if 2 * rejected_since > count else Verdict.DEFECTS
+        return DriftVerdict.HIGHER if 2 * rejected_since > count else DriftVerdict.DEFECTS

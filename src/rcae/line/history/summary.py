@@ -47,7 +47,7 @@ class Counts:
             self.confirmed_good += said == "good"
 
 
-class Model(NamedTuple):
+class ModelKey(NamedTuple):
     """A name and the weights behind it: scores of others have another unit."""
 
     name: str
@@ -58,7 +58,7 @@ class Model(NamedTuple):
 class ModelSummary:
     """What one model inspected."""
 
-    model: Model
+    model: ModelKey
     total: Counts = field(default_factory=Counts)
     days: dict[date, Counts] = field(default_factory=lambda: defaultdict(Counts))
     """In the time zone of this computer; days without images are left out."""
@@ -92,8 +92,8 @@ class ModelSummary:
 
 def summarise(inspections: Iterable[Inspection]) -> list[ModelSummary]:
     """Of each model, in the order of first appearance."""
-    found: dict[Model, ModelSummary] = {}
+    found: dict[ModelKey, ModelSummary] = {}
     for inspection in inspections:
-        model = Model(inspection.model, inspection.model_sha256)
+        model = ModelKey(inspection.model, inspection.model_sha256)
         found.setdefault(model, ModelSummary(model)).add(inspection)
     return list(found.values())

@@ -69,7 +69,7 @@ class AppliedThreshold:
     """UTC."""
 
 
-class Reviewed(StrEnum):
+class ReviewState(StrEnum):
     """A person's last word."""
 
     GOOD = "good"
@@ -85,7 +85,7 @@ class Query:
     model: str | None = None
     model_sha256: str | None = None
     is_defective: bool | None = None
-    reviewed: Reviewed | None = None
+    reviewed: ReviewState | None = None
     since: datetime | None = None
     """This moment or later; with a time zone."""
     until: datetime | None = None

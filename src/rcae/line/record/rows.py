@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from rcae.detector.detection import Region
-from rcae.line.record.inspection import Inspection, Query, Review, Reviewed
+from rcae.line.record.inspection import Inspection, Query, Review, ReviewState
 from rcae.line.record.tables import inspections, reviews
 
 _NOT_STORED = {"number", "reviews"}
@@ -40,7 +40,7 @@ def conditions(query: Query) -> list[ColumnElement[bool]]:
         if (value := getattr(query, name)) is not None
     ]
     if query.reviewed is not None:
-        is_not = query.reviewed is Reviewed.NOT
+        is_not = query.reviewed is ReviewState.NOT
         verdict = None if is_not else query.reviewed.value
         found.append(columns.verdict.is_(None) if is_not else columns.verdict == verdict)
     if query.since is not None:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcTime(TypeDecorator[datetime]):
     """UTC with a time zone in Python; a plain UTC timestamp in the database, the same in both kinds."""
 
     impl = DateTime(timezone=False)
@@ -44,7 +44,7 @@ inspections = Table(
     metadata,
     Column("number", Number, primary_key=True, autoincrement=True),
     Column("id", String(32), nullable=False, unique=True),
-    Column("time", Moment, nullable=False, index=True),
+    Column("time", UtcTime, nullable=False, index=True),
     Column("source", String, nullable=False),
     Column("image_sha256", String(64), nullable=False, index=True),
     Column("width_px", Integer, nullable=False),
@@ -73,7 +73,7 @@ reviews = Table(
     Column("verdict", String(6), nullable=False),
     Column("author", String, nullable=False),
     Column("note", String, nullable=False),
-    Column("time", Moment, nullable=False),
+    Column("time", UtcTime, nullable=False),
     sqlite_autoincrement=True,
 )
 
@@ -85,7 +85,7 @@ thresholds = Table(
     Column("threshold", Float(53), nullable=False),
     Column("calibrated_threshold", Float(53)),  # null: applied before this column was there
     Column("author", String, nullable=False),
-    Column("time", Moment, nullable=False),
+    Column("time", UtcTime, nullable=False),
     sqlite_autoincrement=True,
 )
 

@@ -66,7 +66,7 @@ class FeatureDistance(nn.Module):
         Args:
             good_features: tensors as `forward` takes them; read once, one after the other.
         """
-        moments = _Moments(self.mean)
+        moments = _FeatureSums(self.mean)
         for features in good_features:
             moments.add(features.double())
         self.mean.copy_(moments.means())
@@ -81,7 +81,7 @@ class FeatureDistance(nn.Module):
         return (functional.conv2d(whitened.square(), ones)[:, 0] / self.mean.shape[2]).sqrt()
 
 
-class _Moments:
+class _FeatureSums:
     """Running counts and sums of features by place, and their products by zone, in float64."""
 
     def __init__(self, mean: Tensor) -> None:
