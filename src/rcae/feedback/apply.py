@@ -25,7 +25,7 @@ from rcae.detector.runners.torch_runner import TorchRunner
 from rcae.evaluation.metrics.regions import pixel_metrics
 from rcae.feedback.journal import ReviewedImage, reviewed_images
 from rcae.feedback.proposal import Judged, Proposal
-from rcae.feedback.recalibration import calibration_from, drawing
+from rcae.feedback.recalibration import calibration_from
 from rcae.training.fine_tuning import fine_tune
 from rcae.training.training_data import GoodParts, open_good_parts, require_same_data
 
@@ -81,18 +81,18 @@ def propose(
     learnt: list[str] = []
     changed, session_scores = model, present.scores_of_training_session
     if fine_tuning is None:
-        calibrated_on = (*kept, *score_good_images(confirmed, drawing(model)))
+        calibrated_on = (*kept, *score_good_images(confirmed, TorchRunner(model).maps))
     else:
         learnt = sorted(confirmed)[::2]
         if not learnt:
             raise UsageError("there is no new confirmed good image to fine-tune with.")
         parts = _same_parts(folder, model, fine_tuning)
         changed = _fine_tuned(model, parts, fine_tuning, {d: confirmed[d] for d in learnt})
-        of_session = score_good_images(parts.calibration_by_hash, drawing(changed))
+        of_session = score_good_images(parts.calibration_by_hash, TorchRunner(changed).maps)
         session_scores = tuple(sorted(scores_of(of_session)))
         description = f"fine-tuned on {len(learnt)} confirmed good images, {description}"
         held_out = {d: path for d, path in confirmed.items() if d not in learnt}
-        calibrated_on = score_good_images(_files(kept) | held_out, drawing(changed))
+        calibrated_on = score_good_images(_files(kept) | held_out, TorchRunner(changed).maps)
     calibration = calibration_from(calibrated_on, session_scores, false_alarm_rate, confidence)
     new = Model(changed.system, replace(changed.header, calibration=calibration))
     in_use, candidate = (Detector(TorchRunner(each)) for each in (model, new))

@@ -1,13 +1,11 @@
 """A new threshold for a finished run, from good images of another day."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from scipy.stats import ks_2samp
 
-from rcae.base.arrays import Array
 from rcae.base.errors import UsageError
 from rcae.base.progress import shown
 from rcae.data.folders import expand_paths
@@ -21,7 +19,6 @@ from rcae.detector.calibration_images import (
     to_csv,
     typical_value_of,
 )
-from rcae.detector.inference import anomaly_map
 from rcae.detector.run.checkpoint import Model, load_model
 from rcae.detector.run.known_images import learnt_images
 from rcae.detector.run.run_folder import RunFolder
@@ -85,7 +82,7 @@ def recalibrate(
         images.setdefault(hash_file(path), path)
     require_not_trained_on(folder, model, images)
     require_enough(len(images), rate, confidence)
-    good = score_good_images(images, drawing(model))
+    good = score_good_images(images, TorchRunner(model).maps)
     before = model.header.calibration
     calibration = calibration_from(good, before.scores_of_training_session, rate, confidence)
     new = Model(model.system, replace(model.header, calibration=calibration))
@@ -189,9 +186,3 @@ def require_not_trained_on(folder: RunFolder, model: Model, images: Mapping[str,
             f"{known[0]} was trained on, and so were {len(known) - 1} of the {len(images) - 1} other images; "
             "a threshold from them would promise too much. Give good images that were not trained on."
         )
-
-
-def drawing(model: Model) -> Callable[[Array], Array]:
-    """From an image to its anomaly map at the image's own size, by a model in memory."""
-    runner = TorchRunner(model)
-    return partial(anomaly_map, runner.model.system, runner.header.working_view)

@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,6 @@ from rcae.base.errors import ImageError, StorageError
 from rcae.base.progress import say
 from rcae.data.image_files import ImageContent
 from rcae.data.images import read_image
-from rcae.detector.calibration import Calibration
 from rcae.detector.detection import Detection
 from rcae.detector.detector import Detector
 from rcae.line.record.inspection import Inspection
@@ -94,7 +92,7 @@ class Inspector:
         self._record.apply_threshold(self.model_sha256, threshold, calibrated, author)
 
     def inspect(self, arrivals: Sequence[Arrival]) -> list[Inspection | ImageError]:
-        """Inspect these, images of equal working size together; one answer each, in order.
+        """Inspect these, a few at a time; one answer each, in order.
 
         When this returns, every inspection is on the disk. A picture that cannot be kept for want of
         space does not fail its inspection; a warning says so once.
@@ -102,10 +100,20 @@ class Inspector:
         Raises:
             StorageError: the record refused; nothing of these was recorded, try again.
         """
-        calibration = self.detector.calibration.model_copy(update={"threshold": self.threshold})
+        threshold = self.threshold
         found: dict[int, _Found | ImageError] = {}
         for decoded in self._decoded(arrivals, found):
-            found |= self._found(arrivals, decoded, calibration)
+            detections = self.detector.inspect_many(
+                [one.image for one in decoded], [one.started_at for one in decoded], threshold
+            )
+            for one, detection in zip(decoded, detections, strict=True):
+                found[one.place] = (
+                    detection
+                    if isinstance(detection, ImageError)
+                    else _Found(
+                        self._inspection(arrivals[one.place], detection), detection.working_map
+                    )
+                )
         inspected = {p: one for p, one in sorted(found.items()) if isinstance(one, _Found)}
         recorded = self._record.add([one.inspection for one in inspected.values()])
         numbered = dict(zip(inspected, recorded, strict=True))
@@ -143,26 +151,6 @@ class Inspector:
                 decoded = []
         if decoded:
             yield decoded
-
-    def _found(
-        self, arrivals: Sequence[Arrival], decoded: Sequence[_Decoded], calibration: Calibration
-    ) -> dict[int, _Found | ImageError]:
-        found: dict[int, _Found | ImageError] = {}
-        together = defaultdict(list)
-        for one in decoded:
-            together[self.detector.runner.drawn_px(one.image)].append(one)
-        for group in together.values():
-            try:
-                maps = self.detector.runner.draw_many([one.image for one in group])
-            except ImageError as error:
-                found |= dict.fromkeys((one.place for one in group), error)
-                continue
-            for one, drawn in zip(group, maps, strict=True):
-                size_px = one.image.shape[:2]
-                detection = Detection.of(drawn, size_px, calibration, one.started_at)
-                inspection = self._inspection(arrivals[one.place], detection)
-                found[one.place] = _Found(inspection, drawn)
-        return found
 
     def _inspection(self, arrival: Arrival, detection: Detection) -> Inspection:
         height_px, width_px = detection.anomaly_map.shape

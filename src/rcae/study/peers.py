@@ -6,7 +6,7 @@ downloaded: where a recommended setting needs a download, the note says what sta
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,7 @@ class PeerPredictor:
 
     def calibrate(self, images: Mapping[str, Path], false_alarm_rate: float) -> None:
         """Set the threshold from held-out good images, by the same rule as ours."""
-        good = score_good_images(images, self._enlarged)
+        good = score_good_images(images, self._maps)
         self.calibration = calibrate(scores_of(good), typical_value_of(good), false_alarm_rate)
 
     def predict(self, image: Path) -> Detection:
@@ -123,8 +123,8 @@ class PeerPredictor:
         drawn = self._map(pixels)
         return Detection.of(drawn, pixels.shape[:2], self.calibration, started_at)
 
-    def _enlarged(self, pixels: Array) -> Array:
-        return resize(self._map(pixels), *pixels.shape[:2])
+    def _maps(self, images: Sequence[Array]) -> list[Array]:
+        return [self._map(pixels) for pixels in images]
 
     @torch.inference_mode()
     def _map(self, pixels: Array) -> Array:
