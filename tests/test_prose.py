@@ -26,6 +26,8 @@ ROOMS = [
     "api.py",
     "base",
     "data",
+    "drawing",
+    "feedback",
 ]
 """Rooms whose docstrings and comments keep the rule; a room joins by one line."""
 LONGEST_DOCSTRING_SENTENCE = 25
