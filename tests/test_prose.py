@@ -28,6 +28,7 @@ ROOMS = [
     "data",
     "drawing",
     "feedback",
+    "line",
 ]
 """Rooms whose docstrings and comments keep the rule; a room joins by one line."""
 LONGEST_DOCSTRING_SENTENCE = 25
