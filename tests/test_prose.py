@@ -25,11 +25,13 @@ ROOMS = [
     "__init__.py",
     "api.py",
     "base",
+    "cli",
     "data",
     "drawing",
     "feedback",
     "line",
     "service",
+    "study",
 ]
 """Rooms whose docstrings and comments keep the rule; a room joins by one line."""
 LONGEST_DOCSTRING_SENTENCE = 25
@@ -147,6 +149,14 @@ def comments(text: str) -> Iterator[tuple[int, str]]:
         yield start, " ".join(block)
 
 
+def help_texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Help of each command-line option."""
+    for node in ast.walk(tree):
+        is_help = isinstance(node, ast.keyword) and node.arg == "help"
+        if is_help and isinstance(node.value, ast.Constant):
+            yield node.value.lineno, str(node.value.value)
+
+
 def paragraphs(docstring: str) -> Iterator[tuple[int, str]]:
     """Prose of a docstring: paragraphs and section entries, each with its line's offset.
 
@@ -198,14 +208,14 @@ def is_plain_function(node: ast.AST | None) -> bool:
 
 
 def prose_faults(text: str) -> Iterator[tuple[int, str]]:
-    """Each fault of a source file's docstrings and comments, with its line."""
+    """Each fault of a source file's docstrings, comments and help texts, with its line."""
     for constant, node in docstrings(ast.parse(text)):
         for offset, paragraph in paragraphs(str(constant.value)):
             yield from ((constant.lineno + offset, fault) for fault in faults(paragraph))
         if is_plain_function(node) and (first := NO_VERB.match(constant.value.lstrip())):
             yield constant.lineno, f"'{first[0]}' is no imperative verb"
-    for line, comment in comments(text):
-        yield from ((line, fault) for fault in faults(comment))
+    for line, other in [*comments(text), *help_texts(ast.parse(text))]:
+        yield from ((line, fault) for fault in faults(other))
 
 
 def sources() -> list[Path]:
@@ -247,6 +257,7 @@ def resize(image, size):
 @property
 def size():
     """The size, with `of` in code."""
+@option("--size", help="Of the image.")
 def help():
     """Print the help.
 
@@ -260,6 +271,7 @@ def help():
         (10, "'Beyond' is no subject: Beyond this line all is well."),
         (12, "'The' is no imperative verb"),
         (16, "'of' is no subject: of the result, with the width first."),
+        (29, "'Of' is no subject: Of the image."),
     ]
     assert list(faults("One two three. Four.", limit=2)) == ["3 words, 2 at most: One two three."]
 
