@@ -1,4 +1,4 @@
-"""How folders become samples: the known layouts, told apart by what is there; opens no pixel."""
+"""Recognition of the dataset layout of a folder, by its subfolders; no pixel is decoded."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +17,7 @@ Split = Literal["train", "test"]
 
 GOOD = "good"
 HELD_OUT_EVERY = 5
-"""Our choice: of a plain folder's good images, every fifth is for the test."""
+"""Stride of the test split of a plain folder: every fifth good image is a test image (our choice)."""
 
 _LAYOUTS = """\
 A category is a folder in one of these layouts:
@@ -30,45 +30,45 @@ A category is a folder in one of these layouts:
 
 @dataclass(frozen=True)
 class Sample:
-    """One image and what is known of it."""
+    """One image of a category with its split, defect type and mask."""
 
     path: Path
     split: Split
     defect_type: str
-    """The name of its folder, "anomaly" in VisA as published, "good" for good images."""
+    """Name of the image's folder; "anomaly" in VisA as published, "good" for good images."""
     mask_path: Path | None = None
-    """None for good images, and for defective ones without a mask."""
+    """Mask of the image; None for good images, and for defective images without a mask."""
     mask_is_indexed: bool = False
-    """The mask holds class numbers; see `read_mask`."""
+    """True if the mask holds class numbers; see `read_mask`."""
 
     @property
     def is_defective(self) -> bool:
-        """Whether the image shows a defect."""
+        """True if the image shows a defect."""
         return self.defect_type != GOOD
 
 
 @dataclass(frozen=True)
 class Category:
-    """One kind of part: its images, in an order that does not depend on the file system."""
+    """One kind of part and its images, in an order that does not depend on the file system."""
 
     name: str
     root: Path
     layout: Layout
     samples: tuple[Sample, ...]
-    """Training before test images, each sorted by path."""
+    """Training samples before test samples, each sorted by path."""
     notes: tuple[str, ...] = ()
-    """What a user should know of how the folder was understood."""
+    """Remarks for the user on how the folder was interpreted."""
     unused_masks: tuple[Path, ...] = ()
     """Masks that belong to no defective image."""
 
     @property
     def train_good(self) -> tuple[Sample, ...]:
-        """The images to train on."""
+        """Good images of the training split."""
         return tuple(r for r in self.samples if r.split == "train" and not r.is_defective)
 
     @property
     def test(self) -> tuple[Sample, ...]:
-        """The images to evaluate on, good and defective."""
+        """Images of the test split, good and defective."""
         return tuple(r for r in self.samples if r.split == "test")
 
 
@@ -94,16 +94,19 @@ def open_category(root: Path) -> Category:
 
 @unlisted_named()
 def is_category(folder: Path) -> bool:
-    """Whether a folder holds the folders of a category, and not just images.
+    """Return True if a folder has the subfolders of a category, and not just images.
 
     Raises:
-        DataError: it cannot be entered.
+        DataError: the folder cannot be entered.
     """
     return any((folder / marker).is_dir() for marker in _READERS)
 
 
 def _read_tree(root: Path) -> Category:
-    """MVTec AD, and VisA as its authors' script reorganises it: one tree, masks named two ways."""
+    """Read MVTec AD, or VisA as reorganised by its authors' script.
+
+    Both have the same tree but name their masks differently.
+    """
     masks = _list_masks(root / "ground_truth")
     samples = _good_samples(_images_if_any(root / "train" / GOOD), "train")
     samples += _good_samples(_images_if_any(root / "test" / GOOD), "test")
@@ -116,7 +119,7 @@ def _read_tree(root: Path) -> Category:
 
 
 def _read_visa(root: Path) -> Category:
-    """VisA as published: the table beside the category says what each image is for."""
+    """Read VisA as published; the table beside the category gives the split of each image."""
     place = root.resolve()
     samples = [
         Sample(
@@ -133,7 +136,7 @@ def _read_visa(root: Path) -> Category:
 
 
 def _read_flat(root: Path) -> Category:
-    """Good images directly in the root."""
+    """Read good images directly in the root."""
     folders, images = scan(root)
     note = f"Folders in {root} are not looked into, because images lie beside them."
     samples = _good_samples(images, "train")
@@ -141,7 +144,7 @@ def _read_flat(root: Path) -> Category:
 
 
 def _read_plain(root: Path) -> Category:
-    """Good images in `good`, defective ones in folders beside it."""
+    """Read good images in `good`, and defective images in the folders beside it."""
     folders, ignored = scan(root)
     masks = _list_masks(root / "masks", root / "ground_truth")
     types = [f for f in folders if f.name not in (GOOD, "test_good", "masks", "ground_truth")]
@@ -167,7 +170,7 @@ _READERS: dict[str, Callable[[Path], Category]] = {
     "test/good": _read_tree,
     "good": _read_plain,
 }
-"""By the folder that gives a layout away; the first that is there decides."""
+"""Reader for each folder that identifies a layout; the first existing folder decides."""
 
 
 def _category(
@@ -192,7 +195,7 @@ def _list_masks(*parents: Path) -> Masks:
 
 
 def _defective_samples(folder: Path, masks: Masks) -> list[Sample]:
-    """The images of one defect type, each with its mask if there is one."""
+    """Return the images of one defect type, each with its mask if there is one."""
     samples = []
     for path in list_images(folder):
         names = (f"{path.stem}_mask", path.stem)
