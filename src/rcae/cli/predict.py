@@ -27,7 +27,7 @@ def predict(
 
     An unreadable image gets a row with its error and does not stop the others. The exit code is then 3.
     """
-    from rcae.data.layouts.category import expand_paths
+    from rcae.data.folders import expand_paths
     from rcae.detector.detector import Detector
     from rcae.detector.prediction import predict_files
 

@@ -13,7 +13,8 @@ from rcae.base.machine import peak_memory_mib
 from rcae.base.progress import shown
 from rcae.data.good_images import hash_file
 from rcae.data.images import image_size, read_mask, resize
-from rcae.data.layouts.category import Category, Sample, open_category
+from rcae.data.layouts.category import open_category
+from rcae.data.layouts.sample import Category, Sample
 from rcae.detector.calibration import Calibration, conformal_threshold, images_needed
 from rcae.detector.detection import Detection
 from rcae.detector.detector import Detector

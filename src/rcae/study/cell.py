@@ -17,7 +17,8 @@ from rcae.base.storage import write_bytes, write_text
 from rcae.data.doctor.telling_light import describe_telling_light
 from rcae.data.good_images import hash_file
 from rcae.data.images import read_image
-from rcae.data.layouts.category import Category, open_category
+from rcae.data.layouts.category import open_category
+from rcae.data.layouts.sample import Category
 from rcae.detector.run.run_folder import RunFolder
 from rcae.drawing.pictures import HeatScale, jpeg_bytes, overlay
 from rcae.evaluation.evaluate import Evaluation, Predictor, evaluate_detector, full_map

@@ -10,7 +10,8 @@ import numpy as np
 from rcae.base.arrays import Array
 from rcae.base.errors import MissingExtraError
 from rcae.data.images import read_mask, resize
-from rcae.data.layouts.category import Sample, open_category
+from rcae.data.layouts.category import open_category
+from rcae.data.layouts.sample import Sample
 from rcae.detector.detector import Detector
 from rcae.study import summary
 from rcae.study.cell import CellFolder

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rcae.base.text import printable
-from rcae.data.layouts.category import Layout
+from rcae.data.layouts.sample import Layout
 
 PATHS_SHOWN = 10
 

@@ -12,7 +12,8 @@ from rcae.data.doctor.telling_light import describe_telling_light
 from rcae.data.good_images import hash_file, list_good_images
 from rcae.data.image_files import read_header
 from rcae.data.images import read_image, read_mask
-from rcae.data.layouts.category import Category, Sample, Split, open_category
+from rcae.data.layouts.category import open_category
+from rcae.data.layouts.sample import Category, Sample, Split
 
 __all__ = ["Diagnosis", "Finding", "describe", "examine"]
 

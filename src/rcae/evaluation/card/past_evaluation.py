@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rcae.base.errors import CheckpointError
-from rcae.data.layouts.category import GOOD
+from rcae.data.layouts.sample import GOOD
 from rcae.evaluation.metrics.intervals import Interval, auroc_interval, proportion_interval
 
 
