@@ -160,26 +160,16 @@ class Inspector:
             for one, drawn in zip(group, maps, strict=True):
                 size_px = one.image.shape[:2]
                 detection = Detection.of(drawn, size_px, calibration, one.started_at)
-                inspection = self._inspection(arrivals[one.place], detection)
+                arrival = arrivals[one.place]
+                inspection = Inspection.of(
+                    detection,
+                    source=arrival.source,
+                    image_sha256=hashlib.sha256(arrival.content).hexdigest(),
+                    model=self.name,
+                    model_sha256=self.model_sha256,
+                )
                 found[one.place] = _Found(inspection, drawn)
         return found
-
-    def _inspection(self, arrival: Arrival, detection: Detection) -> Inspection:
-        height_px, width_px = detection.anomaly_map.shape
-        return Inspection(
-            source=arrival.source,
-            image_sha256=hashlib.sha256(arrival.content).hexdigest(),
-            width_px=width_px,
-            height_px=height_px,
-            model=self.name,
-            model_sha256=self.model_sha256,
-            anomaly_score=detection.anomaly_score,
-            p_value=detection.p_value,
-            threshold=detection.threshold,
-            is_defective=detection.is_defective,
-            regions=detection.regions,
-            duration_s=detection.duration_s,
-        )
 
     def _keep(self, inspection: Inspection, image: bytes, working_map: Array) -> None:
         try:
