@@ -46,8 +46,11 @@ class ReadsOneChannel:
         self.header, self.channel, self.unit = header, channel, unit
         self.weights_sha256 = f"channel {channel}"
 
-    def draw(self, image):
-        return (image[..., self.channel] * 255 * self.unit).astype(np.float32)
+    def refusal(self, image):
+        return None
+
+    def maps(self, images):
+        return [(one[..., self.channel] * 255 * self.unit).astype(np.float32) for one in images]
 
 
 @pytest.fixture
@@ -148,8 +151,8 @@ def test_both_evaluations_list_the_same_images_in_the_same_order(finished_run, s
         for side in (comparison.a, comparison.b)
     ]
     assert seen[0] == seen[1] == sorted(parts.glob("test/*/*.png"))
-    assert comparison.image_auroc.a == comparison.a.evaluation.metrics["image_auroc"]
-    assert comparison.image_auroc.b == comparison.b.evaluation.metrics["image_auroc"]
+    assert comparison.image_auroc.a == comparison.a.evaluation.metrics.image_auroc
+    assert comparison.image_auroc.b == comparison.b.evaluation.metrics.image_auroc
 
 
 def test_the_table_says_in_words_which_differences_are_beyond_chance(compare, tmp_path):
