@@ -17,8 +17,9 @@ import torch
 import rcae
 from rcae.data.images import read_image
 from rcae.data.layouts.category import open_category
-from rcae.detector.inference import as_tensor
+from rcae.detector.runners.torch_maps import as_batch
 from rcae.evaluation.metrics.ranking import image_metrics
+from rcae.model.evidence.fusion import peaks_of
 from rcae.study.demo import TEST_COUNTS, copy_cells, solar_cells, spread_over
 
 KINDS = ("crd", "distance", "crd_wide", "distance_wide", "thumbnail")
@@ -73,10 +74,10 @@ def judge(detector: rcae.Detector, data: Path) -> dict[str, float]:
     system = model.system
     peaks, labels = [], []
     for image in open_category(data).test:
-        batch = as_tensor(model.header.working_view.of(read_image(image.path)), system)
+        batch = as_batch(model.header.working_view.of(read_image(image.path)), system)
         evidence = system.evidence(batch)
-        whole = system.with_thumbnail(system.weighed(evidence), batch)
-        kinds = [*evidence.peaks()[0].tolist(), float(system.thumbnail(batch))]
+        whole = system(batch)
+        kinds = [*peaks_of(evidence)[0].tolist(), float(system.thumbnail(batch))]
         peaks.append([float(whole.max()), *kinds])
         labels.append(image.is_defective)
     names = ("anomaly_map", *KINDS)

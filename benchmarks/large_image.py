@@ -1,7 +1,7 @@
 """What a large image costs, and how far its map, blended from tiles, is from the one drawn as a whole.
 
 Repeats one image of the user's own until it fills a large one, and inspects that file. Then compares
-`rcae.detector.inference.working_map` with the networks' own map of a part small enough to be drawn whole.
+the map that is drawn tile by tile with that of a part small enough to be drawn whole.
 Prints one JSON object; differences in units of threshold minus typical value.
 
     python benchmarks/large_image.py RUN IMAGE
@@ -19,7 +19,7 @@ from PIL import Image
 import rcae
 from rcae.base.machine import peak_memory_mib
 from rcae.data.images import read_image
-from rcae.detector.inference import as_tensor, working_map
+from rcae.detector.runners.torch_maps import as_batch
 
 
 def main() -> None:
@@ -50,8 +50,10 @@ def difference(detector: rcae.Detector, options: argparse.Namespace) -> dict[str
     system, calibration = detector.runner.model.system, detector.calibration
     part = repeated(detector.header.working_view.of(read_image(options.image)), *options.compared)
     with torch.inference_mode():
-        whole = system(as_tensor(part, system))[0].numpy()
-    blended = working_map(system, part)
+        batch = as_batch(part, system)
+        blended = system(batch)[0].numpy()
+        system.is_tiled = False
+        whole = system(batch)[0].numpy()
     unit = calibration.threshold - calibration.typical_value
     distances = np.abs(blended - whole) / unit
     return {

@@ -66,8 +66,8 @@ class _Stops:
             ("pre-processing", "RcAE", system.reconstruction, "sequence"),
             ("DPN", "DPN", system.detail, "forward"),
             ("CRD", "CRD", system.detection, "features"),
+            ("CRD", "CRD", system.detection, "map_of"),
             ("feature distance", "feature distance", system.distance, "forward"),
-            ("feature distance", "CRD", system.detection, "map_of"),
         ):
             setattr(owner, method, self._stopped(part_before, part, getattr(owner, method)))
 

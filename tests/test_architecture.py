@@ -1,5 +1,8 @@
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 import rcae
 
@@ -19,29 +22,82 @@ FLOORS = [
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 
-def imports():
+LARGEST_FILE = 400
+MOST_ENTRIES = 14
+
+
+def modules():
     for path in SOURCE.rglob("*.py"):
-        part = path.relative_to(SOURCE).with_suffix("").as_posix().replace("/", ".")
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def imports():
+    """Pairs of modules, within functions too: what a name comes from, be it a module or in one."""
+    known = dict(modules())
+    for module, path in known.items():
         for node in ast.walk(ast.parse(path.read_text())):
             names = []
             if isinstance(node, ast.ImportFrom) and node.module:
-                names = [node.module]
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
             elif isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             for name in names:
-                if name.startswith("rcae."):
-                    yield part, name.removeprefix("rcae.")
+                inside = name.removeprefix("rcae.")
+                if inside == name:
+                    continue
+                yield module, inside if inside in known else inside.rpartition(".")[0]
 
 
-def rooms_that_meet():
-    return {(a.split(".")[0], b.split(".")[0]) for a, b in imports()}
+def test_every_room_has_a_floor_and_there_are_few_rooms():
+    entries = {
+        path.stem for path in SOURCE.iterdir() if path.name not in ("__pycache__", "py.typed")
+    }
+    rooms = entries - {"__init__", "__main__"}
+    assert rooms == set(FLOOR_OF)
+    assert len(rooms) <= MOST_ENTRIES
 
 
-def test_dependencies_point_one_way():
+def test_dependencies_point_down():
+    rooms = {(a.split(".")[0], b.split(".")[0]) for a, b in imports() if a and b}
     wrong = {
         (a, b)
-        for a, b in rooms_that_meet()
+        for a, b in rooms
         if a in FLOOR_OF and b in FLOOR_OF and a != b and FLOOR_OF[b] >= FLOOR_OF[a]
+    }
+    assert not wrong
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    below = {}
+    for a, b in imports():
+        if a not in ("", "__main__") and b:
+            below.setdefault(a, set()).add(b)
+    try:
+        tuple(TopologicalSorter(below).static_order())
+    except CycleError as error:
+        raise AssertionError(" -> ".join(error.args[1])) from error
+
+
+@pytest.mark.parametrize(
+    ("room", "allowed"),
+    [
+        ("model.paper", ("base", "model.paper")),
+        ("model.evidence", ("base", "model.evidence")),
+        ("model", ("base", "model")),
+        ("data", ("base", "data")),
+        ("drawing", ("base", "drawing")),
+        ("training.painting", ("base", "training.painting")),
+    ],
+)
+def test_these_rooms_know_nothing_but_themselves_and_what_all_stand_on(room, allowed):
+    def lies_in(module, place):
+        return module == place or module.startswith(f"{place}.")
+
+    wrong = {
+        (a, b)
+        for a, b in imports()
+        if lies_in(a, room) and not any(lies_in(b, place) for place in allowed)
     }
     assert not wrong
 
@@ -60,5 +116,5 @@ def test_nothing_is_ever_unpickled():
 
 
 def test_no_module_needs_much_scrolling():
-    lengths = {path.name: len(path.read_text().splitlines()) for path in SOURCE.rglob("*.py")}
-    assert {name: length for name, length in lengths.items() if length > 400} == {}
+    lengths = {module: len(path.read_text().splitlines()) for module, path in modules()}
+    assert {name: length for name, length in lengths.items() if length > LARGEST_FILE} == {}

@@ -30,7 +30,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use: `import rcae` alone loads no torch."""
+    """Import `name` on first use, so that `import rcae` alone loads no torch."""
     if name not in _HOME:
         raise AttributeError(f"module 'rcae' has no attribute '{name}'")
     return getattr(import_module(_HOME[name]), name)

@@ -1,4 +1,4 @@
-"""The two long jobs as plain functions, for Python programs."""
+"""The two long jobs, training and evaluation, as plain functions for Python programs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,9 +26,9 @@ def train(
         data: a category folder: MVTec AD, VisA, or a plain folder of good images.
         run: a new or empty folder that gets the model and everything about the run.
         preset: "quick" (the default), "standard" or "paper".
-        budget_s: total time, at most a year; the number of steps is fixed from the measured speed and
-            written down.
-        seed: 0 unless given.
+        budget_s: total time in seconds, at most a year. The number of steps is fixed from the measured
+            speed and written down.
+        seed: random seed; the default is 0.
         settings_file: TOML with any of the keys of a run's `settings.toml`.
         values: single settings, like "model.recursion_depth=3".
         resume: go on with an interrupted run.
@@ -53,7 +53,7 @@ def train(
 
 @refusals_named()
 def evaluate(run: str | Path, data: str | Path) -> Evaluation:
-    """Score the test images of one category with a finished run; writes nothing.
+    """Score the test images of one category with a finished run and write nothing.
 
     Raises:
         RcaeError: see `rcae.evaluation.evaluate.evaluate_model`.

@@ -26,18 +26,13 @@ class GreyRunner:
         self.drawn = []
         """How many images were drawn together, each time."""
 
-    def drawn_px(self, image):
-        return image.shape[:2]
+    def refusal(self, image):
+        return ImageError("too large for this model") if image.shape[1] >= TOO_LARGE_PX else None
 
-    def draw(self, image):
-        if image.shape[1] >= TOO_LARGE_PX:
-            raise ImageError("too large for this model")
-        return np.ascontiguousarray(image[..., 0])
-
-    def draw_many(self, images):
-        assert len({self.drawn_px(image) for image in images}) == 1
+    def maps(self, images):
+        assert not any(map(self.refusal, images))
         self.drawn.append(len(images))
-        return [self.draw(image) for image in images]
+        return [np.ascontiguousarray(image[..., 0]) for image in images]
 
 
 def grey_detector():

@@ -3,10 +3,10 @@ import pytest
 import torch
 
 from rcae.base.settings import load_settings
-from rcae.detector.inference import explain, working_map
+from rcae.data.view.working_view import Seen
+from rcae.detector.runners.torch_maps import explain
 from rcae.model import tiles as tiling
 from rcae.model.evidence.thumbnail_distance import SIDE_PX
-from rcae.model.evidence.weighed_evidence import KINDS
 from rcae.model.system import RcaeSystem
 from rcae.model.tiles import blended, drawn_together, tiles
 from tests.conftest import TINY
@@ -45,9 +45,11 @@ def test_a_tile_counts_nothing_near_its_edges_within_the_image():
 
 def test_blending_what_does_not_depend_on_its_surroundings_changes_nothing():
     image = np.random.default_rng(0).random((1500, 1100, 3), dtype=np.float32)
-    grey, doubled = blended(image, lambda part: (part.mean(axis=2), 2 * part))
-    np.testing.assert_allclose(grey, image.mean(axis=2), atol=1e-6)
-    np.testing.assert_allclose(doubled, 2 * image, atol=1e-6)
+    image = image.transpose(2, 0, 1)
+    for pixels in (image, torch.from_numpy(image)):
+        grey, doubled = blended(pixels, lambda part: (part.mean(0), 2 * part))
+        np.testing.assert_allclose(grey, image.mean(axis=0), atol=1e-6)
+        np.testing.assert_allclose(doubled, 2 * image, atol=1e-6)
 
 
 @pytest.fixture
@@ -65,14 +67,17 @@ def test_a_tiled_map_equals_the_whole_one_where_no_network_sees_a_tiles_edge(
     image = np.random.default_rng(0).random((300, 520, 3), dtype=np.float32)
     with torch.no_grad():
         whole = torch.from_numpy(image).permute(2, 0, 1)[None]
-        system.distance.fit([system.features(whole)])
-        system.weighed.fit(np.array([[0.0] * KINDS, [1.0] * KINDS]))
+        system.distance.fit([system.distance.features(system.sight(whole))])
+        system.fusion.fit(np.array([[0.0] * 4, [1.0] * 4]))
         system.thumbnail.fit(torch.rand(5, 1, 1, 1).expand(-1, 3, SIDE_PX, SIDE_PX))
-        local = system(whole)
-        assert (system.with_thumbnail(local, whole) - local).abs().max() > 0.1
-    tiled, seen = working_map(system, image), explain(system, image)
+        assert (system(whole) - system.map_of_part(whole)).abs().max() > 0.1
+        tiled = system(whole)[0].numpy()
+    seen = explain(system, Seen(image, image))
     monkeypatch.setattr(tiling, "TILE_PX", 1024)
-    expected = explain(system, image)
+    expected = explain(system, Seen(image, image))
+    system.is_tiled = False
+    with torch.no_grad():
+        np.testing.assert_array_equal(system(whole)[0].numpy(), expected.anomaly_map)
     assert np.ptp(expected.anomaly_map) > 0.1
     np.testing.assert_allclose(tiled, expected.anomaly_map, atol=1e-4)
     np.testing.assert_allclose(seen.anomaly_map, expected.anomaly_map, atol=1e-4)
@@ -94,5 +99,4 @@ def test_a_tiled_map_equals_the_whole_one_where_no_network_sees_a_tiles_edge(
 def test_images_are_drawn_together_up_to_the_area_of_a_tile_and_alone_where_cut(
     height, width, expected
 ):
-    images = [np.zeros((height, width, 3), np.float32)] * 5
-    assert [len(part) for part in drawn_together(images)] == expected
+    assert [len(range(5)[part]) for part in drawn_together(5, height, width)] == expected

@@ -13,7 +13,8 @@ import rcae
 from rcae.base.errors import RcaeError, SettingsError, UsageError
 from rcae.base.settings import load_settings
 from rcae.data.view.working_view import WorkingView
-from rcae.model.paper.losses import detection_loss, restoration_loss
+from rcae.model.evidence.restoration import restoration_loss
+from rcae.model.paper.losses import detection_loss
 from rcae.model.system import RcaeSystem
 from rcae.training import processes
 from rcae.training.stages import draw_batch

@@ -1,1 +1,1 @@
-"""What every other room stands on: errors, settings, storage, progress, and facts of the machine."""
+"""Foundation of every other room: errors, settings, storage, progress and facts of the machine."""

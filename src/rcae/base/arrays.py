@@ -1,4 +1,4 @@
-"""The arrays that images, maps and masks are, by one name each."""
+"""Types of the arrays that hold images, maps and masks."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
-"""An image [height, width, 3] in 0..1, or an anomaly map [height, width]."""
+"""Image [height, width, 3] in 0..1, or anomaly map [height, width]."""
 Mask = NDArray[np.bool_]
-"""[height, width], True inside."""
+"""Boolean mask [height, width], True inside."""
 Numbers = NDArray[np.floating[Any]]
-"""Scores, rates or maps of any floating type."""
+"""Scores, rates or maps of any floating-point type."""

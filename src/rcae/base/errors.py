@@ -1,4 +1,4 @@
-"""Every error this package raises on purpose, with the exit code the command line gives for it.
+"""Errors that this package raises on purpose, with the exit code of the command line for each.
 
     RcaeError
     ├── UsageError            2   a wrong option, path or request
@@ -6,30 +6,30 @@
     │   └── MissingExtraError 2   an optional dependency is not installed
     ├── DataError             3   a folder of images cannot be used as it is
     │   └── ImageError        3   one file is not a usable image or mask
-    │       └── ImageFormatError 3   it is no image of a format that is read
+    │       └── ImageFormatError 3   the file has no supported image format
     ├── CheckpointError       4   a model or training state file is damaged or foreign
-    │   └── SignatureError    4   what was to be loaded is not what the given key signed
-    ├── StorageError          5   the disk refused to take or give a file
+    │   └── SignatureError    4   the signature does not match the given key
+    ├── StorageError          5   the disk refused to write or read a file
     ├── TrainingError         6   the loss is no longer a number
-    ├── VerificationError     7   an exported file does not say what its run says
-    ├── DriftError            8   recent scores do not look like the calibration scores
-    ├── DeliveryError             an output could not be sent to; it is tried again
-    │   └── RefusedError          the receiver wants none of this one, however often it is sent
+    ├── VerificationError     7   an exported file disagrees with its run
+    ├── DriftError            8   recent scores differ from the calibration scores
+    ├── DeliveryError             an output is not available now; the delivery is retried
+    │   └── RefusedError          the receiver rejects one inspection for good; no retry
     ├── InterruptedTrainingError  130   stopped on request, resumable
     └── CellFailedError             one cell of a benchmark failed; its own exit code
 
-A message says what was received, the rule it breaks and what to do about it, and names the path.
+A message says what was received, the rule it breaks and what to do about it. It names the path.
 """
 
 
 class RcaeError(Exception):
-    """Root of all errors raised on purpose. `exit_code` is what the command line exits with."""
+    """Root of all errors raised on purpose. `exit_code` is the exit code of the command line."""
 
     exit_code = 1
 
 
 class UsageError(RcaeError):
-    """The request itself is wrong: an option, a path that does not exist, an output that is taken."""
+    """The request itself is wrong: an option, a missing path, or an output that already exists."""
 
     exit_code = 2
 
@@ -39,7 +39,7 @@ class SettingsError(UsageError):
 
 
 class MissingExtraError(UsageError):
-    """An optional dependency is needed; the message gives the `pip install` that adds it."""
+    """An optional dependency is missing; the message gives the `pip install` command that adds it."""
 
 
 class DataError(RcaeError):
@@ -53,64 +53,64 @@ class ImageError(DataError):
 
 
 class ImageFormatError(ImageError):
-    """The file is not a PNG, JPEG, BMP or TIFF image, whatever its name."""
+    """The file is not a PNG, JPEG, BMP or TIFF image, whatever its name says."""
 
 
 class CheckpointError(RcaeError):
-    """A model or training state file is damaged, tampered with, or not one of ours."""
+    """A model or training state file is damaged, tampered with, or not written by this package."""
 
     exit_code = 4
 
 
 class SignatureError(CheckpointError):
-    """What is to be loaded is not what the given key signed, or a key file cannot be used."""
+    """The signature does not match the given key, or a key file cannot be used."""
 
 
 class StorageError(RcaeError):
-    """The disk refused: full, read-only, or not permitted."""
+    """The disk refused: it is full, read-only, or access is not permitted."""
 
     exit_code = 5
 
 
 class TrainingError(RcaeError):
-    """Training cannot go on: the loss is no longer a number."""
+    """Training cannot go on because the loss is no longer a number."""
 
     exit_code = 6
 
 
 class VerificationError(RcaeError):
-    """An exported file does not say what its run says."""
+    """An exported file disagrees with its run."""
 
     exit_code = 7
 
 
 class DriftError(RcaeError):
-    """Recent scores do not look like the calibration scores any more."""
+    """Recent scores no longer follow the distribution of the calibration scores."""
 
     exit_code = 8
 
 
 class DeliveryError(RcaeError):
-    """An output could not be sent to: it is away, busy, or refuses the sender; worth another try."""
+    """An output is unreachable, busy, or rejects the sender; a retry may succeed."""
 
     def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
-        """How long the receiver asked to be left alone."""
+        """Seconds that the receiver asked to wait before the next attempt."""
 
 
 class RefusedError(DeliveryError):
-    """The receiver refused one inspection for good; sending it again would change nothing."""
+    """The receiver rejected one inspection for good; a retry would change nothing."""
 
 
 class InterruptedTrainingError(RcaeError):
-    """Training was asked to stop; what it had learnt is saved and can be resumed."""
+    """Training was asked to stop; its state is saved and can be resumed."""
 
     exit_code = 130
 
 
 class CellFailedError(RcaeError):
-    """One cell of a benchmark ended with an error; `exit_code` is that of the cell."""
+    """One cell of a benchmark ended with an error; `exit_code` is the exit code of the cell."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)

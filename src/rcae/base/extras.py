@@ -1,4 +1,4 @@
-"""Optional packages: which extra brings each, and what a user is told who lacks it."""
+"""Optional packages: the extra that installs each one, and the message when one is missing."""
 
 from importlib.util import find_spec
 
@@ -27,14 +27,14 @@ EXTRAS = {
 
 
 def require(*modules: str, purpose: str) -> None:
-    """Refuse to go on without optional packages.
+    """Refuse to go on when an optional package is missing.
 
     Args:
-        modules: their import names, among `EXTRAS`.
-        purpose: what needs them, the subject of the message.
+        modules: import names, each a key of `EXTRAS`.
+        purpose: subject of the message, the feature that needs the packages.
 
     Raises:
-        MissingExtraError: one is not installed; the message gives the command that installs it.
+        MissingExtraError: a package is not installed; the message gives the command that installs it.
     """
     for module in modules:
         extra, title = EXTRAS[module]

@@ -1,4 +1,4 @@
-"""Ctrl-C and termination as a request that is honoured between two steps of the work."""
+"""Handling of Ctrl-C and SIGTERM as a request that is honoured between two steps of the work."""
 
 import signal
 import threading
@@ -9,22 +9,22 @@ from types import FrameType
 
 
 class StopRequest:
-    """Set once somebody asks the work to stop."""
+    """Flag that is set when somebody asks the work to stop."""
 
     requested = False
 
     def wait(self, longest_s: float) -> None:
-        """Wait this long, or until somebody asks to stop."""
+        """Wait for this many seconds, or until somebody asks to stop."""
         until = time.monotonic() + longest_s
         while not self.requested and (left_s := until - time.monotonic()) > 0:
-            time.sleep(min(left_s, 0.1))  # an Event's lock could be held where a signal comes in
+            time.sleep(min(left_s, 0.1))  # a signal may arrive while an Event holds its lock
 
 
 @contextmanager
 def stop_on_signal() -> Iterator[StopRequest]:
     """Turn the first SIGINT or SIGTERM into a request; a second one acts at once, as usual.
 
-    Outside the main thread, where Python allows no handlers, nothing changes.
+    Nothing changes outside the main thread, because Python allows no signal handlers there.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():

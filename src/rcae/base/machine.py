@@ -1,4 +1,4 @@
-"""Facts of this machine and process that stand beside a result."""
+"""Facts of this machine and process that are stored beside a result."""
 
 import platform
 import sys
@@ -6,7 +6,7 @@ from importlib import metadata
 
 
 def package_versions() -> dict[str, str]:
-    """The versions that a result depends on."""
+    """Return the versions of the packages that a result depends on."""
     packages = ("rcae", "torch", "numpy", "pillow", "scipy", "safetensors")
     return {
         "python": platform.python_version(),
@@ -15,10 +15,10 @@ def package_versions() -> dict[str, str]:
 
 
 def peak_memory_mib() -> int | None:
-    """Largest memory this process has held so far; None where the system does not tell."""
+    """Return the peak memory of this process in MiB, or None if the system does not report it."""
     try:
         import resource
-    except ImportError:  # Windows has no such module
+    except ImportError:  # Windows lacks this module
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10))

@@ -1,4 +1,4 @@
-"""What a person sees while training runs: stage, step, loss, images per second, time left."""
+"""Progress display for training: stage, step, loss, images per second and time left."""
 
 import sys
 import time
@@ -11,15 +11,15 @@ Item = TypeVar("Item")
 
 
 def say(text: str) -> None:
-    """One line for the user, above any progress bar."""
+    """Print one line for the user above any progress bar."""
     tqdm.write(text, file=sys.stderr)
 
 
 def shown(items: Iterable[Item], doing: str, total: int | None = None) -> Iterator[Item]:
-    """Iterate with a progress bar on standard error.
+    """Iterate over `items` with a progress bar on standard error.
 
-    It appears with the first item: one that nobody iterates would stay, and move all later ones. Give it
-    work to iterate, not what to work on: an error then passes through the bar, and ends it.
+    The bar appears with the first item, because an abandoned bar would stay and displace later bars.
+    Pass an iterable that does the work itself, so that an error ends the bar.
     """
     yield from tqdm(
         items, desc=doing, total=total, leave=False, mininterval=_interval_s(), ascii=" #"
@@ -27,10 +27,10 @@ def shown(items: Iterable[Item], doing: str, total: int | None = None) -> Iterat
 
 
 class StageProgress:
-    """The progress bar of one stage; time left counts the stages to come as well.
+    """Progress bar of one stage; the time left includes the later stages.
 
-    `later_steps` is what those amount to in steps of this one. They were measured before training, and
-    whatever slowed the machine down for a moment then slowed all of them: what lasts is their ratio.
+    `later_steps` is the work of the later stages, in steps of this stage.
+    It was measured before training. It stays valid on a slower machine, because it is a ratio of speeds.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class StageProgress:
         )
 
     def step(self, loss: float) -> None:
-        """Count one step."""
+        """Count one step and show its smoothed loss."""
         previous = loss if self._smoothed_loss is None else self._smoothed_loss
         self._smoothed_loss = 0.95 * previous + 0.05 * loss
         done = self._bar.n + 1 - self._bar.initial
@@ -77,5 +77,5 @@ class StageProgress:
 
 
 def _interval_s() -> float:
-    """Often on a screen, seldom in a log file."""
+    """Return the refresh interval in seconds: short on a terminal, long in a log file."""
     return 0.2 if sys.stderr.isatty() else 15.0

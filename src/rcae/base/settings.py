@@ -1,4 +1,4 @@
-"""Every setting of a run, its rule, and the ways to give it: preset, TOML file, single value."""
+"""All settings of a run, their rules, and their sources: preset, TOML file and single value."""
 
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from rcae.base.errors import SettingsError
 Preset = Literal["quick", "standard", "paper"]
 PRESETS: tuple[Preset, ...] = ("quick", "standard", "paper")
 STAGES = ("reconstruction", "detail", "detection")
-"""The three stages of training, in order; also the names of their settings."""
+"""Names of the three training stages, in order; also the names of their settings."""
 
 Widths = Annotated[
     tuple[Annotated[int, Field(ge=1, le=1024)], ...], Field(min_length=2, max_length=6)
@@ -25,56 +25,64 @@ class _Section(BaseModel):
 
 
 class ImageSettings(_Section):
-    """How a camera image becomes the network's input."""
+    """Conversion of a camera image into the network's input."""
 
     size_px: int = Field(ge=32, le=4096)
-    """Side of a square with the area that a typical training image has for the network."""
+    """Side of a square whose area equals the area of a typical training image after the resize."""
     resize: Literal["keep_aspect", "squash"] = "keep_aspect"
-    """`keep_aspect`: one scale for every image of the model, so texture keeps its size."""
+    """`keep_aspect` uses one scale for every image of the model, so texture keeps its size."""
     exposure: Literal["camera", "equal"] = "camera"
-    """`equal`: every image is made as bright, on average, as a typical training image."""
+    """`equal` scales every image to the mean brightness of a typical training image."""
     frame: Literal["camera", "part"] = "camera"
-    """`part`: cut to the part and turned, where nearly all training images show one before plain ground."""
+    """`part` crops to the part and rotates it to one direction.
+
+    It applies where nearly all training images show one part before a plain background.
+    """
 
 
 class ModelSettings(_Section):
-    """The three networks; every ablation of the paper is one of these."""
+    """Architecture of the three networks; every ablation of the paper is one of these settings."""
 
     form: Literal["recursive", "plain"] = "recursive"
-    """`plain` is the paper's baseline: an autoencoder of one pass, without skip connections."""
+    """`plain` is the paper's baseline: a single-pass autoencoder without skip connections."""
     recursion_depth: int = Field(ge=1, le=8)
-    """N of the paper."""
+    """Number of recursion steps, N in the paper."""
     carried_channels: int = Field(ge=3, le=256)
     """Channels passed from one application of E or D to the next."""
     reconstruction_widths: Widths
-    """Channels per level of the block inside E and inside D; of the whole plain autoencoder."""
+    """Channels per level of the block inside E and D, or of the whole plain autoencoder."""
     detail_widths: Widths
-    """Channels per level of DPN."""
+    """Channels per level of the detail network, DPN."""
     detection_widths: Widths
-    """Channels per level of CRD."""
+    """Channels per level of the detection network, CRD."""
     detection_dimensions: Literal[2, 3]
-    """3: CRD is the paper's 3D autoencoder; 2: only its first convolution spans the recursion steps."""
+    """Dimensions of CRD. 3 is the paper's 3D autoencoder.
+
+    2 is a 2D network in which only the first convolution spans the recursion steps.
+    """
     fold: Literal[1, 2, 4]
-    """The networks see blocks of fold x fold pixels as channels: 1 is the paper, 2 is far faster."""
+    """Side of the pixel blocks that the networks read as channels (space-to-depth).
+
+    1 is the paper's value; 2 is much faster.
+    """
     share_weights: bool = True
-    """One E and one D for all recursions; false gives each resolution its own."""
+    """True uses one E and one D for all recursions; False gives each resolution its own."""
     skip_connections: bool = True
     """Skip connections inside E and inside D."""
     detail_network: bool = True
-    """False leaves DPN out: CRD then reads I_R^n."""
+    """False removes DPN; CRD then reads I_R^n."""
     detection_network: bool = True
-    """False leaves CRD out: the map is the last step's mean absolute error."""
+    """False removes CRD; the anomaly map is then the mean absolute error of the last step."""
     detection_steps: tuple[int, ...] | Literal["all"] = "all"
-    """Recursion steps that CRD sees, counted from 1."""
+    """Recursion steps that CRD reads, counted from 1."""
     restoration: bool = False
-    """True trains CRD to draw the image without its anomalies as well."""
+    """True also trains CRD to reconstruct the image without its anomalies."""
     feature_distance: bool = False
-    """True adds to CRD's map how far its features are from those of good images."""
+    """True adds the distance between CRD's features and those of good images to CRD's map."""
     thumbnail_distance: bool = False
-    """True raises that map's peak by how far the image as a whole is from good images: a comparison of
-    thumbnails."""
+    """True raises the peak of the map by the distance of the image's thumbnail from good thumbnails."""
     smoothing_px: int = Field(default=5, ge=1, le=101)
-    """Odd side of the square over which the map is averaged before its maximum is the score."""
+    """Odd side of the square mean filter on the map; the score is the maximum of the filtered map."""
 
     @model_validator(mode="after")
     def _steps_exist(self) -> Self:
@@ -90,7 +98,7 @@ class ModelSettings(_Section):
 
     @property
     def size_multiple(self) -> int:
-        """Height and width of what the networks see are multiples of this many pixels."""
+        """Divisor of the height and width of every network input, in pixels."""
         return self.fold << self.recursion_depth
 
     @property
@@ -99,14 +107,14 @@ class ModelSettings(_Section):
 
     @property
     def used_steps(self) -> tuple[int, ...]:
-        """The recursion steps that reach the anomaly map, counted from 1."""
+        """Recursion steps that reach the anomaly map, counted from 1."""
         if not self.detection_network:
             return self._all_steps[-1:]
         return self._all_steps if self.detection_steps == "all" else self.detection_steps
 
 
 class StageSettings(_Section):
-    """How long one stage trains: by epochs or by steps; a time budget divides by `time_share`."""
+    """Length of one stage, in epochs or steps; `time_share` is its share of a time budget."""
 
     epochs: int | None = Field(default=None, ge=1)
     steps: int | None = Field(default=None, ge=1)
@@ -120,36 +128,38 @@ class StageSettings(_Section):
 
 
 class TrainingSettings(_Section):
-    """The optimisation, the same for the three stages."""
+    """Optimisation settings, the same for the three stages."""
 
     data_share: float = Field(default=1.0, gt=0, le=1)
-    """Share of the good images left after calibration that are trained on, at least 8."""
+    """Share of the good images left after calibration that training uses; it uses at least 8 images."""
     crop_px: int = Field(ge=32, le=4096)
-    """Side of the random square windows that training sees; less where all images are smaller."""
+    """Side of the random square crops for training; it is smaller where all images are smaller."""
     batch_size: int = Field(ge=1, le=4096)
     learning_rate: float = Field(gt=0, le=1)
     schedule: Literal["constant", "cosine"]
-    """`cosine` falls to zero at the end of each stage."""
+    """`cosine` decays to zero at the end of each stage."""
     gradient_clip: Annotated[float, Field(gt=0)] | Literal["none"] = "none"
     """Largest norm of the gradient."""
     detection_loss: Literal["squared_error", "cross_entropy"]
-    """Of stage 3: `squared_error` is the paper's."""
+    """Loss of stage 3; `squared_error` is the paper's loss."""
     anomalous_share: float = Field(default=0.75, gt=0, le=1)
-    """Share of the images of stage 3 that get pseudo anomalies; the others teach what is good, but
-    for those that a seam crosses."""
+    """Share of the images of stage 3 that get pseudo anomalies.
+
+    The other images teach what is good, except those with a seam across them.
+    """
     varied: bool = False
-    """True shows CRD good images mirrored and in other light, noise and focus as well, painted or not."""
+    """True augments CRD's images by mirroring, light, noise and focus, with or without pseudo anomalies."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Of the forward passes in training; `bf16` is for GPUs. Weights are float32 in both."""
+    """Precision of the forward passes in training; `bf16` is for GPUs. Weights are float32 in both."""
     compiled: bool = False
-    """True compiles the forward passes in training, which takes minutes first; the model is the same."""
+    """True compiles the forward passes in training, which first takes minutes. The model is the same."""
     reconstruction: StageSettings
     detail: StageSettings
     detection: StageSettings
 
 
 class CalibrationSettings(_Section):
-    """The good images that are never trained on and set the threshold."""
+    """Settings of the held-out good images, which are never trained on and set the threshold."""
 
     share: float = Field(default=0.1, gt=0, lt=1)
     minimum_images: int = Field(default=8, ge=2)
@@ -157,7 +167,7 @@ class CalibrationSettings(_Section):
 
 
 class Settings(_Section):
-    """All settings of a run, complete: what a run folder's `settings.toml` holds."""
+    """Complete settings of a run, as its `settings.toml` holds them."""
 
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     image: ImageSettings
@@ -179,16 +189,16 @@ class Settings(_Section):
 def load_settings(
     preset: str, *, file: Path | None = None, values: Sequence[str] = (), seed: int | None = None
 ) -> Settings:
-    """A preset, changed by a TOML file, then by single values, then by the seed.
+    """Return a preset, changed by a TOML file, then by single values, then by the seed.
 
     Args:
         preset: "quick", "standard" or "paper".
         file: TOML with any of the keys of `settings.toml`.
-        values: like "model.recursion_depth=3"; the right side is TOML, or plain text.
+        values: single settings, like "model.recursion_depth=3"; the right side is TOML, or plain text.
         seed: replaces the preset's seed.
 
     Raises:
-        SettingsError: an unknown preset or key, or a value that breaks its rule.
+        SettingsError: a preset or key is unknown, or a value breaks its rule.
     """
     if preset not in PRESETS:
         raise SettingsError(
@@ -207,10 +217,10 @@ def load_settings(
 
 
 def validate(tree: dict[str, Any], *, source: str) -> Settings:
-    """Settings from nested plain values, as TOML and JSON give them.
+    """Return validated settings from nested plain values, as TOML and JSON give them.
 
     Raises:
-        SettingsError: names `source`, the first key at fault, the rule and the value received.
+        SettingsError: names `source`, the first invalid key, the rule and the value received.
     """
     try:
         return Settings.model_validate(_lists_to_tuples(tree))
@@ -230,13 +240,16 @@ def validate(tree: dict[str, Any], *, source: str) -> Settings:
 
 
 def to_plain(settings: Settings) -> dict[str, Any]:
-    """Nested plain values for TOML and JSON; what is not set is left out."""
+    """Return nested plain values for TOML and JSON, without settings that are None."""
     plain: dict[str, Any] = settings.model_dump(mode="json", exclude_none=True)
     return plain
 
 
 def _key(location: Sequence[str | int]) -> Iterator[str]:
-    """The parts of the key where pydantic found an error, without the kinds of value that it tried there."""
+    """Yield the parts of the key where pydantic found an error.
+
+    The names of the types that pydantic tried at that place are left out.
+    """
     section: Any = Settings
     for part in location:
         if section is not None:
@@ -244,7 +257,7 @@ def _key(location: Sequence[str | int]) -> Iterator[str]:
             field = section.model_fields.get(part)
             leads_to = None if field is None else field.annotation
             section = leads_to if hasattr(leads_to, "model_fields") else None
-        elif isinstance(part, int):  # the place in a list
+        elif isinstance(part, int):  # index of a list item
             yield str(part)
 
 
@@ -258,7 +271,7 @@ def _known_keys(key: str) -> str:
 def _merge(tree: dict[str, Any], change: dict[str, Any]) -> None:
     for key, value in change.items():
         if isinstance(value, dict) and isinstance(tree.get(key), dict):
-            # A stage is as long as the change says: its steps replace the preset's epochs.
+            # The change sets the length of a stage: its steps replace the preset's epochs.
             if {"epochs", "steps"} & value.keys():
                 tree[key] = {k: v for k, v in tree[key].items() if k not in ("epochs", "steps")}
             _merge(tree[key], value)

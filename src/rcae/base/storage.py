@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old file or the new one, and saying what the disk refuses."""
+"""Atomic file writes, and errors that say what the disk refused."""
 
 import os
 import tempfile
@@ -10,9 +10,9 @@ from rcae.base.errors import StorageError, UsageError
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in place of `path` in one step.
+    """Let `write` fill a temporary file beside `path`, then rename it to `path` atomically.
 
-    The data is on the disk before the name changes, so a crash or a full disk leaves the old file.
+    The data is flushed to disk before the rename, so a crash or a full disk leaves the old file.
 
     Raises:
         StorageError: the disk is full, read-only or not permitted; the temporary file is removed.
@@ -20,7 +20,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        start = path.name[:50]  # a name may be as long as file names can be
+        start = path.name[:50]  # the name may already have the longest length allowed
         handle, name = tempfile.mkstemp(prefix=f".{start}.", suffix=".part", dir=path.parent)
         os.close(handle)
         temporary = Path(name)
@@ -36,25 +36,24 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Replace `path` by `data` in one step; errors as in `write_atomically`."""
+    """Replace `path` by `data` atomically; errors are those of `write_atomically`."""
     write_atomically(path, lambda temporary: temporary.write_bytes(data))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace `path` by `text` (UTF-8, newlines as given) in one step.
+    """Replace `path` by `text` (UTF-8, newlines as given) atomically.
 
-    Bytes of file names that are no text, which Python carries as lone surrogates, are written as
-    they are.
+    Undecodable bytes of file names, which Python carries as lone surrogates, are written unchanged.
     """
     write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
 def write_new(path: Path, data: bytes, mode: int) -> None:
-    """Make the file `path`, with these permissions from its first byte on; never over another.
+    """Create the file `path` with these permissions from its first byte; never overwrite a file.
 
     Raises:
-        UsageError: there is something at `path`.
-        StorageError: the disk refused; there is nothing at `path` then.
+        UsageError: `path` already exists.
+        StorageError: the disk refused; `path` does not exist then.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +74,7 @@ def write_new(path: Path, data: bytes, mode: int) -> None:
 
 
 def refused(path: Path, error: OSError) -> StorageError:
-    """What to raise where the disk did not let us write `path`."""
+    """Return the error for a `path` that the disk did not let us write."""
     return StorageError(
         f"{path} could not be written ({error.strerror or error}); what was there before is "
         "unchanged. Free space or choose another folder, then run the same command again."
@@ -84,10 +83,10 @@ def refused(path: Path, error: OSError) -> StorageError:
 
 @contextmanager
 def refusals_named() -> Iterator[None]:
-    """What the system refuses inside the block, or the decorated function, and nobody else explains.
+    """Turn an OSError inside the block, or the decorated function, into a StorageError.
 
     Raises:
-        StorageError: names the file, where the system does.
+        StorageError: names the file if the system does.
     """
     try:
         yield

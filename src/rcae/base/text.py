@@ -7,7 +7,7 @@ from typing import Any
 
 
 def printable(name: object) -> str:
-    """As text without control characters, and without bytes of file names that are no text."""
+    """Return `name` without control characters and without undecodable bytes of file names."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in str(name)
@@ -15,7 +15,10 @@ def printable(name: object) -> str:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
-    """A header and rows; numbers in full precision, lines end in a bare newline on every system."""
+    """Return CSV with a header and rows.
+
+    Numbers keep full precision. Lines end in a bare newline on every system.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)

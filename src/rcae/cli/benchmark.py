@@ -14,14 +14,14 @@ from rcae.cli.options import PATH, Duration, Names, Seeds
     type=Names(),
     default="quick,autoencoder",
     show_default=True,
-    help="Of ours: quick, standard, paper, autoencoder. Of anomalib (pip install 'rcae[peers]'): "
-    "patchcore, padim, draem, ganomaly.",
+    help="Our models: quick, standard, paper, autoencoder. Models of anomalib (pip install "
+    "'rcae[peers]'): patchcore, padim, draem, ganomaly.",
 )
 @click.option("--seeds", type=Seeds(), default="0,1,2", show_default=True)
 @click.option(
     "--budget", "budget_s", type=Duration(), help="Training time of each model, like 10m."
 )
-@click.option("-o", "--output", type=PATH, required=True, help="A folder for the results.")
+@click.option("-o", "--output", type=PATH, required=True, help="Folder for the results.")
 def benchmark(
     data: tuple[Path, ...],
     models: tuple[str, ...],
@@ -31,8 +31,8 @@ def benchmark(
 ) -> None:
     """Train every model on every category with every seed; write results.csv, .md and .html.
 
-    All models go through the same loader, masks, metrics and timing. Run the same command again
-    after an interruption: finished models are kept.
+    All models use the same loader, masks, metrics and timing. The same command continues after an
+    interruption and keeps finished models.
     """
     from rcae.study.cells import cell_requests, run_cells
     from rcae.study.output import write_benchmark

@@ -14,21 +14,22 @@ from rcae.cli.options import PATH
 @click.option(
     "--false-alarm-rate",
     type=float,
-    help="Of good images, the share that may score at or above the threshold; as in the run's settings "
-    "(0.05) unless given.",
+    help="Share of good images that may score at or above the threshold. The default is the value of the "
+    "run's settings (0.05).",
 )
 @click.option(
     "--confidence",
     type=float,
-    help="Keep the rate with this probability, like 0.95, instead of on average; takes more images.",
+    help="Guarantee the rate with this probability, like 0.95, instead of on average; needs more images.",
 )
 def calibrate(
     run: Path, paths: tuple[str, ...], false_alarm_rate: float | None, confidence: float | None
 ) -> None:
-    """Give RUN the threshold that follows from good images of another day.
+    """Set the threshold of RUN from good images of another day.
 
-    GOOD_IMAGES are files, folders or globs of good parts that were not trained on, taken as they will be
-    at the line. The model with the old threshold is kept: 'rcae restore' brings it back.
+    GOOD_IMAGES are files, folders or globs of good parts that were not trained on. They must be taken
+    under the conditions of the line. The model with the old threshold is kept: 'rcae restore' brings
+    it back.
 
     \b
       rcae calibrate runs/parts good-of-tuesday/ --false-alarm-rate 0.01

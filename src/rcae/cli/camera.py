@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "every_s",
     type=Duration(),
     default="0s",
-    help="At most one frame in so much time, like 1s or 0.2s; as many as can be unless given.",
+    help="Shortest time between two frames, like 1s or 0.2s; the default takes as many as possible.",
 )
 @store_options
 @output_options
@@ -40,8 +40,8 @@ def camera(
 ) -> None:
     """Inspect the frames of SOURCE with RUN: a video file, the URL of a stream, or a camera's number.
 
-    Of a file each frame, or one in every so much of its time; of a stream or camera the newest, again
-    and again, until Ctrl-C.
+    A video file gives all its frames, or one per --every of its own time. A stream or camera gives its
+    newest frame, again and again, until Ctrl-C.
 
     \b
       rcae camera video.mp4 runs/parts --every 1s

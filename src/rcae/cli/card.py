@@ -1,4 +1,4 @@
-"""`rcae card`: the model card of a run, signed if asked for."""
+"""`rcae card`: the model card of a run, signed on request."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from rcae.cli.options import PATH
 
 @click.command()
 @click.argument("run", type=PATH)
-@click.option("--licence", help="Of the images, like 'CC BY 4.0'; kept in run.json.")
+@click.option("--licence", help="Licence of the images, like 'CC BY 4.0'; kept in run.json.")
 @click.option(
     "--sign", "key", type=PATH, metavar="KEY", help="Private key (PEM) to sign model and card with."
 )
 def card(run: Path, licence: str | None, key: Path | None) -> None:
-    """Write the model card of RUN: card.md and card.html, from what the run folder holds.
+    """Write the model card of RUN, card.md and card.html, from the files of the run folder.
 
     \b
       rcae card runs/parts                                after 'rcae evaluate runs/parts parts/'

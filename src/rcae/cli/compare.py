@@ -1,4 +1,4 @@
-"""The command `rcae compare`, added to the others by `rcae.cli.main`."""
+"""`rcae compare`: two runs on the same test images."""
 
 from pathlib import Path
 
@@ -12,14 +12,12 @@ from rcae.cli.options import PATH
 @click.argument("run_b", type=PATH)
 @click.argument("data", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
-@click.option(
-    "-o", "--output", type=PATH, help="A folder for the page; nothing is written without."
-)
+@click.option("-o", "--output", type=PATH, help="Folder for the page; the default writes nothing.")
 def compare(run_a: Path, run_b: Path, data: Path, as_json: bool, output: Path | None) -> None:
-    """Say whether RUN_B is better than RUN_A on the test images of DATA, or whether it is chance.
+    """Test whether RUN_B is significantly better than RUN_A on the test images of DATA.
 
-    With -o also write comparison.html, with pictures of the images whose decision changes,
-    comparison.json and changes.csv.
+    The option -o also writes comparison.html, comparison.json and changes.csv. The page shows the
+    images whose decision changes.
 
     \b
       rcae compare runs/old runs/new parts/ -o comparison/

@@ -1,4 +1,4 @@
-"""`rcae demo`: the whole way on real images, in minutes."""
+"""`rcae demo`: all steps on real images, in minutes."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from rcae.cli.options import PATH
 @click.command()
 @click.option("-o", "--output", type=PATH, default=Path("demo"), show_default=True)
 def demo(output: Path) -> None:
-    """Train and evaluate on real solar cells, and leave a report; about ten minutes on two cores."""
+    """Train and evaluate on real solar cells, and write a report; about ten minutes on two cores."""
     from rcae.study.demo import run_demo
 
     report = run_demo(output)

@@ -1,4 +1,4 @@
-"""`rcae doctor`: what is wrong with a folder, before training."""
+"""`rcae doctor`: problems of a folder, before training."""
 
 import sys
 from pathlib import Path
@@ -13,10 +13,10 @@ from rcae.cli.options import PATH, as_text
 @click.argument("data", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 def doctor(data: Path, as_json: bool) -> None:
-    """Look at every image and mask of DATA once and list what is wrong.
+    """Check every image and mask of DATA once and list all problems.
 
     DATA is one category: MVTec AD layout, VisA (raw or reorganised), or a plain folder of good
-    images. Exit code 0 only when training and evaluation can run.
+    images. The exit code is 0 only if training and evaluation can run.
     """
     from rcae.base.progress import shown
     from rcae.data.doctor.examine import describe, examine

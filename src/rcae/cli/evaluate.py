@@ -1,4 +1,4 @@
-"""`rcae evaluate`: a run measured on test images."""
+"""`rcae evaluate`: metrics of a run on test images."""
 
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from rcae.cli.options import FOLDER, PATH, require_signature
 @click.argument("run", type=PATH)
 @click.argument("data", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
-@click.option("-o", "--output", type=FOLDER, help="Where to write; RUN/evaluation unless given.")
+@click.option(
+    "-o", "--output", type=FOLDER, help="Folder for the results; the default is RUN/evaluation."
+)
 @require_signature
 def evaluate(
     run: Path, data: Path, as_json: bool, output: Path | None, public_key: Path | None

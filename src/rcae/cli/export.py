@@ -16,10 +16,12 @@ from rcae.cli.options import PATH
     type=click.Choice(["fp32", "fp16", "int8"]),
     default="fp32",
     show_default=True,
-    help="fp16: weights in half the bytes. int8: convolutions in 8 bits.",
+    help="fp16 halves the bytes of the weights. int8 computes convolutions in 8 bits.",
 )
-@click.option("--good", type=PATH, help="Good images that int8 takes its ranges from.")
-@click.option("-o", "--output", "file", type=PATH, required=True, help="The file: .onnx or .xml.")
+@click.option("--good", type=PATH, help="Good images that set the ranges of int8.")
+@click.option(
+    "-o", "--output", "file", type=PATH, required=True, help="File to write: .onnx or .xml."
+)
 def export(
     run: Path,
     target: Literal["onnx", "openvino"],
@@ -27,7 +29,7 @@ def export(
     good: Path | None,
     file: Path,
 ) -> None:
-    """Write the model of RUN for another runtime, pre- and post-processing inside.
+    """Write the model of RUN for another runtime, including pre- and post-processing.
 
     \b
       rcae export runs/parts --to onnx -o parts.onnx

@@ -1,4 +1,4 @@
-"""The commands `rcae feedback add | import | list | apply`, added to the others by `rcae.cli.main`."""
+"""`rcae feedback add | import | list | apply`: verdicts of people, and a model that follows them."""
 
 import sys
 from contextlib import closing
@@ -14,7 +14,7 @@ from rcae.cli.record_options import kept_images, open_existing_record, store_opt
 
 @click.group()
 def feedback() -> None:
-    """Say what inspected images really are, and let the model of a run follow.
+    """Record what inspected images really show, and update the model of a run.
 
     \b
       rcae feedback add runs/parts new/0007.png --good --note "water drop"
@@ -28,16 +28,18 @@ def feedback() -> None:
 @feedback.command()
 @click.argument("run", type=PATH)
 @click.argument("image", type=PATH)
-@click.option("--good/--defect", "is_good", default=None, help="What the image really shows.")
-@click.option("--mask", type=PATH, help="Of the defect: white where it is; only to evaluate with.")
-@click.option("--note", default="", help="In your own words.")
-@click.option("--author", help="Who says so; the user of this computer unless given.")
+@click.option("--good/--defect", "is_good", default=None, help="Content of the image.")
+@click.option(
+    "--mask", type=PATH, help="Mask of the defect, white inside; used for evaluation only."
+)
+@click.option("--note", default="", help="Free text.")
+@click.option("--author", help="Name of the reviewer; the default is the user of this computer.")
 def add(
     run: Path, image: Path, is_good: bool | None, mask: Path | None, note: str, author: str | None
 ) -> None:
-    """Write down what IMAGE really shows; a copy of it is kept in RUN.
+    """Record what IMAGE really shows; RUN keeps a copy of it.
 
-    The journal RUN/feedback.jsonl only grows: the last word on an image counts, the earlier ones stay.
+    The journal RUN/feedback.jsonl is append-only. The last verdict on an image counts.
     """
     _require_installed()
     from rcae.detector.detector import Detector
@@ -62,9 +64,9 @@ def add(
 @click.argument("run", type=PATH)
 @store_option
 def import_feedback(run: Path, store: str) -> None:
-    """Take over what people said of images that this model of RUN inspected at a line, once each.
+    """Import the reviews of images that this model of RUN inspected at a line, once each.
 
-    Only images whose picture is kept; the last word on each counts.
+    Only images with a kept picture are imported. The last review of each counts.
     """
     _require_installed()
     from rcae.detector.detector import Detector
@@ -84,7 +86,7 @@ def import_feedback(run: Path, store: str) -> None:
 @feedback.command("list")
 @click.argument("run", type=PATH)
 def list_feedback(run: Path) -> None:
-    """Print everything that was said, in order."""
+    """Print all feedback in order."""
     _require_installed()
     from rcae.detector.run.run_folder import RunFolder
     from rcae.feedback.journal import read_feedback, table
@@ -97,13 +99,22 @@ def list_feedback(run: Path) -> None:
 @feedback.command()
 @click.argument("run", type=PATH)
 @click.option(
-    "--false-alarm-rate", type=float, help="As in 'rcae calibrate'; as it is unless given."
+    "--false-alarm-rate",
+    type=float,
+    help="False-alarm rate of 'rcae calibrate'; the default is the present rate.",
 )
-@click.option("--confidence", type=float, help="As in 'rcae calibrate'.")
+@click.option("--confidence", type=float, help="Confidence of 'rcae calibrate'.")
 @click.option(
-    "--fine-tune", "data", type=PATH, help="Train CRD on as well; the folder RUN was trained on."
+    "--fine-tune",
+    "data",
+    type=PATH,
+    help="Fine-tune CRD as well; DATA is the folder that RUN was trained on.",
 )
-@click.option("--steps", type=click.IntRange(min=1), help="Of fine-tuning; a tenth of stage 3.")
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    help="Steps of fine-tuning; the default is a tenth of stage 3.",
+)
 @click.option("--yes", is_flag=True, help="Replace the model without asking.")
 def apply(
     run: Path,
@@ -113,7 +124,7 @@ def apply(
     steps: int | None,
     yes: bool,
 ) -> None:
-    """Calibrate with the confirmed good images too, compare both models, then ask.
+    """Recalibrate with the confirmed good images too, compare both models, then ask.
 
     The old model is kept: 'rcae restore' brings it back. Defective images are never trained on.
     """

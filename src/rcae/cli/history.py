@@ -1,4 +1,4 @@
-"""The command `rcae history`, added to the others by `rcae.cli.main`."""
+"""`rcae history`: recorded inspections as a table, a file or a report."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
     from rcae.line.record.record import Record
 
 LINES = 50
-"""On a terminal, unless --limit says otherwise."""
+"""Number of lines on a terminal without --limit."""
 
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that choose inspections; the command gets them as `query`."""
+    """Add the options that choose inspections; the command gets them as `query`."""
 
-    @click.option("--model", metavar="NAME", help="Of this model.")
-    @click.option("--defective/--good", "is_defective", default=None, help="As the model found.")
+    @click.option("--model", metavar="NAME", help="Name of the model.")
+    @click.option("--defective/--good", "is_defective", default=None, help="Decision of the model.")
     @click.option(
         "--reviewed",
         type=click.Choice(["good", "defect", "not"]),
-        help="As people said last; not: nobody said anything.",
+        help="Verdict of the last review; not: no review.",
     )
-    @click.option("--since", type=TimeOption(), help="At this time or later.")
-    @click.option("--until", type=TimeOption(), help="Before this time.")
-    @click.option("--month", type=Month(), help="In this month, like 2026-11.")
+    @click.option("--since", type=TimeOption(), help="Earliest time.")
+    @click.option("--until", type=TimeOption(), help="End of the period, exclusive.")
+    @click.option("--month", type=Month(), help="Month, like 2026-11.")
     @click.option(
         "--borderline",
         type=click.FloatRange(min=0),
         metavar="SHARE",
-        help="With a score so near its threshold: 0.1 is within 10 %.",
+        help="Largest distance of the score from its threshold: 0.1 is within 10 %.",
     )
-    @click.option("--source", metavar="TEXT", help="With this in the name of the image.")
+    @click.option("--source", metavar="TEXT", help="Part of the image's name.")
     @functools.wraps(command)
     def filtered(
         *,
@@ -78,13 +78,19 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @store_option
 @_filters
-@click.option("--limit", type=click.IntRange(min=1), help=f"So many of the newest; {LINES} lines.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, oldest first.")
-@click.option("-o", "--output", type=PATH, help="A file .csv, .parquet, or .html for a report.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    help=f"Number of the newest inspections; the default is {LINES} lines.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object per line, oldest first."
+)
+@click.option("-o", "--output", type=PATH, help="File: .csv, .parquet, or .html for a report.")
 def history(
     store: str, query: "Query", limit: int | None, as_json: bool, output: Path | None
 ) -> None:
-    """Print what was inspected, newest first, or write all of it to a file.
+    """Print recorded inspections, newest first, or write all of them to a file.
 
     \b
       rcae history --defective --reviewed not

@@ -1,4 +1,4 @@
-"""`rcae keygen`: a pair of keys that sign and verify."""
+"""`rcae keygen`: a key pair that signs and verifies."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ from rcae.cli.options import PATH
 
 
 @click.command()
-@click.option("-o", "--output", "key", type=PATH, required=True, help="The private key's file.")
+@click.option("-o", "--output", "key", type=PATH, required=True, help="File for the private key.")
 def keygen(key: Path) -> None:
-    """Make a pair of Ed25519 keys: -o KEY signs and stays secret, KEY.pub verifies.
+    """Create an Ed25519 key pair: -o KEY signs and stays secret, KEY.pub verifies.
 
     \b
       rcae keygen -o line-3.key

@@ -1,4 +1,4 @@
-"""What `rcae watch` and `rcae camera` share: inspect, record, send, and print what is found."""
+"""Shared steps of `rcae watch` and `rcae camera`: inspect, record, send and print."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from rcae.line.record.record import Record
 
 as_json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object a line, as outputs send it."
+    "--json", "as_json", is_flag=True, help="Print one JSON object per line, as outputs send it."
 )
 
 
 @dataclass(frozen=True)
 class Line:
-    """What every source needs to inspect, record and send."""
+    """Objects that every source needs to inspect, record and send."""
 
     inspector: "Inspector"
     record: "Record"
@@ -35,7 +35,7 @@ class Line:
     stop: "StopRequest"
 
     def run(self, answers: "Iterable[Inspection | ImageError]", as_json: bool) -> None:
-        """Print what is found as it is found, and a summary; wait for outputs that are nearly done."""
+        """Print each answer at once and a summary at the end, then wait for outputs that are nearly done."""
         from rcae.base.progress import say
 
         counts = Counter(_printed(answer, as_json) for answer in answers)
@@ -61,7 +61,7 @@ def line_of(
     keep_images_mib: float,
     outputs: "Sequence[Output]",
 ) -> Iterator[Line]:
-    """Load the model and open the record; both are closed at the end."""
+    """Load the model and open the record; close both at the end of the block."""
     from rcae.base.interruption import stop_on_signal
     from rcae.detector.detector import Detector
     from rcae.line.inspector import Inspector
@@ -80,7 +80,7 @@ def line_of(
 
 
 def _printed(answer: "Inspection | ImageError", as_json: bool) -> str:
-    """Print it; what it counts as."""
+    """Print an answer and return its group in the summary."""
     from rcae.base.errors import ImageError
     from rcae.base.progress import say
     from rcae.line.outputs.output import message

@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. Heavy modules are imported by the command that needs them."""
+"""Entry point of the command line. Each command imports its heavy modules itself."""
 
 import sys
 from typing import NoReturn
@@ -94,7 +94,7 @@ for command in (
 
 
 def main() -> NoReturn:
-    """Entry point: every error a user can cause becomes one sentence and an exit code."""
+    """Run the command line; turn every error that a user can cause into one sentence and an exit code."""
     try:
         with refusals_named():
             cli.main(standalone_mode=False)
@@ -111,7 +111,7 @@ def main() -> NoReturn:
 
 
 def _one_sentence(error: click.ClickException) -> str:
-    """What click says of a wrong option, and where to read on."""
+    """Return click's message on a wrong option, with the command that prints the help."""
     message = error.format_message()
     stop = "" if message.endswith((".", "?")) else "."
     command = (

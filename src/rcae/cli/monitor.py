@@ -1,4 +1,4 @@
-"""The command `rcae monitor`, added to the others by `rcae.cli.main`."""
+"""`rcae monitor`: drift of recent scores from the calibration scores."""
 
 from pathlib import Path
 
@@ -16,16 +16,17 @@ from rcae.cli.options import PATH
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     default=0.01,
     show_default=True,
-    help="Chance of ever reporting drift while nothing changes.",
+    help="Probability of ever reporting drift while nothing changes.",
 )
-@click.option("-o", "--output", type=PATH, help="A folder for drift.json and drift.png.")
+@click.option("-o", "--output", type=PATH, help="Folder for drift.json and drift.png.")
 def monitor(
     run: Path, predictions: tuple[Path, ...], false_alarm_rate: float, output: Path | None
 ) -> None:
-    """Say whether recent scores still look like the calibration scores of RUN.
+    """Test recent scores for drift from the calibration scores of RUN.
 
-    PREDICTIONS are files predictions.jsonl that 'rcae predict' wrote, oldest first. Exit code 8 if the
-    scores drifted: since which image, and whether there are more defects or everything shifted.
+    PREDICTIONS are files predictions.jsonl of 'rcae predict', oldest first. The exit code is 8 if the
+    scores drifted. The report names the first drifted image, and tells more defects from a shift of all
+    scores.
 
     \b
       rcae predict runs/parts monday/ -o monday-results

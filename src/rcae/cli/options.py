@@ -1,4 +1,4 @@
-"""What options of the command line may look like: paths, times, names, seeds."""
+"""Types of command-line options: paths, times, names, seeds."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import click
 
 PATH = click.Path(path_type=Path)
 FOLDER = click.Path(path_type=Path, file_okay=False)
-"""To write to; refused where it is a file, before anything is worked out for it."""
+"""Output folder; a file is refused before any work starts."""
 
 
 require_signature = click.option(
@@ -18,19 +18,19 @@ require_signature = click.option(
     "public_key",
     type=PATH,
     metavar="PUBKEY",
-    help="Load only what the key of this public key (PEM) signed with 'rcae card --sign'.",
+    help="Public key (PEM); refuse a model without its signature by 'rcae card --sign'.",
 )
 
 
 class Duration(click.ParamType[float]):
-    """A time like 10m, 1h30m, 90s or 0.2s, in seconds."""
+    """A duration like 10m, 1h30m, 90s or 0.2s, in seconds."""
 
     name = "duration"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Seconds as a float; click names the option in the error."""
+        """Return seconds as a float; click names the option in an error."""
         match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", str(value))
         if not match or not any(match.groups()):
             self.fail(f"'{value}' is not a time; write 10m, 1h30m or 90s.", param, ctx)
@@ -39,14 +39,14 @@ class Duration(click.ParamType[float]):
 
 
 class TimeOption(click.ParamType[datetime]):
-    """A date or a time like 2026-11-25 or 2026-11-25T14:30, of this computer's time zone unless given."""
+    """A date or a time like 2026-11-25 or 2026-11-25T14:30; the default time zone is the local one."""
 
     name = "time"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
-        """With a time zone; click names the option in the error."""
+        """Return the time with a time zone; click names the option in an error."""
         try:
             return _with_time_zone(datetime.fromisoformat(str(value)))
         except (ValueError, OverflowError):
@@ -54,14 +54,14 @@ class TimeOption(click.ParamType[datetime]):
 
 
 class Month(click.ParamType[tuple[datetime, datetime]]):
-    """A month like 2026-11: its first moment and that of the next, in this computer's time zone."""
+    """A month like 2026-11: its first moment and that of the next month, in the local time zone."""
 
     name = "month"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[datetime, datetime]:
-        """Both with a time zone; click names the option in the error."""
+        """Return both moments with a time zone; click names the option in an error."""
         try:
             first = datetime.strptime(str(value), "%Y-%m")
             following = (first + timedelta(days=31)).replace(day=1)
@@ -78,7 +78,7 @@ class Names(click.ParamType[tuple[str, ...]]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
-        """The different names, in order; click names the option in the error."""
+        """Return the different names, in order; click names the option in an error."""
         names = tuple(part.strip() for part in str(value).split(","))
         if not all(names) or len(set(names)) < len(names):
             self.fail(f"'{value}' is not a list of different names like a,b,c.", param, ctx)
@@ -93,7 +93,7 @@ class Seeds(Names):
     def convert(  # type: ignore[override]
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
-        """As numbers."""
+        """Return the seeds as numbers."""
         names = super().convert(value, param, ctx)
         if not all(name.isdecimal() for name in names):
             self.fail(f"'{value}' is not a list of seeds like 0,1,2.", param, ctx)
@@ -101,10 +101,10 @@ class Seeds(Names):
 
 
 def _with_time_zone(moment: datetime) -> datetime:
-    """In UTC; one without a time zone is of this computer's."""
+    """Convert to UTC; a time without a time zone is local."""
     return moment.astimezone(UTC)
 
 
 def as_text(value: dict[str, Any]) -> str:
-    """A JSON object for a person to read."""
+    """Format a JSON object for a person."""
     return json.dumps(value, indent=2, ensure_ascii=False)

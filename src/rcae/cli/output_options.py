@@ -1,4 +1,4 @@
-"""The options that say where inspections are sent to, for every command that inspects at a line."""
+"""Options for outputs, shared by the commands that inspect at a line."""
 
 import functools
 from collections.abc import Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add --mqtt, --webhook and --webhook-secret-file; the command gets `outputs`, checked."""
+    """Add --mqtt, --webhook and --webhook-secret-file; the command gets checked `outputs`."""
 
     @click.option(
         "--mqtt",
@@ -35,7 +35,7 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
         "--webhook-secret-file",
         "secret_file",
         type=PATH,
-        help="File with the secret that signs what is posted.",
+        help="File with the secret that signs the posts.",
     )
     @functools.wraps(command)
     def with_outputs(

@@ -11,7 +11,7 @@ from rcae.cli.options import PATH, require_signature
 @click.command()
 @click.argument("run", type=PATH)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("-o", "--output", type=PATH, required=True, help="A folder for the results.")
+@click.option("-o", "--output", type=PATH, required=True, help="Folder for the results.")
 @click.option("--overlays", is_flag=True, help="Also write each image under its heatmap.")
 @click.option("--maps", is_flag=True, help="Also write each anomaly map as float32 .npy.")
 @require_signature
@@ -25,10 +25,9 @@ def predict(
 ) -> None:
     """Inspect images: files, folders or globs in, predictions.csv and predictions.jsonl out.
 
-    An unreadable image gets a row with its error and does not stop the others; the exit code is
-    then 3.
+    An unreadable image gets a row with its error and does not stop the others. The exit code is then 3.
     """
-    from rcae.data.layouts.category import expand_paths
+    from rcae.data.folders import expand_paths
     from rcae.detector.detector import Detector
     from rcae.detector.predictions import predict_files
 

@@ -1,4 +1,4 @@
-"""What the commands at the line share: where inspections are recorded, and pictures kept."""
+"""Options for the record and its pictures, shared by the commands at the line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ IMAGES_FOLDER = "inspections-images"
 
 
 def store_option(command: Command) -> Command:
-    """`--store`, given to the command as `store`."""
+    """Add `--store`; the command gets `store`."""
     option = click.option(
         "--store",
         default="inspections.sqlite",
@@ -25,25 +25,25 @@ def store_option(command: Command) -> Command:
         envvar="RCAE_STORE",
         show_envvar=True,
         metavar="FILE_OR_URL",
-        help="The record: a file (SQLite), or postgresql://user:password@host/database.",
+        help="Location of the record: a file (SQLite), or postgresql://user:password@host/database.",
     )
     return option(command)
 
 
 def store_options(command: Command) -> Command:
-    """`--store` and `--keep-images-mib`, given as `store` and `keep_images_mib`."""
+    """Add `--store` and `--keep-images-mib`; the command gets `store` and `keep_images_mib`."""
     option = click.option(
         "--keep-images-mib",
         type=click.FloatRange(min=0),
         default=10_000,
         show_default=True,
-        help=f"Room for pictures, in the folder {IMAGES_FOLDER} beside the record; 0 keeps none.",
+        help=f"Size limit of the pictures in the folder {IMAGES_FOLDER} beside the record; 0 keeps none.",
     )
     return store_option(option(command))
 
 
 def open_record(store: str, *, purpose: str) -> "Record":
-    """Open what `--store` names.
+    """Open the record that `--store` names.
 
     Raises:
         MissingExtraError: the extra `record` is not installed.
@@ -56,7 +56,7 @@ def open_record(store: str, *, purpose: str) -> "Record":
 
 
 def open_existing_record(store: str, *, purpose: str) -> "Record":
-    """As `open_record`, but a file that does not exist is an error instead of a new record."""
+    """Open the record that `--store` names; a missing file is an error instead of a new record."""
     _require_installed(purpose)
     from rcae.line.record.database import sqlite_file
 
@@ -70,7 +70,7 @@ def open_existing_record(store: str, *, purpose: str) -> "Record":
 
 
 def kept_images(store: str, keep_images_mib: float = 0) -> "KeptImages":
-    """The pictures of the record that `--store` names; it was opened before."""
+    """Return the pictures of the record that `--store` names; the record must be open."""
     from rcae.line.record.database import sqlite_file
     from rcae.line.record.kept_images import KeptImages
 

@@ -16,7 +16,7 @@ from rcae.cli.options import PATH, Duration, Seeds
 @click.option(
     "--budget", "budget_s", type=Duration(), help="Training time of each model, like 10m."
 )
-@click.option("-o", "--output", type=PATH, required=True, help="A folder for the results.")
+@click.option("-o", "--output", type=PATH, required=True, help="Folder for the results.")
 def reproduce(
     ablation: str,
     data: tuple[Path, ...],
@@ -28,9 +28,9 @@ def reproduce(
 ) -> None:
     """Repeat a table of the paper: components, depth, sharing, data-share, steps or detail.
 
-    Writes ABLATION.md, .png and .csv: the paper's numbers beside ours, and the results of every
-    model. Run the same command again after an interruption: finished models are kept. Tables in
-    the same folder share their models.
+    ABLATION.md, .png and .csv show the paper's numbers beside ours, and the results of every model. The
+    same command continues after an interruption and keeps finished models. Tables in the same folder
+    share their models.
     """
     from rcae.study.reproduction import reproduce as run
 

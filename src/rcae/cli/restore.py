@@ -14,11 +14,11 @@ from rcae.cli.options import PATH
 def restore(run: Path, version: int | None) -> None:
     """List the earlier models of RUN, or bring one back.
 
-    Whenever a command replaces the model of a run, the old one is kept under a number. The model that
-    a restored one replaces is kept as well.
+    Every command that replaces the model of a run keeps the old one under a number. A restore keeps the
+    replaced model as well.
 
     \b
-      rcae restore runs/parts        what there is
+      rcae restore runs/parts        the list of models
       rcae restore runs/parts 1      the model before the first change
     """
     require("torch", "safetensors", purpose="restoring a model")

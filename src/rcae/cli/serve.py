@@ -1,4 +1,4 @@
-"""The command `rcae serve`, added to the others by `rcae.cli.main`."""
+"""`rcae serve`: inspection over HTTP, with a page for people."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("runs", type=PATH, nargs=-1, required=True, metavar="RUN...")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @store_options
 @click.option(
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     type=PATH,
     multiple=True,
     metavar="FOLDER",
-    help="Requests may name images in this folder by their paths; can be given again.",
+    help="Folder whose images requests may name by path; can be repeated.",
 )
 @click.option(
     "--api-key-file",
     type=PATH,
-    help="File with a key that requests need; a must where other machines can ask.",
+    help="File with a key that requests need; required if other machines can connect.",
 )
 @output_options
 @require_signature
@@ -44,10 +44,10 @@ def serve(
     outputs: "tuple[Output, ...]",
     public_key: Path | None,
 ) -> None:
-    """Inspect images that come over HTTP, record every answer, and show a page of what was found.
+    """Inspect images sent over HTTP, record every answer, and show a page of the results.
 
-    RUN is a run folder or an exported file; several models are served beside each other. Stops on
-    Ctrl-C or SIGTERM, once what it accepted is answered.
+    RUN is a run folder or an exported file; one service can serve several models. Ctrl-C or SIGTERM
+    stops it once all accepted requests are answered.
 
     \b
       rcae serve runs/parts                                  then open http://127.0.0.1:8000/

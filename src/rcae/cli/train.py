@@ -9,15 +9,16 @@ from rcae.cli.options import PATH, Duration
 
 @click.command()
 @click.argument("data", type=PATH)
-@click.option("-o", "--output", "run", type=PATH, required=True, help="The run folder to make.")
+@click.option("-o", "--output", "run", type=PATH, required=True, help="Run folder to create.")
 @click.option(
-    "--preset", help="quick: two CPU cores (default). standard: one GPU. paper: the paper's."
+    "--preset",
+    help="quick: two CPU cores (default). standard: one GPU. paper: the paper's setting.",
 )
 @click.option("--budget", "budget_s", type=Duration(), help="Total time, like 10m or 1h30m.")
-@click.option("--seed", type=int, help="Repeats a run; 0 unless given.")
+@click.option("--seed", type=int, help="Random seed; the default is 0.")
 @click.option("--config", "settings_file", type=PATH, help="TOML file with settings to change.")
 @click.option("--set", "values", multiple=True, metavar="KEY=VALUE", help="Change one setting.")
-@click.option("--resume", is_flag=True, help="Go on with the interrupted run in the run folder.")
+@click.option("--resume", is_flag=True, help="Continue the interrupted run in the run folder.")
 def train(
     data: Path,
     run: Path,
@@ -28,7 +29,7 @@ def train(
     values: tuple[str, ...],
     resume: bool,
 ) -> None:
-    """Train on the good images of DATA; everything about the run goes to its folder.
+    """Train on the good images of DATA; the run folder gets everything about the run.
 
     \b
       rcae train parts/ -o runs/parts                     the quick preset

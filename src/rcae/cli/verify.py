@@ -12,10 +12,11 @@ from rcae.cli.options import PATH
 @click.argument("file", type=PATH)
 @click.argument("paths", nargs=-1, required=True, metavar="IMAGES...")
 def verify(run: Path, file: Path, paths: tuple[str, ...]) -> None:
-    """Compare an exported FILE with its RUN on your own images, in every runtime installed.
+    """Compare an exported FILE with its RUN on your own images, in every installed runtime.
 
-    IMAGES are files, folders or globs, or one category with test images, whose labels then also give
-    the AUROC of both. Exit code 7 if scores or maps differ beyond the tolerance or a decision flips.
+    IMAGES are files, folders or globs, or one category with test images. The labels of a category also
+    give the AUROC of both. The exit code is 7 if scores or maps differ beyond the tolerance, or if a
+    decision flips.
     """
     from rcae.evaluation.verify import TOLERANCES, require_agreement, table, verify_export
 

@@ -30,10 +30,10 @@ def watch(
     as_json: bool,
     public_key: Path | None,
 ) -> None:
-    """Inspect every image that appears in FOLDER or below, with RUN; Ctrl-C stops.
+    """Inspect every image that appears in FOLDER or below with RUN, until Ctrl-C.
 
-    Each is inspected once, also across restarts: what the record holds under the same path with the
-    same content is left out, and so are symbolic links and hidden files.
+    Each image is inspected once, also across restarts. An image is skipped if the record holds the same
+    content under the same path. Symbolic links and hidden files are ignored.
 
     \b
       rcae watch /mnt/line-3 runs/parts

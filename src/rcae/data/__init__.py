@@ -1,1 +1,1 @@
-"""Images on disk: where they lie, what they hold, what is wrong with them."""
+"""Images on disk: where they are, what they contain, and what is wrong with them."""

@@ -1,4 +1,4 @@
-"""Which image files lie in a folder, below it, or behind a pattern."""
+"""Image files in a folder, below it, or matched by a pattern."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -11,10 +11,10 @@ from rcae.data.image_files import IMAGE_SUFFIXES
 
 @contextmanager
 def unlisted_named() -> Iterator[None]:
-    """Around a block or a function that looks at what lies in folders.
+    """Turn an OSError of a block or function that lists folders into a DataError.
 
     Raises:
-        DataError: names what the system did not let us look at.
+        DataError: names the path that the system did not let us list.
     """
     try:
         yield
@@ -27,9 +27,9 @@ def unlisted_named() -> Iterator[None]:
 
 @unlisted_named()
 def scan(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The folders and the images directly in a folder, each sorted by name, without hidden ones.
+    """Return the folders and the images directly in a folder, each sorted by name, without hidden ones.
 
-    Images are told by name alone: a broken link is listed too, so that whoever opens it names it.
+    An image is recognised by its name alone. A broken link is listed too, so that its reader reports it.
 
     Raises:
         DataError: the folder cannot be listed, or is a link that leads to itself.
@@ -47,20 +47,21 @@ def scan(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The images directly in a folder, as `scan` lists them."""
+    """Return the images directly in a folder, as `scan` lists them."""
     return scan(folder)[1]
 
 
 @unlisted_named()
 def expand_paths(paths: Sequence[str]) -> list[Path]:
-    """The image files that files, folders (with all below them) and patterns like `*.png` name.
+    """Return the image files that files, folders (recursively) and patterns like `*.png` name.
 
-    In the order given, each folder and pattern sorted, without duplicates. A file named outright is
-    kept whatever its suffix; elsewhere other suffixes and hidden files are left out.
+    The order is the given one, sorted within each folder and pattern, without duplicates.
+    A file that is named directly is kept whatever its suffix.
+    Folders and patterns leave out other suffixes and hidden files.
 
     Raises:
         UsageError: a path does not exist, or a folder or pattern gives no image.
-        DataError: a folder cannot be listed, or lies in one that cannot be entered.
+        DataError: a folder cannot be listed, or its parent cannot be entered.
     """
     unique: dict[Path, Path] = {}
     for text in paths:
@@ -87,7 +88,10 @@ def _expand(text: str) -> list[Path]:
 
 
 def _glob(pattern: Path) -> list[Path]:
-    """Matches, but in no hidden folder that the pattern does not name; `**` follows no links."""
+    """Return the matches of a pattern, without hidden folders that it does not name.
+
+    `**` follows no links.
+    """
     try:
         matches = list(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
     except ValueError as error:
@@ -99,7 +103,7 @@ def _glob(pattern: Path) -> list[Path]:
 
 
 def _walk(folder: Path, visited: set[Path]) -> Iterator[Path]:
-    """All images below a folder; links are followed, but no folder is entered twice."""
+    """Yield all images below a folder; links are followed, but no folder is entered twice."""
     place = folder.resolve()
     if place in visited:
         return

@@ -1,4 +1,4 @@
-"""Which good images train, which are held out for calibration, and the proof of what they were."""
+"""Split of the good images into training and calibration, and the SHA-256 list that proves it."""
 
 import csv
 import hashlib
@@ -27,7 +27,7 @@ class GoodImage:
 
     role: Role
     path: str
-    """Relative to the category's folder, with forward slashes."""
+    """Path relative to the category's folder, with forward slashes."""
     sha256: str
 
 
@@ -38,19 +38,19 @@ def list_good_images(
     seed: int,
     data_share: float = 1.0,
 ) -> tuple[GoodImage, ...]:
-    """Hash the images and draw those that are held out for calibration.
+    """Hash the images and draw the calibration images at random.
 
-    Images that exist more than once are never drawn: their copy would be trained on.
+    Duplicate images are never drawn, because their copy would be trained on.
 
     Args:
         paths: the good training images of a category, in a fixed order.
         root: the category's folder.
-        settings: how many to hold out: the larger of the share and the minimum.
-        seed: draws the images.
-        data_share: of the images that are left, how many are trained on; 0..1, at least 8 images.
+        settings: sets how many images to hold out: the larger of the share and the minimum.
+        seed: seed of the random draw.
+        data_share: share of the remaining images that are trained on; 0..1, at least 8 images.
 
     Raises:
-        DataError: too few images for both parts.
+        DataError: there are too few images for both parts.
         ImageError: a file cannot be read.
     """
     hashes = [hash_file(path) for path in paths]
@@ -82,7 +82,7 @@ def list_good_images(
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal.
+    """Return the SHA-256 of a file's content, in hexadecimal.
 
     Raises:
         ImageError: the file cannot be read.
@@ -97,17 +97,17 @@ def hash_file(path: Path) -> str:
 
 
 def hash_list(images: Iterable[GoodImage]) -> str:
-    """One SHA-256 for the whole list: equal lists, equal data."""
+    """Return one SHA-256 for the whole list; equal lists mean equal data."""
     return hashlib.sha256(to_csv(images).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def to_csv(images: Iterable[GoodImage]) -> str:
-    """The list as the text of a run folder's `data.csv`."""
+    """Return the list as the text of a run folder's `data.csv`."""
     return csv_text(_COLUMNS, ([image.role, image.path, image.sha256] for image in images))
 
 
 def read_list(path: Path) -> tuple[GoodImage, ...]:
-    """The list in a run folder's `data.csv`: the inverse of `to_csv`.
+    """Read the list in a run folder's `data.csv`: the inverse of `to_csv`.
 
     Raises:
         CheckpointError: the file is missing, or not such a list.

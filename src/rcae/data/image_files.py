@@ -1,4 +1,4 @@
-"""What a file must be to count as an image, and how its pixels are taken out, upright."""
+"""Rules for image files, and the decoding of their pixels in upright orientation."""
 
 import stat
 import struct
@@ -17,13 +17,13 @@ from PIL import Image, UnidentifiedImageError
 from rcae.base.errors import ImageError, ImageFormatError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
-"""In lower case; compare with `path.suffix.lower()`."""
+"""Accepted suffixes in lower case; compare with `path.suffix.lower()`."""
 
 MINIMUM_SIDE_PX = 16
-"""Our choice: nothing smaller is a photograph of a part."""
+"""Smallest side of an image; nothing smaller is a photograph of a part (our choice)."""
 
 MAXIMUM_PIXELS = 89_478_485
-"""Pillow's own limit: a quarter of a gibibyte of 8-bit RGB."""
+"""Largest number of pixels, the limit of Pillow: 0.25 GiB of 8-bit RGB."""
 
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 
@@ -42,7 +42,7 @@ _KINDS = {
     "I;16B": "16-bit grey",
     "F": "float grey",
 }
-"""Pillow's modes that are read, in words."""
+"""Supported Pillow modes, in words."""
 
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
@@ -54,7 +54,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What sets an image upright, for each EXIF orientation but 1."""
+"""Transposition that makes an image upright, for each EXIF orientation except 1."""
 
 _DAMAGED = (
     OSError,
@@ -67,15 +67,15 @@ _DAMAGED = (
     EOFError,
     struct.error,
 )
-"""What Pillow raises on a damaged file, depending on where the damage lies."""
+"""Exceptions that Pillow raises on a damaged file, depending on the place of the damage."""
 
 
 @dataclass(frozen=True)
 class ImageContent:
-    """The content of an image file that is already in memory."""
+    """Content of an image file that is already in memory."""
 
     name: str
-    """What errors call it."""
+    """Name of the image in error messages."""
     content: bytes
 
     def __str__(self) -> str:
@@ -84,22 +84,22 @@ class ImageContent:
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What a file says of its image before any pixel is decoded."""
+    """Header of an image file, read before any pixel is decoded."""
 
     height_px: int
-    """After EXIF rotation."""
+    """Height after EXIF rotation."""
     width_px: int
     kind: str
     """Channels and bit depth in words, like "8-bit grey"."""
 
 
 def read_header(source: Path | ImageContent) -> ImageHeader:
-    """Size and kind of an image or mask; decodes no pixel.
+    """Read size and kind of an image or mask without decoding a pixel.
 
-    EXIF data counts where it stands before the pixels, as cameras write it.
+    EXIF data is used if it is stored before the pixels, as cameras write it.
 
     Raises:
-        ImageError: as `decode` raises, as far as the header shows it.
+        ImageError: the errors of `decode` that the header reveals.
     """
     with _opened(source) as image:
         width, height = image.size
@@ -109,14 +109,14 @@ def read_header(source: Path | ImageContent) -> ImageHeader:
 
 
 def decode(source: Path | ImageContent, *, palette_indices: bool = False) -> NDArray[np.generic]:
-    """The pixels, upright by EXIF, in one of few shapes and types.
+    """Decode the pixels, upright by EXIF, in one of few shapes and types.
 
     Returns:
         [height, width] of uint8, uint16 or float32 (grey), or uint8 [height, width, 3 or 4] (RGB or
-        RGBA). With `palette_indices`, a palette image gives its indices instead of its colours.
+        RGBA). `palette_indices` makes a palette image give its indices instead of its colours.
 
     Raises:
-        ImageFormatError: not a PNG, JPEG, BMP or TIFF image.
+        ImageFormatError: the file is not a PNG, JPEG, BMP or TIFF image.
         ImageError: the file is missing, not readable, damaged, holds several images, is outside the
             size rules, or has integers beyond 16 bit.
     """
@@ -135,10 +135,10 @@ def decode(source: Path | ImageContent, *, palette_indices: bool = False) -> NDA
 
 
 def check_size(name: str, height: int, width: int) -> None:
-    """Refuse images outside the size rules; `name` is what the error calls the image.
+    """Refuse images outside the size rules; `name` is the image's name in the error.
 
     Raises:
-        ImageError: a side below `MINIMUM_SIDE_PX`, or more pixels than `MAXIMUM_PIXELS`.
+        ImageError: a side is below `MINIMUM_SIDE_PX`, or there are more pixels than `MAXIMUM_PIXELS`.
     """
     if min(height, width) < MINIMUM_SIDE_PX:
         raise ImageError(
@@ -157,11 +157,11 @@ _TOO_LARGE = (
 
 @contextmanager
 def _opened(source: Path | ImageContent) -> Iterator[Image.Image]:
-    """A file whose header passes the rules; what fails inside the block becomes an ImageError."""
+    """Open a file and check its header; turn a failure inside the block into an ImageError."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks; what matters is checked here
-            # By file, not by name: Pillow maps a named TIFF into memory and garbles a turned one.
+            warnings.simplefilter("ignore")  # Pillow's warnings; this module checks what matters
+            # Pillow gets a file object: it maps a TIFF given by name into memory and garbles a rotated one.
             with _open(source) as file, Image.open(file, formats=_FORMATS) as image:
                 _check_header(source, image)
                 yield image
@@ -185,7 +185,7 @@ def _opened(source: Path | ImageContent) -> Iterator[Image.Image]:
 
 
 def _open(source: Path | ImageContent) -> BinaryIO:
-    """A file that holds something."""
+    """Open a regular file that is not empty."""
     if isinstance(source, ImageContent):
         size = len(source.content)
     else:
@@ -213,10 +213,13 @@ def _check_header(source: Path | ImageContent, image: Image.Image) -> None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation still to be applied; Pillow itself turns a TIFF when it loads it."""
+    """Return the EXIF orientation that is still to be applied.
+
+    Pillow itself rotates a TIFF when it loads it.
+    """
     if image.format == "TIFF":
         return 1
-    # Not `image.getexif()`: a PNG's own method decodes it, to look behind the pixels too.
+    # `image.getexif()` of a PNG would decode the pixels to find EXIF data behind them.
     orientation = Image.Image.getexif(image).get(_ORIENTATION_TAG)
     return orientation if orientation in _TURNS else 1
 

@@ -1,4 +1,4 @@
-"""What an image and a mask are to the rest of the package: float RGB in 0..1, and booleans."""
+"""Images and masks as arrays: float RGB in 0..1, and booleans."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -20,15 +20,15 @@ _LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 def read_image(source: Path | ImageContent) -> Array:
     """Decode one image: float32 RGB [height, width, 3] in 0..1, upright by its EXIF data.
 
-    Grey is repeated in three channels. 8-bit values are divided by 255 and 16-bit grey by 65535,
-    never stretched per image: brightness keeps its meaning. 16-bit colour is read as 8-bit, as
-    Pillow does. Alpha is composited onto black (our choice: colours hidden under transparent pixels
-    must not matter).
+    Grey is repeated in three channels. 8-bit values are divided by 255 and 16-bit grey by 65535.
+    Values are never stretched per image, so that brightness keeps its meaning.
+    16-bit colour is read as 8-bit, as Pillow does.
+    Alpha is composited onto black, because colours under transparent pixels must not matter (our choice).
 
     Raises:
-        ImageError: the file is missing, not readable, damaged, not a PNG, JPEG, BMP or TIFF image,
-            holds several images, is smaller than 16 px or larger than 89 megapixels, or has
-            values outside 0..1 (float) or 0..65535 (integer).
+        ImageError: the file is missing, unreadable, damaged, or not a PNG, JPEG, BMP or TIFF image.
+            The file holds several images, or is smaller than 16 px or larger than 89 megapixels.
+            The values lie outside 0..1 (float) or 0..65535 (integer).
     """
     return as_image(decode(source), str(source))
 
@@ -37,12 +37,12 @@ def read_mask(path: Path, *, indexed: bool = False) -> Mask:
     """Decode one mask: boolean [height, width], True where the defect is.
 
     Args:
-        path: a mask of any kind that `read_image` reads; colours are turned to grey.
-        indexed: the values are class numbers (VisA as published), so everything but 0 is a defect;
-            otherwise a defect has at least half of its type's range (128 of 255).
+        path: a mask of any kind that `read_image` reads; colours are converted to grey.
+        indexed: True if the values are class numbers (VisA as published): every value except 0 is a
+            defect. False: a defect has at least half of its type's range (128 of 255).
 
     Raises:
-        ImageError: as `read_image` raises.
+        ImageError: the errors of `read_image`.
     """
     pixels = decode(path, palette_indices=indexed)
     values = as_image(pixels, str(path))
@@ -53,25 +53,25 @@ def read_mask(path: Path, *, indexed: bool = False) -> Mask:
 
 
 def image_size(source: Path | ImageContent) -> tuple[int, int]:
-    """Height and width in pixels after EXIF rotation, from the header alone.
+    """Read height and width in pixels after EXIF rotation, from the header alone.
 
     Raises:
-        ImageError: as `read_image` raises, as far as the header shows it.
+        ImageError: the errors of `read_image` that the header reveals.
     """
     header = read_header(source)
     return header.height_px, header.width_px
 
 
 def as_image(pixels: NDArray[np.generic], name: str = "the image") -> Array:
-    """An array as `read_image` would have decoded it: float32 RGB [height, width, 3] in 0..1.
+    """Convert an array to the format of `read_image`: float32 RGB [height, width, 3] in 0..1.
 
     Args:
         pixels: [height, width] grey, [height, width, 3] RGB or [height, width, 4] RGBA, of uint8,
             uint16, or floats in 0..1.
-        name: what an error calls it.
+        name: name of the array in error messages.
 
     Raises:
-        ImageError: no array, another shape or type, a size outside the rules, or values outside 0..1.
+        ImageError: `pixels` is no array, or its shape, type, size or values break the rules.
     """
     if not isinstance(pixels, np.ndarray):  # OpenCV returns None for a file that it cannot read
         raise ImageError(
@@ -91,12 +91,14 @@ def as_image(pixels: NDArray[np.generic], name: str = "the image") -> Array:
 
 
 def resize(image: Array, height: int, width: int) -> Array:
-    """Bilinear, with antialiasing where it shrinks; the very same array if it has that size.
+    """Resize bilinearly, with antialiasing when shrinking.
+
+    An image that already has the size is returned itself, without a copy.
 
     Args:
         image: float32 [height, width] or [height, width, channel], of any range.
-        height: in pixels.
-        width: in pixels.
+        height: new height in pixels.
+        width: new width in pixels.
     """
     if image.shape[:2] == (height, width):
         return image
@@ -108,12 +110,12 @@ def resize(image: Array, height: int, width: int) -> Array:
 
 
 def outermost(image: NDArray[Scalar]) -> NDArray[Scalar]:
-    """The pixels of the four sides of an image [height, width, ...], as [pixel, ...]; corners twice."""
+    """Return the border pixels of an image [height, width, ...] as [pixel, ...]; corners occur twice."""
     return np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
 
 
 def _scale(pixels: NDArray[np.generic], name: str) -> Array:
-    """Values in 0..1, by the range of their type."""
+    """Scale the values to 0..1 by the range of their type."""
     largest = _LARGEST.get(pixels.dtype.newbyteorder("="))
     if largest is not None:
         return pixels.astype(np.float32) / np.float32(largest)
@@ -122,7 +124,7 @@ def _scale(pixels: NDArray[np.generic], name: str) -> Array:
             f"{name} has the type {pixels.dtype}; give uint8, uint16, or floats in 0..1."
         )
     lowest, highest = float(pixels.min()), float(pixels.max())
-    if not (lowest >= 0 and highest <= 1):  # also refuses what is not a number
+    if not (lowest >= 0 and highest <= 1):  # also refuses NaN
         raise ImageError(
             f"{name} has values from {lowest:g} to {highest:g}; floats must lie in 0..1. Divide by "
             "the largest value the camera can give."

@@ -1,4 +1,4 @@
-"""Connected regions of a mask."""
+"""Connected components of a mask."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,9 +8,9 @@ from rcae.base.arrays import Mask
 
 
 def connected_regions(mask: Mask) -> tuple[NDArray[np.int32], int]:
-    """Number the connected parts of a mask; pixels that touch at a corner belong together.
+    """Label the connected components of a mask with 8-connectivity.
 
-    Eight neighbours, as in the evaluation script of the MVTec AD dataset.
+    The evaluation script of the MVTec AD dataset uses the same connectivity.
 
     Args:
         mask: [height, width], True inside.

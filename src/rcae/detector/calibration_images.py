@@ -11,7 +11,8 @@ from rcae.base.arrays import Array
 from rcae.base.errors import CheckpointError, TrainingError
 from rcae.base.progress import shown
 from rcae.base.text import csv_text
-from rcae.data.images import read_image
+from rcae.data.images import read_image, resize
+from rcae.detector.detection import score_of
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,13 @@ class CalibrationImage:
 
 
 def score_good_images(
-    images: Mapping[str, Path], draw: Callable[[Array], Array]
+    images: Mapping[str, Path], maps: Callable[[Sequence[Array]], list[Array]]
 ) -> tuple[CalibrationImage, ...]:
     """Score good images exactly as `predict` would.
 
     Args:
         images: paths by the SHA-256 of their content, at least one.
-        draw: from an image to its anomaly map at the image's own size.
+        maps: as `Runner.maps`.
 
     Raises:
         ImageError: one cannot be read, or drawn.
@@ -42,8 +43,9 @@ def score_good_images(
     """
     scored = []
     for sha256, path in shown(images.items(), "calibrating on good images", total=len(images)):
-        drawn = draw(read_image(path))
-        score, median = float(drawn.max()), float(np.median(drawn))
+        image = read_image(path)
+        anomaly_map = resize(maps([image])[0], *image.shape[:2])
+        score, median = score_of(anomaly_map), float(np.median(anomaly_map))
         if not np.isfinite([score, median]).all():
             raise TrainingError(
                 f"{path} scores {score}, which no threshold can be compared with; lower "

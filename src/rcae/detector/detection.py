@@ -54,13 +54,12 @@ class Detection:
         calibration: Calibration,
         started_at: float,
     ) -> Self:
-        """What a map drawn at working size says of an image of this height and width.
+        """What a finished map says of an image of this height and width.
 
-        The score is the largest value of the enlarged map, the same rule for every model.
         `started_at` is of `time.perf_counter`.
         """
         values = resize(working_map, *size_px)
-        anomaly_score = float(values.max())
+        anomaly_score = score_of(values)
         return cls(
             anomaly_score=anomaly_score,
             p_value=calibration.p_value(anomaly_score),
@@ -75,6 +74,14 @@ class Detection:
     def is_defective(self) -> bool:
         """Whether the score reaches the threshold."""
         return self.anomaly_score >= self.threshold
+
+
+def score_of(anomaly_map: Array) -> float:
+    """The anomaly score of an image: the largest value of its map [height, width] at the image's own size.
+
+    It is the same rule for every model, so that a threshold of scores is one of pixels as well.
+    """
+    return float(anomaly_map.max())
 
 
 @dataclass(frozen=True)

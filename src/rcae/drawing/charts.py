@@ -1,4 +1,4 @@
-"""Charts of training, evaluation and drift as PNG files, drawn without any state shared between calls."""
+"""Charts of training, evaluation and drift as PNG files. Calls share no state."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from rcae.base.arrays import Numbers
 
 Points = Sequence[float | None]
 
-# Okabe and Ito's colours, told apart under every common colour blindness.
+# Okabe and Ito's colours are distinct under every common colour blindness.
 _GOOD = "#0072b2"
 _DEFECTIVE = "#d55e00"
 _SHIFT = "#009e73"
@@ -30,12 +30,12 @@ _INK = "#3d4450"
 _GRID = "#e3e6ea"
 _BIN_COUNT = 36
 _NARROWEST = float(np.finfo(np.float64).tiny)
-"""Width of a bar, where all scores and the threshold are as good as zero."""
+"""Width of a histogram bar if all scores and the threshold are almost zero."""
 _DOTS_PER_INCH = 200
 
 
 def loss_chart(losses: Mapping[str, Sequence[float]]) -> bytes:
-    """Loss per step on a log scale, one panel per training stage: raw (thin) and smoothed."""
+    """Draw loss per step on a log scale, one panel per training stage: raw (thin) and smoothed."""
     figure = Figure(figsize=(3.9 * max(1, len(losses)), 3.2), layout="constrained")
     for position, (stage, values) in enumerate(losses.items(), start=1):
         axes = figure.add_subplot(1, len(losses), position)
@@ -62,7 +62,7 @@ def roc_chart(
     auroc: float,
     operating_point: tuple[float, float],
 ) -> bytes:
-    """ROC curve with the area under it and the operating point (false-alarm, detection rate)."""
+    """Draw the ROC curve with its area and the operating point (false-alarm rate, detection rate)."""
     figure = Figure(figsize=(5.2, 4), layout="constrained")
     axes = figure.add_subplot()
     _label(
@@ -91,9 +91,9 @@ def score_histogram(
     names: tuple[str, str] = ("good", "defective"),
     earlier_thresholds: Sequence[float] = (),
 ) -> bytes:
-    """How many good and defective images have which anomaly score; the threshold as a line.
+    """Draw a histogram of anomaly scores for good and defective images, with the threshold as a line.
 
-    The threshold is an edge between two bars, so that no bar mixes accepted and rejected images.
+    The threshold is a bin edge, so that no bar mixes accepted and rejected images.
     """
     figure = Figure(figsize=(5.2, 4), layout="constrained")
     axes = figure.add_subplot()
@@ -123,7 +123,7 @@ def days_chart(
     rejected: Sequence[float],
     intervals: Sequence[tuple[float, float]],
 ) -> bytes:
-    """Images a day, and below them the share that was rejected, with its interval."""
+    """Draw images per day and, below, the rejected share with its interval."""
     figure = Figure(figsize=(5.2, 4), layout="constrained")
     above, below = figure.subplots(2, sharex=True, height_ratios=[2, 3])
     _label(above, title="Images a day", x="", y="images")
@@ -131,7 +131,7 @@ def days_chart(
     above.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     _label(below, title="Share rejected, with its 95 % interval", x="", y="")
     shares, ends = np.array(rejected), np.array(intervals).T
-    reach = np.abs(ends - shares)  # rounding may put an end a hair beyond the share
+    reach = np.abs(ends - shares)  # rounding may move an end past the share
     below.errorbar(
         days, shares, yerr=reach, fmt="o", color=_DEFECTIVE, markersize=5, capsize=2, linewidth=1.2
     )
@@ -147,12 +147,12 @@ def days_chart(
 def ablation_chart(
     labels: Sequence[str], panels: Mapping[str, tuple[Points, Points, Points]]
 ) -> bytes:
-    """The paper's numbers beside ours, one panel per metric, one row per variant.
+    """Draw the paper's numbers beside ours, one panel per metric, one row per variant.
 
     Args:
-        labels: of the variants, from top to bottom.
-        panels: by metric: the paper's values, ours, and the standard deviation of ours, in percent;
-            None where there is no number.
+        labels: names of the variants, from top to bottom.
+        panels: values by metric: the paper's values, our values, and our standard deviations.
+            All values are in percent; None marks a missing number.
     """
     figure = Figure(figsize=(4.6 * len(panels), 0.9 + 0.45 * len(labels)), layout="constrained")
     rows = np.arange(len(labels))[::-1]
@@ -187,10 +187,10 @@ def drift_chart(
     alarm_evidence: float,
     since: int | None,
 ) -> bytes:
-    """Scores over the number of the image, and below them each kind of evidence as a power of ten.
+    """Draw scores over the image number and, below, the log10 of each kind of evidence.
 
-    The first two kinds of evidence are drawn, in the colours of shift and of defects. `since` is the
-    number of the image that drift is dated to.
+    The first two kinds of evidence are drawn, in the colours of shift and of defects.
+    `since` is the image number at which drift is estimated to start.
     """
     figure = Figure(figsize=(9, 5.6), layout="constrained")
     above, below = figure.subplots(2, sharex=True, height_ratios=[3, 2])
@@ -234,11 +234,11 @@ def _numbers(values: Points) -> npt.NDArray[np.float64]:
 
 
 def _edges_around(threshold: float, scores: Numbers) -> npt.NDArray[np.float64]:
-    """Bar edges over all scores, one of them exactly at the threshold."""
+    """Return histogram bin edges over all scores, one of them exactly at the threshold."""
     low = min(threshold, float(scores.min(initial=np.inf)))
     high = max(threshold, float(scores.max(initial=-np.inf)))
     size = max(abs(low), abs(high))
-    span = high - low if high - low > 1e-6 * size else size or 1.0  # all scores the same
+    span = high - low if high - low > 1e-6 * size else size or 1.0  # all scores are equal
     width = max(span / _BIN_COUNT, _NARROWEST)
     bars_below = int(np.floor((low - threshold) / width)) - 1
     bars_above = int(np.ceil((high - threshold) / width)) + 1

@@ -1,4 +1,4 @@
-"""Pages that open anywhere and fetch nothing: the templates, and how numbers and pictures stand in them."""
+"""Self-contained HTML pages: templates, and the format of numbers and pictures in them."""
 
 import base64
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _NBSP = "\N{NO-BREAK SPACE}"
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture at any size (the report shrinks it), with its caption."""
+    """A picture of any size with its caption; the report shrinks it."""
 
     image: Image
     caption: str
@@ -25,7 +25,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class PictureGroup:
-    """Pictures that show one thing, such as missed defects; may be empty."""
+    """Pictures of one topic, such as missed defects; may be empty."""
 
     title: str
     explanation: str
@@ -41,7 +41,7 @@ class FactGroup:
 
 
 def page(template: str, **content: Any) -> bytes:
-    """A self-contained HTML page from one of the package's templates."""
+    """Render a self-contained HTML page from one of the package's templates."""
     environment = Environment(
         loader=PackageLoader("rcae.drawing"),
         autoescape=True,
@@ -57,12 +57,15 @@ def page(template: str, **content: Any) -> bytes:
         "png_uri": _png_uri,
     }
     html = environment.get_template(template).render(**content)
-    # File names may hold bytes that are no text; Python carries them as lone surrogates.
+    # File names may hold undecodable bytes, which Python carries as lone surrogates.
     return html.encode("utf-8", "backslashreplace")
 
 
 def number(value: float) -> str:
-    """Three decimals up to 1, four digits beyond; what is not quite 0 or 1 never rounds to it."""
+    """Format with three decimals up to 1, and with four digits above.
+
+    A value close to 0 or 1 is never rounded to 0 or 1.
+    """
     if 0 < value < 0.001:
         return f"{value:.2g}"
     if 0.9995 <= value < 1:
@@ -71,7 +74,7 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """One decimal; what is not quite nothing or everything is never rounded to it."""
+    """Format as a percentage with one decimal; a share close to 0 or 1 is never rounded to 0 or 1."""
     if 0 < share < 0.001:
         return f"{100 * share:.2g}{_NBSP}%"
     if 0.9995 <= share < 1:
@@ -89,5 +92,5 @@ def _picture_uri(image: Image) -> str:
 
 
 def _is_strip(image: Image) -> bool:
-    """Whether a picture is so wide that it takes a row of its own."""
+    """Return True if a picture is so wide that it takes a row of its own."""
     return image.width > 2.6 * image.height

@@ -1,6 +1,6 @@
-"""How images and anomaly maps become pictures, with one fixed heat scale for all of them.
+"""Pictures of images and anomaly maps, with one fixed heat scale for all of them.
 
-Images are RGB arrays, float32 [height, width, 3] in 0..1; anomaly maps are [height, width] at the
+Images are RGB arrays, float32 [height, width, 3] in 0..1. Anomaly maps are [height, width] at the
 size of their image.
 """
 
@@ -20,7 +20,7 @@ from rcae.base.errors import UsageError
 
 Colour = tuple[int, int, int]
 
-# Nine points of matplotlib's "inferno" (CC0): lightness rises evenly, for the colour-blind too.
+# Nine points of matplotlib's "inferno" (CC0): lightness rises evenly, also for the colour-blind.
 HEAT_COLOURS: tuple[Colour, ...] = (
     (0, 0, 4),
     (31, 12, 72),
@@ -41,16 +41,19 @@ _STRIP_WIDTH_PX = 1800
 _GAP_PX = 10
 _CAPTION_SIZE_PX = 22
 _PNG_EFFORT = 3
-"""Of 9 (our choice: noisy panels take less than half the time of zlib's 6, and a sixth more bytes)."""
+"""PNG compression level, 0..9 (our choice).
+
+Noisy panels take less than half the time of level 6, and a sixth more bytes.
+"""
 _BAND_PX = 64
-"""Rows drawn at once (our choice: a few MB where a whole image would take gigabytes)."""
+"""Rows drawn at once (our choice): bands take a few MB where a whole image would take gigabytes."""
 _PAPER: Colour = (27, 31, 38)  # our choice: calm on a light page and on a dark one
 _INK: Colour = (214, 219, 227)
 
 
 @dataclass(frozen=True)
 class HeatScale:
-    """What the heat colours mean, the same for every image of a detector.
+    """Meaning of the heat colours, the same for every image of a detector.
 
     Heat is 0 at `low` (typical of good images), 0.5 at `threshold` (where a defect starts) and 1 at
     `low + 2 * (threshold - low)`.
@@ -70,14 +73,14 @@ class HeatScale:
             )
 
     def strength(self, score: float) -> float:
-        """A score as what it means to its model: 0 typical of good images, 1 at the threshold."""
+        """Normalise a score: 0 is typical of good images, 1 is the threshold."""
         return (score - self.low) / (self.threshold - self.low)
 
     def heat(self, anomaly_map: Numbers) -> npt.NDArray[np.float64]:
-        """Heat [height, width] in 0..1 of an anomaly map; what lies beyond is clipped.
+        """Return the heat [height, width] of an anomaly map, clipped to 0..1.
 
         Raises:
-            ValueError: the map has NaN pixels, for which there is no colour.
+            ValueError: the map has NaN pixels, which have no colour.
         """
         if np.isnan(anomaly_map).any():
             raise ValueError("anomaly map has NaN pixels; a detector must give numbers only")
@@ -85,28 +88,28 @@ class HeatScale:
         return np.clip(above_low / (2 * (self.threshold - self.low)), 0, 1)
 
     def regions(self, anomaly_map: Numbers) -> Mask:
-        """Mask [height, width], True where the map reaches the threshold.
+        """Return a mask [height, width], True where the map reaches the threshold.
 
-        Compared in float64: rounding the threshold to the map's float32 could let a pixel in whose
-        image the detector calls good.
+        The comparison uses float64. A threshold rounded to the map's float32 could mark a pixel in an
+        image that the detector accepts.
         """
         return anomaly_map.astype(np.float64) >= self.threshold
 
 
 def to_image(image: Numbers) -> Image.Image:
-    """Picture of an RGB or RGBA array [height, width, channel]; values beyond 0..1 are clipped."""
+    """Convert an RGB or RGBA array [height, width, channel] to a picture; values are clipped to 0..1."""
     return _by_bands(_as_bytes, image)
 
 
 def heatmap(anomaly_map: Numbers, scale: HeatScale) -> Image.Image:
-    """The anomaly map in heat colours, from near black (as on good images) to pale yellow."""
+    """Draw the anomaly map in heat colours, from near black (as on good images) to pale yellow."""
     return to_image(_colours(scale.heat(anomaly_map)))
 
 
 def overlay(
     image: Numbers, anomaly_map: Numbers, scale: HeatScale, regions_outline: bool = True
 ) -> Image.Image:
-    """The image under its heat, with the regions that reach the threshold outlined.
+    """Draw the heat over the image, and outline the regions that reach the threshold.
 
     The heat is fully transparent up to `scale.low` and fades in smoothly from there, so that a good
     part looks like itself.
@@ -122,15 +125,18 @@ def overlay(
 
 
 def heat_layer(anomaly_map: Numbers, scale: HeatScale) -> Image.Image:
-    """The heat of `overlay` alone, RGBA: laid over the image, it gives the same without outlines."""
+    """Draw the heat of `overlay` alone as RGBA.
+
+    The layer over the image equals the overlay without outlines.
+    """
     heat = scale.heat(anomaly_map)
     return to_image(np.concatenate([_colours(heat), _opacity(heat)], axis=-1))
 
 
 def outlined(picture: Image.Image, mask: Mask, colour: Colour = REGION_COLOUR) -> Image.Image:
-    """A copy of `picture` with the inner border of `mask` [height, width] drawn on it.
+    """Return a copy of `picture` with the inner border of `mask` [height, width] drawn on it.
 
-    The line grows with the picture (1 px per 320 px, our choice), so that it survives shrinking.
+    The line width grows with the picture (1 px per 320 px, our choice), so that it survives shrinking.
     """
     line_px = max(1, round(max(picture.size) / 320))
     # The image's edge ends a region.
@@ -142,9 +148,9 @@ def outlined(picture: Image.Image, mask: Mask, colour: Colour = REGION_COLOUR) -
 
 
 def side_by_side(panels: Sequence[tuple[str, Image.Image]]) -> Image.Image:
-    """One picture of captioned panels, all scaled to one height.
+    """Join captioned panels into one picture, all scaled to one height.
 
-    That height is 400 px, or less where many wide panels would not fit on a screen (our choice).
+    The height is 400 px, or less if many wide panels would not fit on a screen (our choice).
     """
     font = ImageFont.load_default(size=_CAPTION_SIZE_PX)
     aspect = sum(panel.width / panel.height for _, panel in panels)
@@ -174,7 +180,7 @@ def recursion_strip(
     anomaly_map: Numbers,
     scale: HeatScale,
 ) -> Image.Image:
-    """What the detector saw: the input, I_R^n by n, the last I_D^n if there is one, and the overlay."""
+    """Draw the input, I_R^n by n, the last I_D^n if there is one, and the overlay, side by side."""
     panels = [("Input", to_image(image))]
     panels += [
         (f"Recursion {depth}", to_image(reconstruction))
@@ -187,49 +193,49 @@ def recursion_strip(
 
 
 def png_bytes(picture: Image.Image) -> bytes:
-    """The picture as a PNG file."""
+    """Encode the picture as a PNG file."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=_PNG_EFFORT)
     return buffer.getvalue()
 
 
 def data_uri(picture: Image.Image, max_side_px: int) -> str:
-    """The picture as a JPEG data URI, shrunk so that no side exceeds `max_side_px`."""
+    """Encode the picture as a JPEG data URI, shrunk so that no side exceeds `max_side_px`."""
     small = picture.copy()
     small.thumbnail((max_side_px, max_side_px), Image.Resampling.LANCZOS)
     return "data:image/jpeg;base64," + base64.b64encode(jpeg_bytes(small)).decode("ascii")
 
 
 def jpeg_bytes(picture: Image.Image) -> bytes:
-    """The picture as a small JPEG file."""
+    """Encode the picture as a small JPEG file."""
     buffer = io.BytesIO()
     picture.convert("RGB").save(
         buffer, "JPEG", quality=80, subsampling=0, optimize=True
-    )  # without subsampling, thin coloured lines stay
+    )  # chroma subsampling would blur thin coloured lines
     return buffer.getvalue()
 
 
 def _by_bands(draw: Callable[..., npt.NDArray[np.uint8]], *arrays: npt.NDArray[Any]) -> Image.Image:
-    """The picture that `draw` makes of arrays of one height, where each pixel depends on itself alone."""
+    """Apply `draw` to arrays of equal height, band by band; it must be a per-pixel operation."""
     tops = range(0, len(arrays[0]), _BAND_PX)
     bands = [draw(*(array[top : top + _BAND_PX] for array in arrays)) for top in tops]
     return Image.fromarray(np.concatenate(bands))
 
 
 def _as_bytes(values: Numbers) -> npt.NDArray[np.uint8]:
-    """0..1 as 0..255, values beyond clipped."""
+    """Scale 0..1 to 0..255 and clip."""
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
 def _colours(heat: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """RGB [height, width, 3] in 0..1 of heat [height, width] in 0..1."""
+    """Map heat [height, width] in 0..1 to RGB [height, width, 3] in 0..1."""
     anchors = np.asarray(HEAT_COLOURS) / 255
     positions = np.linspace(0, 1, len(anchors))
     return np.stack([np.interp(heat, positions, channel) for channel in anchors.T], axis=-1)
 
 
 def _opacity(heat: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """[height, width, 1] in 0..1: rises smoothly with the heat."""
+    """Return the opacity [height, width, 1] in 0..1, which rises smoothly with the heat."""
     return (_MOST_OPAQUE * heat**2 * (3 - 2 * heat))[..., np.newaxis]
 
 

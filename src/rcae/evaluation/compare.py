@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from rcae.base.errors import DataError, UsageError
-from rcae.data.layouts.category import Category, open_category
+from rcae.data.layouts.category import open_category
+from rcae.data.layouts.sample import Category
 from rcae.detector.detector import Detector
 from rcae.evaluation.evaluate import Evaluation, Outcome, evaluate_model
 from rcae.evaluation.metrics.comparison import (

@@ -12,7 +12,7 @@ from PIL.Image import Image
 from rcae.base.storage import write_bytes, write_text
 from rcae.base.text import csv_text, printable
 from rcae.data.images import read_image, read_mask
-from rcae.data.layouts.category import Sample
+from rcae.data.layouts.sample import Sample
 from rcae.drawing.page import FactGroup, Picture, PictureGroup, number, page
 from rcae.drawing.pictures import (
     HEAT_COLOURS,

@@ -1,1 +1,1 @@
-"""What people say of decisions, and what a model learns from it."""
+"""Verdicts of people on decisions, and the changes of a model that follow from them."""

@@ -1,4 +1,4 @@
-"""What follows from feedback: a new model, compared with the one in use before it may replace it."""
+"""Creation of a new model from feedback, and its comparison with the model in use."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,19 +25,19 @@ from rcae.detector.runners.torch_runner import TorchRunner
 from rcae.evaluation.metrics.regions import pixel_metrics
 from rcae.feedback.journal import ReviewedImage, reviewed_images
 from rcae.feedback.proposal import Judged, Proposal
-from rcae.feedback.recalibration import calibration_from, drawing
+from rcae.feedback.recalibration import calibration_from
 from rcae.training.fine_tuning import fine_tune
 from rcae.training.training_data import GoodParts, open_good_parts, require_same_data
 
 
 @dataclass(frozen=True)
 class FineTuning:
-    """The wish to train stage 3 on."""
+    """Request to fine-tune stage 3."""
 
     data: Path
     """The category that the run was trained on."""
     steps: int | None = None
-    """A tenth of those of stage 3 unless given."""
+    """Number of steps; None takes a tenth of the steps of stage 3."""
 
 
 def propose(
@@ -46,22 +46,23 @@ def propose(
     confidence: float | None = None,
     fine_tuning: FineTuning | None = None,
 ) -> Proposal:
-    """Calibrate with confirmed good images as well, after fine-tuning on half of them if asked for.
+    """Calibrate with confirmed good images as well, and fine-tune on half of them if requested.
 
-    Images that were said to be defective leave the calibration; they are never trained on. Nothing is
-    written.
+    Images with the verdict defect leave the calibration. They are never trained on.
+    Nothing is written.
 
     Args:
-        folder: of a finished run.
-        false_alarm_rate: to promise; that of the present calibration unless given.
-        confidence: with which to promise it; that of the present calibration unless a rate is given.
-        fine_tuning: to train stage 3 on; not unless given.
+        folder: folder of a finished run.
+        false_alarm_rate: guaranteed rate; the default is the rate of the present calibration.
+        confidence: confidence of the guarantee; the default is that of the present calibration if no
+            rate is given.
+        fine_tuning: request to fine-tune stage 3; None skips it.
 
     Raises:
-        UsageError: no finished run, nothing new to go by, too few images for the rate, or an image
-            that is needed again is gone.
+        UsageError: the run is not finished, there is no new feedback, or there are too few images
+            for the rate. An image that is needed again is gone.
         CheckpointError: the model, the journal, or one of the lists is damaged.
-        DataError, ImageError, TrainingError: as training raises.
+        DataError, ImageError, TrainingError: the errors of training.
     """
     folder.require_finished()
     model, reviewed = load_model(folder.model), reviewed_images(folder)
@@ -81,18 +82,18 @@ def propose(
     learnt: list[str] = []
     changed, session_scores = model, present.scores_of_training_session
     if fine_tuning is None:
-        calibrated_on = (*kept, *score_good_images(confirmed, drawing(model)))
+        calibrated_on = (*kept, *score_good_images(confirmed, TorchRunner(model).maps))
     else:
         learnt = sorted(confirmed)[::2]
         if not learnt:
             raise UsageError("there is no new confirmed good image to fine-tune with.")
         parts = _same_parts(folder, model, fine_tuning)
         changed = _fine_tuned(model, parts, fine_tuning, {d: confirmed[d] for d in learnt})
-        of_session = score_good_images(parts.calibration_by_hash, drawing(changed))
+        of_session = score_good_images(parts.calibration_by_hash, TorchRunner(changed).maps)
         session_scores = tuple(sorted(scores_of(of_session)))
         description = f"fine-tuned on {len(learnt)} confirmed good images, {description}"
         held_out = {d: path for d, path in confirmed.items() if d not in learnt}
-        calibrated_on = score_good_images(_files(kept) | held_out, drawing(changed))
+        calibrated_on = score_good_images(_files(kept) | held_out, TorchRunner(changed).maps)
     calibration = calibration_from(calibrated_on, session_scores, false_alarm_rate, confidence)
     new = Model(changed.system, replace(changed.header, calibration=calibration))
     in_use, candidate = (Detector(TorchRunner(each)) for each in (model, new))
@@ -108,7 +109,7 @@ def propose(
 
 
 def accept(folder: RunFolder, proposal: Proposal) -> int:
-    """Put the new model in place; returns the number under which the old one is kept.
+    """Put the new model in place and return the version number of the old one.
 
     Raises:
         StorageError: the disk refused; the old model is still in place.
@@ -127,13 +128,13 @@ def _present_images(folder: RunFolder, model: Model) -> tuple[CalibrationImage, 
 
 
 def _said(reviewed: Sequence[ReviewedImage], verdict: str) -> dict[str, Path]:
-    """Images of one verdict, by their hash."""
+    """Return the images of one verdict, by their hash."""
     chosen = (image for image in reviewed if image.feedback.verdict == verdict)
     return {image.feedback.sha256: image.image for image in chosen}
 
 
 def _files(images: Sequence[CalibrationImage]) -> dict[str, Path]:
-    """Where the images are, by their hash, if they still are what they were."""
+    """Return the paths of the images, by their hash; refuse changed files."""
     for image in images:
         path = Path(image.path)
         if not path.is_file() or hash_file(path) != image.sha256:
@@ -145,7 +146,7 @@ def _files(images: Sequence[CalibrationImage]) -> dict[str, Path]:
 
 
 def _same_parts(folder: RunFolder, model: Model, wish: FineTuning) -> GoodParts:
-    """The images that the run was trained and calibrated on."""
+    """Return the images that the run was trained and calibrated on."""
     parts = open_good_parts(wish.data, model.header.settings)
     require_same_data(parts, folder)
     return parts

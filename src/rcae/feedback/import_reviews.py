@@ -1,4 +1,4 @@
-"""What people said of images inspected at a line, taken over into the journal of the run."""
+"""Import of reviews of images inspected at a line into the journal of the run."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,24 +20,24 @@ _Word = tuple[str, str, str, str]
 
 @dataclass
 class Imported:
-    """How many reviewed images came to what."""
+    """Number of reviewed images per outcome of the import."""
 
     added: int = 0
     known: int = 0
-    """The journal says so already, as of that moment or later."""
+    """Reviews that the journal already holds, from the same moment or later."""
     not_kept: int = 0
-    """Their picture is gone or damaged."""
+    """Reviews whose picture is gone or damaged."""
 
 
 def import_reviews(
     folder: RunFolder, record: Record, kept_images: KeptImages, model_sha256: str
 ) -> Imported:
-    """Add the last word on every image that this model inspected and that is kept, oldest word first.
+    """Add the last review of every kept image that this model inspected, oldest review first.
 
     Raises:
         CheckpointError: the journal is damaged; nothing is added.
-        StorageError: record or disk refused; what was added stays, and is known the next time. A picture
-            that cannot be read is left out instead, which is said.
+        StorageError: the record or the disk refused. Added reviews stay and are skipped in the next import.
+            An unreadable picture is left out with a warning instead.
     """
     counts = Imported()
     said_at: dict[_Word, datetime] = {}
@@ -52,7 +52,7 @@ def import_reviews(
     for inspection in sorted(reviewed, key=lambda one: one.reviews[-1].time):
         last = inspection.reviews[-1]
         word = (inspection.image_sha256, last.verdict, printable(last.author), printable(last.note))
-        # Said before as well, it may have been taken back in between: then it is said anew.
+        # An equal older review may have been withdrawn in between; the review is then added again.
         if word in said_at and said_at[word] >= last.time:
             counts.known += 1
         elif (image := _kept(kept_images, inspection)) is None:
@@ -90,6 +90,9 @@ def _add(folder: RunFolder, inspection: Inspection, image: bytes) -> None:
 
 
 def _suffix(source: str) -> str:
-    """Of the image's name; it is only for people, and names may be anything."""
+    """Return the suffix of the image's name, or an empty text for an unknown suffix.
+
+    The suffix is only for people, because names may be anything.
+    """
     suffix = Path(source).suffix.lower()
     return suffix if suffix in IMAGE_SUFFIXES else ""

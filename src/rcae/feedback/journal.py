@@ -1,4 +1,4 @@
-"""What people said of inspected images: an append-only journal in the run folder, images included."""
+"""Journal of feedback on inspected images: append-only, in the run folder, images included."""
 
 import errno
 import getpass
@@ -27,44 +27,47 @@ from rcae.line.record.inspection import Inspection, Verdict
 _SHA256 = r"^[0-9a-f]{64}$"
 _FILE_NAME = r"^[0-9a-f]{64}(\.[a-z]{1,4})?$"
 _START = "0" * 64
-"""What the first entry has in place of the hash of the one before."""
+"""Hash before the first entry, in place of the hash of a previous line."""
 
 
 class Feedback(BaseModel):
-    """One line of the journal: what a person said of one image, and what the model had said."""
+    """One line of the journal: the verdict of a person on one image, and the score of the model."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     time: AwareDatetime
-    """When the person said so; UTC."""
+    """Time of the verdict, in UTC."""
     author: str
     verdict: Verdict
     note: str
     image: str
-    """Its path when it was given."""
+    """Path of the image at the time of the verdict."""
     image_file: str = Field(pattern=_FILE_NAME)
-    """The copy in the run folder: named by the SHA-256 of its content."""
+    """Copy in the run folder, named by the SHA-256 of its content."""
     mask_file: str | None = Field(default=None, pattern=_FILE_NAME)
-    """The same for the mask that shows the defect, if one was given."""
+    """Copy of the mask that shows the defect, named in the same way; None without a mask."""
     anomaly_score: float
-    """What the model said when the person spoke."""
+    """Score of the model at the time of the verdict."""
     threshold: float
     previous: str = Field(pattern=_SHA256)
-    """SHA-256 of the line before: no line but the last can be changed or removed unseen."""
+    """SHA-256 of the line before.
+
+    Only the last line can be changed or removed without detection.
+    """
 
     @property
     def sha256(self) -> str:
-        """Of the image file."""
+        """SHA-256 of the image file."""
         return self.image_file.partition(".")[0]
 
 
 @dataclass(frozen=True)
 class ReviewedImage:
-    """An image with the last thing that was said of it."""
+    """An image with its last verdict."""
 
     feedback: Feedback
     image: Path
-    """The copy in the run folder."""
+    """Copy in the run folder."""
     mask: Path | None
 
 
@@ -80,24 +83,24 @@ def add_feedback(
     name: str | None = None,
     said_at: datetime | None = None,
 ) -> Feedback:
-    """Write down what a person says of an image, and keep a copy of it.
+    """Append a person's verdict on an image to the journal, and keep a copy of the image.
 
     Args:
-        folder: of a finished run.
+        folder: folder of a finished run.
         image: the file that was inspected.
-        verdict: what the person says.
-        found: what the model says of it.
-        mask: of a defect, as masks of test images are; optional.
-        note: in the person's words.
-        author: the name of the user who runs this unless given.
-        name: of the image in the journal; its path unless given.
-        said_at: when the person said so, with a time zone; now unless given.
+        verdict: the person's verdict.
+        found: the model's decision on the image.
+        mask: mask of the defect, in the format of test masks; optional.
+        note: free text of the person.
+        author: name of the person; the default is the name of the current user.
+        name: name of the image in the journal; the default is its path.
+        said_at: time of the verdict, with a time zone; the default is now.
 
     Raises:
-        UsageError: a mask for a good image, or no author is given and this user has no name.
+        UsageError: a mask is given for a good image, or no author is given and this user has no name.
         ImageError, DataError: the image or mask is unreadable, or the mask does not fit.
         CheckpointError: the journal is damaged; nothing is added.
-        StorageError: the disk refused; the journal is as before.
+        StorageError: the disk refused; the journal is unchanged.
     """
     _require_mask_fits(image, verdict, mask)
     author = printable(author or _user())
@@ -127,16 +130,16 @@ def add_feedback(
 
 
 def read_feedback(folder: RunFolder) -> tuple[Feedback, ...]:
-    """All that was ever said, in order.
+    """Read all entries of the journal, in order.
 
     Raises:
-        CheckpointError: a line is damaged, changed or missing; named with its number.
+        CheckpointError: a line is damaged, changed or missing; the message gives its number.
     """
     return _read(folder)[0]
 
 
 def reviewed_images(folder: RunFolder) -> tuple[ReviewedImage, ...]:
-    """Every image that something was said of, with the last word on it, in the order of first mention.
+    """Return every image of the journal with its last verdict, in the order of first mention.
 
     Raises:
         CheckpointError: the journal is damaged, or the copy of an image is missing or changed.
@@ -153,7 +156,7 @@ def reviewed_images(folder: RunFolder) -> tuple[ReviewedImage, ...]:
 
 
 def table(entries: Iterable[Feedback]) -> str:
-    """For a terminal, in order."""
+    """Format the entries as a table for a terminal, in order."""
     rows = [
         f"{entry.time:%Y-%m-%d %H:%M:%S}  {entry.verdict:6}  {entry.anomaly_score:>9.4g}  "
         f"{entry.threshold:>9.4g}  {entry.author:12}  {entry.image}"
@@ -167,7 +170,7 @@ def table(entries: Iterable[Feedback]) -> str:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError) as error:  # the latter from Python 3.13 on
+    except (KeyError, OSError) as error:  # OSError from Python 3.13 on
         raise UsageError(
             f"the user who runs this has no name ({error}), and who said so is written down; give a name "
             "with --author."
@@ -189,7 +192,7 @@ def _require_mask_fits(image: Path, verdict: Verdict, mask: Path | None) -> None
 
 
 def _keep(folder: RunFolder, file: Path) -> str:
-    """Copy a file into the run folder under the hash of its content; the name of the copy."""
+    """Copy a file into the run folder under the hash of its content and return the name of the copy."""
     suffix = file.suffix.lower()
     name = hash_file(file) + (suffix if suffix in IMAGE_SUFFIXES else "")
     target = folder.feedback_files / name
@@ -209,7 +212,7 @@ def _kept(folder: RunFolder, name: str) -> Path:
 
 
 def _read(folder: RunFolder) -> tuple[tuple[Feedback, ...], str]:
-    """All entries, and the hash that the next one must name."""
+    """Read all entries, and the hash that the next entry must name."""
     if not folder.feedback.exists():
         return (), _START
     entries, previous = [], _START
@@ -235,7 +238,7 @@ def _damaged(folder: RunFolder, number: int, how: str) -> CheckpointError:
 
 
 def _append(path: Path, line: bytes) -> None:
-    """All of it or nothing, and on the disk before this returns."""
+    """Append the whole line or nothing, and flush it to disk."""
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         length = os.fstat(handle).st_size

@@ -1,4 +1,4 @@
-"""A model that feedback led to, and how it differs from the one in use, for a person who decides."""
+"""A model proposed from feedback, and its differences from the model in use."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,31 +10,31 @@ from rcae.feedback.journal import ReviewedImage
 
 @dataclass(frozen=True)
 class Judged:
-    """One reviewed image under the model in use and under the new one."""
+    """Decisions of the model in use and of the new model on one reviewed image."""
 
     reviewed: ReviewedImage
     rejected_before: bool
     rejected_after: bool
     was_learnt: bool
-    """The new model was trained on it, so that what it says of it proves nothing."""
+    """True if the new model was trained on the image, so that its decision proves nothing."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A model that could replace the one in use."""
+    """A model that could replace the model in use."""
 
     model: Model
     calibration_images: tuple[CalibrationImage, ...]
     judged: tuple[Judged, ...]
     mask_count: int
-    """Of the images said to be defective, how many have a mask."""
+    """Number of images with the verdict defect that have a mask."""
     pixel_ap: tuple[float, float] | None
-    """On those with a mask, of the model in use and of the new one; None without any."""
+    """Pixel AP on the masked images, for the model in use and the new model; None without masks."""
     description: str
 
 
 def describe(proposal: Proposal) -> str:
-    """What the new model would change, for a person who decides."""
+    """Describe the changes of the new model, for the person who decides."""
     calibration = proposal.model.header.calibration
     good, defective, learnt = _groups(proposal.judged)
     lines = [
@@ -64,7 +64,7 @@ def describe(proposal: Proposal) -> str:
 
 
 def _groups(judged: Sequence[Judged]) -> tuple[list[Judged], list[Judged], list[Judged]]:
-    """Good, defective, and trained on."""
+    """Split into good, defective, and trained on."""
     good = [image for image in judged if image.reviewed.feedback.verdict == "good"]
     return (
         [image for image in good if not image.was_learnt],

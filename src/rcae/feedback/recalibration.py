@@ -1,13 +1,11 @@
-"""A new threshold for a finished run, from good images of another day."""
+"""Recalibration of a finished run's threshold, from good images of another day."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from scipy.stats import ks_2samp
 
-from rcae.base.arrays import Array
 from rcae.base.errors import UsageError
 from rcae.base.progress import shown
 from rcae.data.folders import expand_paths
@@ -21,7 +19,6 @@ from rcae.detector.calibration_images import (
     to_csv,
     typical_value_of,
 )
-from rcae.detector.inference import anomaly_map
 from rcae.detector.run.checkpoint import Model, load_model
 from rcae.detector.run.known_images import learnt_images
 from rcae.detector.run.run_folder import RunFolder
@@ -34,21 +31,23 @@ ALIKE = 0.05
 
 @dataclass(frozen=True)
 class Recalibration:
-    """A run's new calibration and what is to be known of it."""
+    """New calibration of a run, and facts about it."""
 
     calibration: Calibration
     copy_count: int
-    """Images that were given more than once, and counted once."""
+    """Number of duplicate images, which are counted once."""
     session_p_value: float
-    """Of the two-sample Kolmogorov-Smirnov test: scores of these images and of those that were held out
-    of the training session, as if both came from one distribution."""
+    """p-value of the two-sample Kolmogorov-Smirnov test against the training session.
+
+    It compares the scores of these images with those of the images held out in training.
+    """
     old_threshold: float
     kept_as: int
-    """The number of the version with the old calibration."""
+    """Version number of the model with the old calibration."""
 
     @property
     def looks_like_training_session(self) -> bool:
-        """Whether the images cannot be told from those of the training session."""
+        """True if the test does not separate the images from those of the training session."""
         return self.session_p_value >= ALIKE
 
 
@@ -58,21 +57,21 @@ def recalibrate(
     false_alarm_rate: float | None = None,
     confidence: float | None = None,
 ) -> Recalibration:
-    """Score good images and give the run the threshold that follows from them.
+    """Score good images and set the threshold of the run from their scores.
 
     The model with the old calibration is kept as a version of the run.
 
     Args:
         run: the folder of a finished run.
         paths: files, folders or patterns of good images that were not trained on.
-        false_alarm_rate: to promise; the one of the run's settings unless given.
-        confidence: with which to promise it; on average unless given.
+        false_alarm_rate: guaranteed rate; the default is the rate of the run's settings.
+        confidence: confidence of the guarantee; None guarantees the rate on average.
 
     Raises:
-        UsageError: no finished run, a rate or confidence outside 0 to 1, too few images for it, a
-            whole category instead of good images, or images that were trained on.
+        UsageError: the run is not finished, a rate or confidence is outside 0 to 1, or there are too
+            few images. The paths give a whole category, or images that were trained on.
         ImageError: an image cannot be read.
-        CheckpointError, StorageError: as reading and writing models raise.
+        CheckpointError, StorageError: the errors of reading and writing models.
     """
     folder = RunFolder(run)
     folder.require_finished()
@@ -85,7 +84,7 @@ def recalibrate(
         images.setdefault(hash_file(path), path)
     require_not_trained_on(folder, model, images)
     require_enough(len(images), rate, confidence)
-    good = score_good_images(images, drawing(model))
+    good = score_good_images(images, TorchRunner(model).maps)
     before = model.header.calibration
     calibration = calibration_from(good, before.scores_of_training_session, rate, confidence)
     new = Model(model.system, replace(model.header, calibration=calibration))
@@ -108,13 +107,13 @@ def calibration_from(
     rate: float,
     confidence: float | None,
 ) -> Calibration:
-    """The calibration of a run, which had another before; errors as in `conformal_threshold`.
+    """Return the calibration of a run that had another one; errors are those of `conformal_threshold`.
 
     Args:
-        images: scored by the model that it is for.
-        session_scores: by the same model, of the images held out of the training session.
-        rate: to promise.
-        confidence: with which to promise it; None: on average.
+        images: images with scores of the model to calibrate.
+        session_scores: scores of the same model for the images held out of the training session.
+        rate: guaranteed false-alarm rate.
+        confidence: confidence of the guarantee; None guarantees the rate on average.
     """
     scores, typical_value = scores_of(images), typical_value_of(images)
     return Calibration(
@@ -128,7 +127,7 @@ def calibration_from(
 
 
 def describe(found: Recalibration) -> str:
-    """What a person needs to know of a new calibration, in plain sentences."""
+    """Describe a new calibration in plain sentences."""
     calibration = found.calibration
     count, session = len(calibration.scores), len(calibration.scores_of_training_session)
     test = (
@@ -156,10 +155,10 @@ def describe(found: Recalibration) -> str:
 
 
 def good_files(paths: Sequence[str]) -> list[Path]:
-    """The image files that paths of good images name, as `expand_paths` finds them.
+    """Return the image files that paths of good images name, as `expand_paths` finds them.
 
     Raises:
-        UsageError: a path is a whole category, with defective images in it, or gives no image.
+        UsageError: a path is a whole category with defective images, or gives no image.
     """
     for text in paths:
         if is_category(Path(text)):
@@ -171,15 +170,15 @@ def good_files(paths: Sequence[str]) -> list[Path]:
 
 
 def require_not_trained_on(folder: RunFolder, model: Model, images: Mapping[str, Path]) -> None:
-    """Refuse images that the run was trained on: a model knows them, so they score too low.
+    """Refuse images that the run was trained on, because the model scores them too low.
 
     Args:
-        folder: of the run.
-        model: of the run.
-        images: by their SHA-256.
+        folder: folder of the run.
+        model: model of the run.
+        images: paths by SHA-256.
 
     Raises:
-        UsageError: names one and says how many.
+        UsageError: names one such image and gives their number.
         CheckpointError: the run's list of images is missing or damaged.
     """
     learnt = learnt_images(folder, model.header)
@@ -189,9 +188,3 @@ def require_not_trained_on(folder: RunFolder, model: Model, images: Mapping[str,
             f"{known[0]} was trained on, and so were {len(known) - 1} of the {len(images) - 1} other images; "
             "a threshold from them would promise too much. Give good images that were not trained on."
         )
-
-
-def drawing(model: Model) -> Callable[[Array], Array]:
-    """From an image to its anomaly map at the image's own size, by a model in memory."""
-    runner = TorchRunner(model)
-    return partial(anomaly_map, runner.model.system, runner.header.working_view)

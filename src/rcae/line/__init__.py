@@ -1,1 +1,1 @@
-"""At the line: an image comes in, is inspected once, recorded, and its picture kept."""
+"""Inspection at the line: each image is inspected once, recorded, and its picture kept."""

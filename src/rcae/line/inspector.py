@@ -1,8 +1,7 @@
-"""One loaded model at the line: inspects what arrives, and records it before saying anything."""
+"""One loaded model at the line: it inspects each image and records the result before it answers."""
 
 import hashlib
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,6 @@ from rcae.base.errors import ImageError, StorageError
 from rcae.base.progress import say
 from rcae.data.image_files import ImageContent
 from rcae.data.images import read_image
-from rcae.detector.calibration import Calibration
 from rcae.detector.detection import Detection
 from rcae.detector.detector import Detector
 from rcae.line.record.inspection import Inspection
@@ -20,45 +18,45 @@ from rcae.line.record.record import Record
 
 IMAGES_AT_ONCE = 8
 PIXELS_AT_ONCE = 16_000_000
-"""Of images that are decoded together, unless one alone has more: about 200 MiB."""
+"""Largest number of pixels decoded together, about 200 MiB; a single larger image is decoded alone."""
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """An image file as it came."""
+    """An image file as it arrived."""
 
     source: str
-    """Where from, for people: an uploaded file's name, a path, a camera's frame."""
+    """Origin of the image, for people: an uploaded file's name, a path, a camera's frame."""
     content: bytes
 
 
 @dataclass(frozen=True)
 class _Decoded:
     place: int
-    """Among the arrivals."""
+    """Index of the image among the arrivals."""
     image: Array
     started_at: float
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What was found in an image, as far as it is kept."""
+    """Result of one image, as far as it is kept."""
 
     inspection: Inspection
     working_map: Array
 
 
 class Inspector:
-    """Decides by the threshold that a person last applied to this model, else by its calibration's.
+    """Inspector that decides by the last applied threshold of its model, or by its calibration.
 
-    An applied threshold holds for the calibrated one it was chosen against, and no longer. It is read from
-    the record before every batch, so that all processes on one record agree.
+    An applied threshold is valid only for the calibrated threshold that it replaced.
+    It is read from the record before every batch, so that all processes on one record agree.
     """
 
     def __init__(
         self, name: str, detector: Detector, record: Record, kept_images: KeptImages
     ) -> None:
-        """Say so if the threshold that was applied last does not hold for this calibration.
+        """Warn if the last applied threshold is not valid for this calibration.
 
         Raises:
             StorageError: the record cannot be read.
@@ -67,7 +65,7 @@ class Inspector:
         self.detector = detector
         self.model_sha256 = detector.runner.weights_sha256
         self.pictures_not_kept = 0
-        """Inspections whose picture could not be kept, since this started."""
+        """Number of inspections since the start whose picture could not be kept."""
         self._record = record
         self._kept_images = kept_images
         self._could_keep = True
@@ -75,7 +73,7 @@ class Inspector:
 
     @property
     def threshold(self) -> float:
-        """In force now.
+        """Threshold in force now.
 
         Raises:
             StorageError: the record cannot be read.
@@ -85,7 +83,7 @@ class Inspector:
         return calibrated if applied is None else applied
 
     def apply_threshold(self, threshold: float, author: str) -> None:
-        """Let this threshold decide from the next image on, in every process on this record.
+        """Apply this threshold from the next image on, in every process on this record.
 
         Raises:
             StorageError: the record refused; nothing changed.
@@ -94,18 +92,28 @@ class Inspector:
         self._record.apply_threshold(self.model_sha256, threshold, calibrated, author)
 
     def inspect(self, arrivals: Sequence[Arrival]) -> list[Inspection | ImageError]:
-        """Inspect these, images of equal working size together; one answer each, in order.
+        """Inspect the images and return one answer each, in order.
 
-        When this returns, every inspection is on the disk. A picture that cannot be kept for want of
-        space does not fail its inspection; a warning says so once.
+        Every inspection is on disk before this returns.
+        A full disk does not fail an inspection: its picture is dropped, and a warning is printed once.
 
         Raises:
-            StorageError: the record refused; nothing of these was recorded, try again.
+            StorageError: the record refused; no inspection was recorded, and the call can be retried.
         """
-        calibration = self.detector.calibration.model_copy(update={"threshold": self.threshold})
+        threshold = self.threshold
         found: dict[int, _Found | ImageError] = {}
         for decoded in self._decoded(arrivals, found):
-            found |= self._found(arrivals, decoded, calibration)
+            detections = self.detector.inspect_many(
+                [one.image for one in decoded], [one.started_at for one in decoded], threshold
+            )
+            for one, detection in zip(decoded, detections, strict=True):
+                found[one.place] = (
+                    detection
+                    if isinstance(detection, ImageError)
+                    else _Found(
+                        self._inspection(arrivals[one.place], detection), detection.working_map
+                    )
+                )
         inspected = {p: one for p, one in sorted(found.items()) if isinstance(one, _Found)}
         recorded = self._record.add([one.inspection for one in inspected.values()])
         numbered = dict(zip(inspected, recorded, strict=True))
@@ -127,7 +135,7 @@ class Inspector:
     def _decoded(
         self, arrivals: Sequence[Arrival], found: dict[int, _Found | ImageError]
     ) -> Iterator[list[_Decoded]]:
-        """Images decoded, a few at a time; one that cannot be goes to `found` with its error."""
+        """Yield decoded images, a few at a time; an undecodable image goes to `found` with its error."""
         decoded: list[_Decoded] = []
         for place, arrival in enumerate(arrivals):
             started_at = time.perf_counter()
@@ -144,32 +152,14 @@ class Inspector:
         if decoded:
             yield decoded
 
-    def _found(
-        self, arrivals: Sequence[Arrival], decoded: Sequence[_Decoded], calibration: Calibration
-    ) -> dict[int, _Found | ImageError]:
-        found: dict[int, _Found | ImageError] = {}
-        together = defaultdict(list)
-        for one in decoded:
-            together[self.detector.runner.drawn_px(one.image)].append(one)
-        for group in together.values():
-            try:
-                maps = self.detector.runner.draw_many([one.image for one in group])
-            except ImageError as error:
-                found |= dict.fromkeys((one.place for one in group), error)
-                continue
-            for one, drawn in zip(group, maps, strict=True):
-                size_px = one.image.shape[:2]
-                detection = Detection.of(drawn, size_px, calibration, one.started_at)
-                arrival = arrivals[one.place]
-                inspection = Inspection.of(
-                    detection,
-                    source=arrival.source,
-                    image_sha256=hashlib.sha256(arrival.content).hexdigest(),
-                    model=self.name,
-                    model_sha256=self.model_sha256,
-                )
-                found[one.place] = _Found(inspection, drawn)
-        return found
+    def _inspection(self, arrival: Arrival, detection: Detection) -> Inspection:
+        return Inspection.of(
+            detection,
+            source=arrival.source,
+            image_sha256=hashlib.sha256(arrival.content).hexdigest(),
+            model=self.name,
+            model_sha256=self.model_sha256,
+        )
 
     def _keep(self, inspection: Inspection, image: bytes, working_map: Array) -> None:
         try:

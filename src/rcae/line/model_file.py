@@ -1,4 +1,4 @@
-"""The file a model at the line was loaded from: its name there, and whether it is still the same."""
+"""Model file at the line: the model's name, and a check for changes on disk."""
 
 import hashlib
 from collections.abc import Callable
@@ -14,7 +14,7 @@ class ModelFile:
     """A run folder, its `model.safetensors`, or an exported file."""
 
     def __init__(self, path: Path) -> None:
-        """Note what is there now; make it before the model is loaded, so that no change is missed."""
+        """Hash the present files; call this before the model is loaded, so that no change is missed."""
         self._path = path.resolve()
         self.run = RunFolder(self._path if self._path.is_dir() else self._path.parent)
         self._is_of_run = self._path.is_dir() or self._path == self.run.model
@@ -23,18 +23,21 @@ class ModelFile:
 
     @property
     def name(self) -> str:
-        """Of the run folder, or of an exported file without its suffix."""
+        """Name of the run folder, or of an exported file without its suffix."""
         return self.run.path.name if self._is_of_run else self._path.stem
 
     @property
     def card(self) -> Path | None:
-        """The page that 'rcae card' made, if there is one."""
+        """Page of 'rcae card', if there is one."""
         page = self.run.card_page
         return page if self._is_of_run and page.is_file() else None
 
     @property
     def changed_on_disk(self) -> bool:
-        """Whether the file holds something else than was loaded; read again only when it looks so."""
+        """True if the file's content differs from the loaded content.
+
+        The file is read again only if its time, size or inode changed.
+        """
         stamps = self._stamps()
         if stamps != self._seen:
             self._seen, self._has_changed = stamps, self._hashes() != self._loaded
@@ -62,7 +65,7 @@ def _stamp(file: Path) -> tuple[int, int, int]:
 
 
 def _or_none(know: Callable[[Path], Known], file: Path) -> Known | None:
-    """What can be known of a file; None while it is not there."""
+    """Return a property of a file, or None while the file is missing."""
     try:
         return know(file)
     except OSError:

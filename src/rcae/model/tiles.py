@@ -1,20 +1,26 @@
 """How a large image is cut into overlapping tiles, and how what was drawn of them is blended."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from rcae.base.arrays import Array
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Pixels = TypeVar("Pixels", "Array", "Tensor")
+"""numpy where an exported file is executed without PyTorch, else a tensor."""
+
 TILE_PX = 1024
 """Side of a tile: the networks of the preset `quick` take about 0.7 GiB for one."""
 OVERLAP_PX = 256
-"""By which neighbours overlap. Tiles start at multiples of it, and so on the grid that an image is
-extended to for the recursion (up to fold * 2^N = 256)."""
+"""Overlap of neighbours. Tiles start at multiples of it, and so on the grid that an image is extended
+to for the recursion (up to fold * 2^N = 256)."""
 MARGIN_PX = 64
-"""From an edge within the image, where a tile counts nothing: the networks see beyond the tile there,
-and the feature distance takes it for the border of an image."""
+"""Width of the strip along an inner edge where a tile counts nothing: the networks see beyond the tile
+there, and the feature distance takes it for the border of an image."""
 
 
 class Tile(NamedTuple):
@@ -26,41 +32,39 @@ class Tile(NamedTuple):
     """[height, width] of the tile; the weights of all tiles sum to 1 at every pixel."""
 
 
-def blended(image: Array, draw: Callable[[Array], Sequence[Array]]) -> list[Array]:
+def blended(image: Pixels, draw: Callable[[Pixels], Sequence[Pixels]]) -> list[Pixels]:
     """Draw an image tile by tile: without seams, and in memory that grows with the results alone.
 
     An image of at most TILE_PX a side is drawn as it is.
 
     Args:
-        image: [height, width, 3].
-        draw: gives arrays [height, width, ...] for a part of the image; as many for every part.
+        image: [..., height, width].
+        draw: gives arrays [..., height, width] for a part of the image; as many for every part.
 
     Returns:
         The same arrays for the whole image, float32.
     """
-    height, width = image.shape[:2]
-    whole: list[Array] = []
+    height, width = image.shape[-2:]
+    whole: list[Any] = []
     for tile in tiles(height, width):
-        drawn = draw(image[tile.rows, tile.columns])
+        drawn: Sequence[Any] = draw(image[..., tile.rows, tile.columns])
         if tile.weight.shape == (height, width):
             return list(drawn)
         if not whole:
-            whole = [np.zeros((height, width, *part.shape[2:]), np.float32) for part in drawn]
+            whole = [_zeros(part, height, width) for part in drawn]
         for total, part in zip(whole, drawn, strict=True):
-            weight = tile.weight.reshape(*tile.weight.shape, *[1] * (part.ndim - 2))
-            total[tile.rows, tile.columns] += weight * part
+            total[..., tile.rows, tile.columns] += _beside(tile.weight, part) * part
     return whole
 
 
-def drawn_together(images: Sequence[Array]) -> Iterator[Sequence[Array]]:
-    """Images of equal size, in parts that take no more memory than one tile; in order.
+def drawn_together(count: int, height: int, width: int) -> Iterator[slice]:
+    """So many images of one size, in slices that take no more memory than one tile; in order.
 
     One that is cut into tiles is drawn alone: its map must not depend on its neighbours.
     """
-    height, width = images[0].shape[:2]
-    count = TILE_PX**2 // (height * width) if max(height, width) <= TILE_PX else 1
-    for start in range(0, len(images), count):
-        yield images[start : start + count]
+    together = TILE_PX**2 // (height * width) if max(height, width) <= TILE_PX else 1
+    for start in range(0, count, together):
+        yield slice(start, min(start + together, count))
 
 
 def tiles(height: int, width: int) -> Iterator[Tile]:
@@ -91,3 +95,14 @@ def _ramp(length: int, *, rises: bool, falls: bool) -> Array:
     if falls:
         weight *= rising[::-1]
     return weight
+
+
+def _zeros(part: Any, height: int, width: int) -> Any:
+    """Zeros as large as the whole image, of the same kind as a part."""
+    shape = (*part.shape[:-2], height, width)
+    return np.zeros(shape, np.float32) if isinstance(part, np.ndarray) else part.new_zeros(shape)
+
+
+def _beside(weight: Array, part: Any) -> Any:
+    """Weights of the same kind as a part."""
+    return weight if isinstance(part, np.ndarray) else part.new_tensor(weight)

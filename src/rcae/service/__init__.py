@@ -1,1 +1,1 @@
-"""The HTTP service at the line: images in, recorded inspections out, and a page for people."""
+"""HTTP service at the line: images in, recorded inspections out, and a page for people."""

@@ -1,4 +1,4 @@
-"""What the service says, field by field, beside `Inspection` and `Drift`; and what it is told."""
+"""Request and response bodies of the service, besides `Inspection` and `Drift`."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -11,15 +11,15 @@ from rcae.service.served_model import ServedModel
 
 @dataclass(frozen=True)
 class Problem:
-    """The body of every answer that is an error."""
+    """Body of every error response."""
 
     detail: str
-    """What was received, the rule, the fix."""
+    """The value received, the rule, and the fix."""
 
 
 @dataclass(frozen=True)
 class Unusable:
-    """In place of an inspection, for an image that could not be inspected."""
+    """Replacement of an inspection for an image that could not be inspected."""
 
     source: str
     error: str
@@ -27,21 +27,21 @@ class Unusable:
 
 @dataclass(frozen=True)
 class Results:
-    """Of several images, in their order."""
+    """Results of several images, in their order."""
 
     results: list[Inspection | Unusable]
 
 
 @dataclass(frozen=True)
 class Inspections:
-    """Newest first."""
+    """Inspections, newest first."""
 
     inspections: list[Inspection]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Of the last inspections, oldest first."""
+    """Scores of the last inspections, oldest first."""
 
     scores: list[float]
 
@@ -53,21 +53,21 @@ class ModelAnswer:
     name: str
     model_sha256: str
     threshold: float
-    """In force now."""
+    """Threshold in force now."""
     calibrated_threshold: float
     false_alarm_rate: float
     promise: str
-    """What the calibrated threshold promises."""
+    """Guarantee of the calibrated threshold."""
     calibration_scores: tuple[float, ...]
-    """Rising."""
+    """Calibration scores in ascending order."""
     typical_value: float
     changed_on_disk: bool
-    """The file holds another model by now; this one goes on until the service is started again."""
+    """True if the file holds another model by now; the loaded model stays until a restart."""
     has_card: bool
 
     @classmethod
     def of(cls, model: ServedModel) -> "ModelAnswer":
-        """As it is now; raises StorageError where the record cannot be read."""
+        """Return the present state of a model; raise StorageError if the record cannot be read."""
         calibration = model.inspector.detector.calibration
         return cls(
             name=model.name,
@@ -85,7 +85,7 @@ class ModelAnswer:
 
 Author = Annotated[str, Field(min_length=1, max_length=100)]
 PathText = Annotated[str, Field(max_length=4096)]
-"""Of as many characters as the longest path on Linux has bytes."""
+"""Path of a file; the longest path on Linux has as many bytes."""
 
 
 class _Request(BaseModel):
@@ -93,14 +93,14 @@ class _Request(BaseModel):
 
 
 class NewThreshold(_Request):
-    """What a person wants to decide from now on."""
+    """Threshold that decides from now on."""
 
     threshold: Annotated[float, Field(allow_inf_nan=False)]
     author: Author
 
 
 class NewReview(_Request):
-    """What a person says of an inspected image."""
+    """A person's verdict on an inspected image."""
 
     verdict: Verdict
     author: Author
@@ -114,7 +114,7 @@ class Paths(_Request):
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For OpenAPI: errors that a request may be answered with."""
+    """Return the OpenAPI description of the errors that a request may be answered with."""
     return {status: {"model": Problem, "description": _MEANING[status]} for status in statuses}
 
 

@@ -1,4 +1,4 @@
-"""The HTTP application, put together."""
+"""Assembly of the HTTP application."""
 
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -37,16 +37,16 @@ def create_app(
     limits: Limits | None = None,
     deliveries: Sequence[Delivery] = (),
 ) -> ASGIApp:
-    """The application; when it shuts down, it first finishes what it accepted.
+    """Create the application; its shutdown first finishes the accepted requests.
 
     Args:
-        models: from `load_models`.
-        record: where inspections go.
-        kept_images: where their pictures go.
+        models: models from `load_models`.
+        record: the record of the inspections.
+        kept_images: the pictures of the inspections.
         allowed: folders from `allowed_folders`.
-        api_key: that requests to /api need; None: only requests to localhost are answered.
-        limits: as `Limits` says, unless given.
-        deliveries: whose state the metrics tell.
+        api_key: key that requests to /api need; None answers only requests to localhost.
+        limits: limits of requests; the default is `Limits()`.
+        deliveries: deliveries whose state the metrics report.
     """
     limits = limits or Limits()
     metrics = ServiceMetrics(models, deliveries)
@@ -71,7 +71,7 @@ def create_app(
         title="RcAE",
         version=metadata.version("rcae"),
         lifespan=lifespan,
-        docs_url=None,  # those pages would fetch scripts from elsewhere
+        docs_url=None,  # these pages would fetch scripts from other hosts
         redoc_url=None,
         responses=problems(401, 403, 421, 422, 503),
     )

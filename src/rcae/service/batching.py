@@ -1,4 +1,4 @@
-"""Requests that wait for one model, inspected together by one thread."""
+"""Batching: one thread inspects the requests that wait for one model together."""
 
 import threading
 import time
@@ -13,28 +13,28 @@ from rcae.line.record.inspection import Inspection
 from rcae.service.limits import BusyError
 
 _TOGETHER_S = 0.25
-"""Our choice: that images taken together should need at most."""
+"""Longest duration of a batch (our choice)."""
 Answers = list[Inspection | ImageError]
 
 
 class StoppingError(RcaeError):
-    """The service is shutting down and takes nothing more."""
+    """The service is shutting down and accepts no more requests."""
 
 
 @dataclass(frozen=True)
 class _Job:
-    """The images of one request; never divided, so that they are recorded together or not at all."""
+    """Images of one request; they are never divided, so that all are recorded or none."""
 
     arrivals: Sequence[Arrival]
     answers: Future[Answers] = field(default_factory=Future)
 
 
 class Batcher:
-    """A bounded queue and the thread that empties it.
+    """Bounded queue with one thread that empties it in batches.
 
-    The thread takes what waits, up to `images_at_once`; where that is less, it lets others join for
-    `gather_s` first. Where images take long, it takes fewer, so that none waits long for its neighbours.
-    A request with more images is taken alone.
+    A batch has up to `images_at_once` images. The thread waits up to `gather_s` for more images to fill it.
+    Batches are smaller if images take long, so that no image waits long for its neighbours.
+    A request with more images forms its own batch.
     """
 
     def __init__(
@@ -49,19 +49,19 @@ class Batcher:
         """Start the thread.
 
         Args:
-            inspect: of an `Inspector`; called by the thread alone.
-            queue_images: how many images may wait.
-            images_at_once: how many are inspected together.
-            wait_s: how long an image may be expected to wait, from the time that those before it took.
-            gather_s: how long the first of them waits for others.
+            inspect: method of an `Inspector`; only the thread calls it.
+            queue_images: largest number of waiting images.
+            images_at_once: largest number of images in a batch.
+            wait_s: longest expected wait of an image, estimated from the duration of earlier images.
+            gather_s: longest wait of the first image for others.
         """
         self._inspect = inspect
         self._queue_images, self._images_at_once = queue_images, images_at_once
         self._wait_s, self._gather_s = wait_s, gather_s
         self._image_s = 0.0
-        """That an image takes lately."""
+        """Moving average of the time per image, in seconds."""
         self._busy_with = 0
-        """Images being inspected now."""
+        """Number of images that are being inspected now."""
         self._waiting: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._is_closed = False
@@ -70,24 +70,26 @@ class Batcher:
 
     @property
     def waiting_images(self) -> int:
-        """How many images wait now."""
+        """Number of images that wait now."""
         with self._changed:
             return self._count()
 
     @property
     def is_working(self) -> bool:
-        """Whether what waits will be inspected."""
+        """True if the thread is alive, so that waiting images will be inspected."""
         return self._worker.is_alive()
 
     def submit(self, arrivals: Sequence[Arrival]) -> Future[Answers]:
-        """Let these wait; what was accepted here is inspected, whoever still waits for the answer.
+        """Queue the images of one request.
+
+        An accepted image is inspected even if nobody waits for the answer any more.
 
         Raises:
             BusyError: the queue is full.
-            StoppingError: after `close`.
+            StoppingError: the batcher is closed.
         """
         job = _Job(arrivals)
-        job.answers.set_running_or_notify_cancel()  # from now on it cannot be cancelled
+        job.answers.set_running_or_notify_cancel()  # a running future cannot be cancelled
         with self._changed:
             if self._is_closed:
                 raise StoppingError(
@@ -103,14 +105,14 @@ class Batcher:
         return job.answers
 
     def close(self) -> None:
-        """Take nothing more, and return once all that waits is answered."""
+        """Accept no more images, and return once all waiting images are answered."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
         self._worker.join()
 
     def _room(self) -> int:
-        """How many images to take together."""
+        """Return the size of the next batch."""
         if self._image_s * self._images_at_once <= _TOGETHER_S:
             return self._images_at_once
         return max(1, int(_TOGETHER_S / self._image_s))
@@ -124,7 +126,7 @@ class Batcher:
             started_at = time.perf_counter()
             try:
                 answers = self._inspect(arrivals)
-            except Exception as error:  # noqa: BLE001  whoever waits raises it; the thread goes on
+            except Exception as error:  # noqa: BLE001  the waiting request raises it; the thread continues
                 self._note_done()
                 for job in jobs:
                     job.answers.set_exception(error)
@@ -135,14 +137,14 @@ class Batcher:
                 answers = answers[len(job.arrivals) :]
 
     def _note_done(self, image_s: float | None = None) -> None:
-        """Before anybody is answered, who might ask again at once."""
+        """Update the load before the answers are set, because a client might ask again at once."""
         with self._changed:
             self._busy_with = 0
             if image_s is not None:
                 self._image_s += 0.2 * (image_s - self._image_s)
 
     def _next(self) -> list[_Job]:
-        """What is inspected next; empty once closed and nothing waits."""
+        """Return the next batch; it is empty once the batcher is closed and nothing waits."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
             self._changed.wait_for(

@@ -1,4 +1,4 @@
-"""Bodies of requests: cut off where they grow too large or come too slowly, whoever reads them."""
+"""Limits on request bodies: too large or too slow bodies are cut off, whoever reads them."""
 
 import asyncio
 
@@ -9,15 +9,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rcae.service.limits import MIB, Limits
 
 _BODY = "rcae.body"
-"""Its key in the scope of a request."""
+"""Key of the body in the scope of a request."""
 CLOSE = {"Connection": "close"}
-"""Header of an answer that is given before the body has been read to its end."""
+"""Header of a response that is sent before the body has been read to its end."""
 
 
 class LimitBodies:
-    """Around the application: whoever reads a body meets its limits, as an HTTPException 408 or 413.
+    """Middleware that limits bodies; a reader gets an HTTPException 408 or 413.
 
-    A body may have `Limits.body_bytes`, unless its route calls `allow`, and come for `Limits.upload_s`.
+    A body may have `Limits.body_bytes`, unless its route calls `allow`, and take `Limits.upload_s`.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
@@ -25,7 +25,7 @@ class LimitBodies:
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI asks."""
+        """Handle one ASGI connection."""
         if scope["type"] == "http":
             body = scope[_BODY] = _Body(scope, receive, self._limits)
             receive = body.receive
@@ -33,17 +33,17 @@ class LimitBodies:
 
 
 def allow(request: Request, most_bytes: int) -> None:
-    """Let this request's body, of which nothing was read yet, have so many bytes."""
+    """Let this request's body have so many bytes; call this before any of it is read."""
     request.scope[_BODY].most_bytes = most_bytes
 
 
 def too_large(most_bytes: int) -> HTTPException:
-    """The answer to a request above its limit; the rest of it is not read."""
+    """Return the error for a request above its limit; the rest of the request is not read."""
     return HTTPException(413, f"More than {most_bytes / MIB:g} MiB; send less at once.", CLOSE)
 
 
 class _Body:
-    """What has come of one request's body."""
+    """State of one request's body."""
 
     def __init__(self, scope: Scope, receive: Receive, limits: Limits) -> None:
         self.most_bytes = limits.body_bytes
@@ -56,7 +56,7 @@ class _Body:
         self._until_s = asyncio.get_running_loop().time() + limits.upload_s
 
     async def receive(self) -> Message:
-        """The next piece; once there are no more, whatever else the server says, at any time."""
+        """Return the next piece of the body, or later messages of the server once the body is complete."""
         if self._is_complete:
             return await self._receive()
         if self._announced_bytes > self.most_bytes:

@@ -1,4 +1,4 @@
-"""Drift of one model's scores, brought up to date from the record whenever somebody asks."""
+"""Drift of one model's scores, updated from the record on each request."""
 
 import threading
 from array import array
@@ -16,19 +16,19 @@ MOST_POINTS = 500
 
 @dataclass(frozen=True)
 class DriftPoint:
-    """Bets after an inspection, as powers of ten."""
+    """Evidence after an inspection, as log10 of the betting martingales."""
 
     number: int
-    """Of the inspection in the record."""
+    """Number of the inspection in the record."""
     images: int
-    """Inspections of the model up to it."""
+    """Number of the model's inspections up to this one."""
     shift_evidence: float
     rejection_evidence: float
 
 
 @dataclass(frozen=True)
 class Drift:
-    """What `Monitor` says now; images are counted from 1, as in `DriftPoint.images`."""
+    """Present state of `Monitor`; images are counted from 1, as in `DriftPoint.images`."""
 
     verdict: DriftVerdict
     images: int
@@ -36,11 +36,11 @@ class Drift:
     since: int | None
     alarm_evidence: float
     points: tuple[DriftPoint, ...]
-    """At most 500, evenly spread, the last one included."""
+    """Points of the chart, 500 at most, evenly spaced, the last one included."""
 
 
 class DriftWatch:
-    """A monitor that has seen every inspection of a model, whichever process made it; thread-safe."""
+    """Monitor of every inspection of a model by any process; thread-safe."""
 
     def __init__(self, record: Record, model: str, model_sha256: str, calibration: Calibration):
         self._record, self._model, self._model_sha256 = record, model, model_sha256
@@ -51,10 +51,10 @@ class DriftWatch:
         self._shift, self._rejection = array("d"), array("d")
 
     def now(self) -> Drift:
-        """With all that is recorded by now; the first time this reads all of the model's inspections.
+        """Return the drift of all recorded inspections; the first call reads all of them.
 
         Raises:
-            StorageError: the record cannot be read; what was read before is kept.
+            StorageError: the record cannot be read; earlier inspections are kept.
         """
         with self._lock:
             self._catch_up()

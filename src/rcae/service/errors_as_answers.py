@@ -1,4 +1,4 @@
-"""How the package's errors, and wrong requests, become answers: a status and one sentence."""
+"""Conversion of errors and invalid requests to responses: a status and one sentence."""
 
 from typing import Any
 
@@ -31,15 +31,15 @@ _STATUS: dict[type[RcaeError], int] = {
     BusyError: 503,
     StoppingError: 503,
     StorageError: 503,
-    DataError: 503,  # of the record: damaged, until somebody restores it
+    DataError: 503,  # the record is damaged until somebody restores it
 }
-"""The first that an error is an instance of counts."""
+"""HTTP status for each error class; the first matching class counts."""
 _RETRY_AFTER_S: dict[type[Exception], int] = {BusyError: 1, StoppingError: 10}
 _RECORD_RETRY_AFTER_S = 5
 
 
 def answer_errors(app: FastAPI, metrics: ServiceMetrics) -> None:
-    """Register a handler for everything that may go wrong with a request."""
+    """Register a handler for every kind of error."""
 
     def known(_: Request, error: Exception) -> JSONResponse:
         of_images = (ImageError, KeptImageError)
@@ -69,6 +69,6 @@ def answer_errors(app: FastAPI, metrics: ServiceMetrics) -> None:
 
 
 def _sentence(error: dict[str, Any]) -> str:
-    """Without what was received, which may be long or no text."""
+    """Return the validation error without the value received, which may be long or undecodable."""
     place = ".".join(str(part) for part in error["loc"])
     return printable(f"{place}: {error['msg']}.")

@@ -1,4 +1,4 @@
-"""What was inspected: found again, looked at, judged by people."""
+"""Routes of the history: search, pictures and reviews of inspections."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,7 +29,7 @@ _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
 def history_routes(service: Service) -> APIRouter:
-    """Everything that is read from the record, and reviews."""
+    """Create the routes that read the record, and the route for reviews."""
     routes = APIRouter(prefix="/api", tags=["history"])
 
     @routes.get("/inspections")
@@ -45,7 +45,7 @@ def history_routes(service: Service) -> APIRouter:
         above: Number = None,
         limit: Limit = 50,
     ) -> Inspections:
-        """Those that match, newest first; go on with `below` the last one's number."""
+        """Return the matching inspections, newest first; the next page has `below` = the last number."""
         query = RecordQuery(
             model=None if model is None else printable(model),
             is_defective=is_defective,
@@ -61,18 +61,18 @@ def history_routes(service: Service) -> APIRouter:
 
     @routes.get("/scores")
     def recent_scores(model: Text = None, limit: ScoreLimit = 2000) -> Scores:
-        """Of the last inspections, for a histogram."""
+        """Return the scores of the last inspections, for a histogram."""
         query = RecordQuery(model=None if model is None else printable(model))
         return Scores(service.record.scores(query, limit=limit).tolist())
 
     @routes.get("/inspections/{id}", responses=problems(404))
     def one_inspection(id: str) -> Inspection:  # noqa: A002
-        """With its reviews, oldest first."""
+        """Return an inspection with its reviews, oldest first."""
         return service.inspection(id)
 
     @routes.post("/inspections/{id}/reviews", status_code=201, responses=problems(404, 408, 413))
     def review_inspection(id: str, body: NewReview) -> Inspection:  # noqa: A002
-        """Add what a person says; the last word counts, all stay."""
+        """Add a review; all reviews stay, and the last one counts."""
         note = "\n".join(map(printable, body.note.splitlines()))
         review = Review(body.verdict, printable(body.author), note, datetime.now(UTC))
         reviewed = service.record.review(service.inspection(id).id, review)
@@ -83,7 +83,7 @@ def history_routes(service: Service) -> APIRouter:
     making = asyncio.Semaphore(service.limits.pictures_at_once)
 
     async def made(make: Make, id: str) -> Response:  # noqa: A002
-        async with making:  # whoever waits here holds no thread
+        async with making:  # a waiting request holds no thread
             content, media_type = await run_in_threadpool(
                 lambda: make(service, service.inspection(id))
             )
@@ -101,14 +101,14 @@ def history_routes(service: Service) -> APIRouter:
 
     @routes.get("/inspections/{id}/picture", **_describes("image/png"))
     async def picture(id: str, longest_px: Longest = None) -> Response:  # noqa: A002
-        """The image as the model saw it: upright, 8-bit RGB, PNG; shrunk if asked."""
+        """Return the image as the model saw it: upright, 8-bit RGB, PNG; shrunk on request."""
         return await made(partial(inspected_pictures.picture, longest_px=longest_px), id)
 
     return routes
 
 
 def _describes(media_type: str) -> dict[str, Any]:
-    """For OpenAPI: a picture."""
+    """Return the OpenAPI description of a picture."""
     return {
         "response_class": Response,
         "responses": problems(404, 410) | {200: {"content": {media_type: {}}}},

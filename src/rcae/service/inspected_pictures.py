@@ -1,4 +1,4 @@
-"""Pictures of an inspection, made from what was kept of it."""
+"""Pictures of an inspection, made from its kept files."""
 
 import io
 from typing import TypeVar
@@ -17,42 +17,42 @@ from rcae.service.service import Service
 
 _TYPES = {b"\x89PNG": "image/png", b"\xff\xd8": "image/jpeg", b"BM": "image/bmp"}
 _OTHER_TYPE = "image/tiff"
-"""The last of the formats that are read at all."""
+"""Media type of the last supported format."""
 
 Kept = TypeVar("Kept")
 Content = tuple[bytes, str]
-"""With its media type."""
+"""Content with its media type."""
 
 
 def image(service: Service, inspection: Inspection) -> Content:
-    """The file as it came."""
+    """Return the image file as it arrived."""
     content = _kept(service.kept_images.image(inspection.id))
     types = (kind for start, kind in _TYPES.items() if content.startswith(start))
     return content, next(types, _OTHER_TYPE)
 
 
 def anomaly_map(service: Service, inspection: Inspection) -> Content:
-    """The anomaly map, float32 [height, width] at the image's size, as .npy."""
+    """Return the anomaly map, float32 [height, width] at the image's size, as .npy."""
     buffer = io.BytesIO()
     np.save(buffer, _anomaly_map(service, inspection), allow_pickle=False)
     return buffer.getvalue(), "application/octet-stream"
 
 
 def heatmap(service: Service, inspection: Inspection) -> Content:
-    """Heat to lay over the image, PNG with transparency, at the size the model worked at."""
+    """Draw a transparent heat layer for the image, as PNG at the model's working size."""
     working_map = _kept(service.kept_images.working_map(inspection.id))
     return png_bytes(heat_layer(working_map, _scale(service, inspection))), "image/png"
 
 
 def overlaid(service: Service, inspection: Inspection) -> Content:
-    """The image under its heat, regions outlined, as PNG."""
+    """Draw the heat over the image, with outlined regions, as PNG."""
     drawn = _anomaly_map(service, inspection)
     pixels = read_image(_content(service, inspection))
     return png_bytes(overlay(pixels, drawn, _scale(service, inspection))), "image/png"
 
 
 def picture(service: Service, inspection: Inspection, longest_px: int | None) -> Content:
-    """The image as the model saw it, as PNG; no side longer than `longest_px`, if given."""
+    """Return the image as the model saw it, as PNG; no side is longer than `longest_px`, if given."""
     seen = _eight_bit(decode(_content(service, inspection)))
     if longest_px is not None:
         seen.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
@@ -65,7 +65,7 @@ KINDS = {
     "heatmap": (heatmap, "image/png"),
     "overlay": (overlaid, "image/png"),
 }
-"""What makes each kind of picture, and its media type."""
+"""Function and media type for each kind of picture."""
 
 
 def _content(service: Service, inspection: Inspection) -> ImageContent:
@@ -73,7 +73,10 @@ def _content(service: Service, inspection: Inspection) -> ImageContent:
 
 
 def _eight_bit(pixels: NDArray[np.generic]) -> Image.Image:
-    """`to_image(as_image(pixels))`, grey or RGB; bytes are not made floats, which need four times as much."""
+    """Convert to the picture `to_image(as_image(pixels))`, grey or RGB.
+
+    Bytes stay bytes, because floats need four times the memory.
+    """
     if pixels.dtype != np.uint8:
         return to_image(as_image(pixels))
     seen = Image.fromarray(pixels)
@@ -90,7 +93,7 @@ def _anomaly_map(service: Service, inspection: Inspection) -> Array:
 
 
 def _scale(service: Service, inspection: Inspection) -> HeatScale:
-    """By the threshold that decided, of the model that inspected."""
+    """Return the heat scale of the model that inspected, with the threshold that decided."""
     for model in service.models.values():
         if model.inspector.model_sha256 == inspection.model_sha256:
             return model.heat_scale(inspection.threshold)

@@ -1,4 +1,4 @@
-"""Where images are sent."""
+"""Routes that receive images."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from rcae.service.uploads import read_images, request_body, shown_name
 
 
 def inspection_routes(service: Service) -> APIRouter:
-    """Everything that is answered with new inspections."""
+    """Create the routes that answer with new inspections."""
     routes = APIRouter(prefix="/api/models/{name}", tags=["inspect"])
 
     @routes.post(
@@ -28,7 +28,7 @@ def inspection_routes(service: Service) -> APIRouter:
         openapi_extra=request_body("image", several=False),
     )
     async def inspect_image(name: str, request: Request) -> Inspection:
-        """Inspect the file `image`, and record it."""
+        """Inspect and record the file `image`."""
         model = service.model(name)
         with service.memory.share() as share:
             arrivals = await read_images(request, "image", share, service.limits, several=False)
@@ -43,7 +43,7 @@ def inspection_routes(service: Service) -> APIRouter:
         openapi_extra=request_body("images", several=True),
     )
     async def inspect_images(name: str, request: Request) -> Results:
-        """Inspect all files `images`; all are recorded or none, but for those that are no images."""
+        """Inspect and record all files `images`; all usable images are recorded, or none."""
         model = service.model(name)
         with service.memory.share() as share:
             arrivals = await read_images(request, "images", share, service.limits, several=True)
@@ -51,7 +51,7 @@ def inspection_routes(service: Service) -> APIRouter:
 
     @routes.post("/inspections-of-paths", responses=problems(404, 408, 413, 504))
     async def inspect_paths(name: str, body: Paths) -> Results:
-        """The same for files in the folders that the service may read."""
+        """Inspect and record files in the folders that the service may read."""
         model, limits = service.model(name), service.limits
         if len(body.paths) > limits.batch_images:
             raise HTTPException(413, f"More than {limits.batch_images} paths; send fewer at once.")

@@ -1,4 +1,4 @@
-"""How much one request, and all of them together, may ask of the service."""
+"""Limits of one request, and of all requests together."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,51 +11,51 @@ MIB = 2**20
 
 
 class BusyError(RcaeError):
-    """There is no room now; the same request will be served a little later."""
+    """There is no capacity now; the same request will succeed a little later."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Our choices; far above what a camera sends, far below what a small machine has."""
+    """Our choices, far above what a camera sends and far below the memory of a small machine."""
 
     upload_bytes: int = 64 * MIB
-    """Of a request with one image."""
+    """Size of a request with one image."""
     batch_bytes: int = 256 * MIB
-    """Of a request with several images, or of files named by their paths."""
+    """Size of a request with several images, or of files named by their paths."""
     batch_images: int = 64
     body_bytes: int = MIB
-    """Of any other request: paths, a review, a threshold."""
+    """Size of any other request: paths, a review, a threshold."""
     pixels: int = MAXIMUM_PIXELS
-    """Of an image, read from its header before it is decoded."""
+    """Pixels of an image, read from its header before it is decoded."""
     memory_bytes: int = 512 * MIB
-    """Of all requests in progress, together."""
+    """Memory of all requests in progress together."""
     pictures_at_once: int = 2
-    """That are made of kept images, for all requests together: a large one takes about a gigabyte."""
+    """Pictures drawn at once for all requests together; a large one takes about a gigabyte."""
     queue_images: int = 128
-    """That wait for one model."""
+    """Images that wait for one model."""
     wait_s: float = 20.0
-    """That an image may be expected to wait; beyond, it is refused instead of being late."""
+    """Longest expected wait of an image; a request beyond it is refused at once."""
     images_at_once: int = 8
-    """That are inspected together, where they come in one by one."""
+    """Images in a batch of single requests."""
     gather_s: float = 0.004
-    """That the first image waits for others to join it."""
+    """Wait of the first image of a batch for others."""
     answer_s: float = 60.0
-    """Per image, from its arrival to its answer; so many times as long for several, up to `batch_s`."""
+    """Time per image from arrival to answer; a request has the sum of its images, up to `batch_s`."""
     batch_s: float = 300.0
-    """Of a request with several, whatever their number, so that stopping has an end."""
+    """Time of a request with several images, whatever their number, so that a shutdown ends."""
     upload_s: float = 60.0
-    """From the header of a request to the last byte of its body."""
+    """Time from the header of a request to the last byte of its body."""
 
 
 class Memory:
-    """Counts the bytes of all requests in progress; for one thread alone, the event loop's."""
+    """Count of the bytes of all requests in progress; for the event loop's thread alone."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._left_bytes = limit_bytes
 
     @contextmanager
     def share(self) -> Iterator["Share"]:
-        """What one request holds, given back when the block ends."""
+        """Yield the share of one request, which is returned at the end of the block."""
         share = Share(self)
         try:
             yield share
@@ -66,7 +66,7 @@ class Memory:
         """Take bytes.
 
         Raises:
-            BusyError: there are not so many left.
+            BusyError: too few bytes are left.
         """
         if count > self._left_bytes:
             raise BusyError("Too many images are on their way at once; send this one again soon.")
@@ -81,6 +81,6 @@ class Share:
         self._memory = memory
 
     def grow(self, count: int) -> None:
-        """Hold more; raises BusyError where no memory is left."""
+        """Hold more bytes; raise BusyError if too few are left."""
         self._memory.take(count)
         self.held_bytes += count

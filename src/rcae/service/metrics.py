@@ -1,4 +1,4 @@
-"""Counts and times for Prometheus."""
+"""Prometheus metrics: counts and durations."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +16,7 @@ _BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class ServiceMetrics:
-    """Of this process since it started, but drift, which counts all that is recorded."""
+    """Metrics of this process since its start; drift alone counts all recorded inspections."""
 
     def __init__(
         self, models: Mapping[str, ServedModel], deliveries: Sequence[Delivery] = ()
@@ -80,7 +80,7 @@ class ServiceMetrics:
         self._seconds.labels(model.name)
 
     def inspected(self, model: str, answers: Answers, duration_s: float) -> None:
-        """Count the answers of a model to one request, whoever still waits for them; thread-safe."""
+        """Count the answers of a model to one request, even if nobody waits for them; thread-safe."""
         for answer in answers:
             if isinstance(answer, Inspection):
                 decision = "defective" if answer.is_defective else "good"
@@ -94,7 +94,10 @@ class ServiceMetrics:
         self._unusable.labels(model).inc()
 
     def text(self) -> bytes:
-        """In Prometheus' text format; what the record tells is brought up to date where it can be read."""
+        """Return the metrics in Prometheus' text format.
+
+        Values from the record are updated if it can be read.
+        """
         for delivery in self._deliveries:
             self._failing.labels(delivery.title).set(delivery.is_failing)
         with suppress(RcaeError):
@@ -114,14 +117,14 @@ class ServiceMetrics:
 
 
 class CountRefusals:
-    """Around the whole application, whose faults it answers itself: counts answers that are errors."""
+    """Outermost middleware, which counts error responses, its own included."""
 
     def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
         self._app = app
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI asks."""
+        """Handle one ASGI connection."""
 
         async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] >= 400:

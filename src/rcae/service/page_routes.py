@@ -1,4 +1,4 @@
-"""The page for people, and what a machine asks to know whether the service is well."""
+"""Routes of the page for people, and of the health checks and metrics."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ _TYPES = {
 
 
 def page_routes(service: Service) -> APIRouter:
-    """Everything outside /api; none of it needs the key."""
+    """Create all routes outside /api; none of them needs the key."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/")
@@ -33,12 +33,12 @@ def page_routes(service: Service) -> APIRouter:
 
     @routes.get("/health")
     def health() -> dict[str, str]:
-        """The process answers."""
+        """Report that the process answers."""
         return {"status": "ok"}
 
     @routes.get("/ready")
     def ready() -> JSONResponse:
-        """Images will be inspected: the record can be read, and every model's thread lives."""
+        """Report readiness: the record is readable, and every model's thread is alive."""
         reasons = [
             f"The model '{name}' inspects no more; start the service again."
             for name, model in service.models.items()
@@ -61,7 +61,7 @@ def page_routes(service: Service) -> APIRouter:
 
 
 def _file(name: str) -> FileResponse:
-    """One of the page's own files, found by comparing names: what is asked for is no path."""
+    """Return one of the page's own files, found by name; the request is never used as a path."""
     for file in PAGE.iterdir():
         if file.name == name and file.suffix in _TYPES:
             return FileResponse(file, media_type=_TYPES[file.suffix])

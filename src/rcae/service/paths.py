@@ -1,4 +1,4 @@
-"""Files named by their paths: only in folders that were allowed, whatever links say."""
+"""Access to files by path, only in allowed folders, with symbolic links resolved."""
 
 import os
 import stat
@@ -10,18 +10,18 @@ from rcae.base.text import printable
 from rcae.data.image_files import IMAGE_SUFFIXES
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-"""Windows knows neither."""
+"""Flags of `os.open`; Windows has neither."""
 
 
 class ForbiddenPathError(UsageError):
-    """A path outside the allowed folders; nothing is said of what is there."""
+    """The path is outside the allowed folders; the message reveals nothing about its content."""
 
 
 def allowed_folders(folders: Sequence[Path]) -> tuple[Path, ...]:
-    """With all symbolic links resolved.
+    """Return the folders with all symbolic links resolved.
 
     Raises:
-        UsageError: one is not a folder.
+        UsageError: a path is not a folder.
     """
     for folder in folders:
         if not folder.is_dir():
@@ -30,14 +30,14 @@ def allowed_folders(folders: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def resolved(path: str, allowed: Sequence[Path]) -> Path:
-    """Where a path leads, all symbolic links resolved; nothing is opened.
+    """Return the target of a path with all symbolic links resolved, without opening it.
 
     Raises:
-        ForbiddenPathError: not into an allowed folder, or nowhere.
+        ForbiddenPathError: the target is outside the allowed folders, or the path is invalid.
     """
     try:
         target = Path(path).resolve()
-    except (OSError, RuntimeError, ValueError) as error:  # loops, too long, NUL
+    except (OSError, RuntimeError, ValueError) as error:  # link loops, long paths, NUL
         raise ForbiddenPathError(f"{printable(path)} is no path.") from error
     if not Path(path).is_absolute() or not any(target.is_relative_to(one) for one in allowed):
         raise ForbiddenPathError(
@@ -48,16 +48,16 @@ def resolved(path: str, allowed: Sequence[Path]) -> Path:
 
 
 def read_file(target: Path, most_bytes: int) -> bytes:
-    """The content of an image file that `resolved` gave.
+    """Read an image file that `resolved` returned.
 
     Raises:
-        ImageError: not a regular file, not named like an image, not readable, or too large.
+        ImageError: the file is not regular, has no image suffix, is unreadable, or is too large.
     """
     name = printable(target)
     if target.suffix.lower() not in IMAGE_SUFFIXES:
         raise ImageError(f"{name} is not named like an image (.png, .jpg, .bmp, .tif).")
     try:
-        # Not through a link put there since, and without waiting for one who writes into a pipe.
+        # The flags refuse a link that replaced the file, and do not wait for a pipe's writer.
         handle = os.open(target, _FLAGS)
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(handle)

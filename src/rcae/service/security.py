@@ -1,4 +1,4 @@
-"""Who may ask: the API key, the Host and Origin headers; and what every answer tells a browser."""
+"""Access control by API key, Host and Origin headers, and security headers of every response."""
 
 import hmac
 import ipaddress
@@ -23,15 +23,15 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Of every answer that does not say otherwise itself."""
+"""Headers of every response that does not set them itself."""
 _READING = {"GET", "HEAD", "OPTIONS"}
 
 
 def read_api_key(file: Path) -> str:
-    """The key in a file: one line of at least 16 visible ASCII characters.
+    """Read the API key in a file: one line of at least 16 visible ASCII characters.
 
     Raises:
-        UsageError: there is no such key.
+        UsageError: the file cannot be read, or holds no such key.
     """
     try:
         key = file.read_text(encoding="ascii").strip()
@@ -46,10 +46,10 @@ def read_api_key(file: Path) -> str:
 
 
 def require_key_beyond_loopback(host: str, has_key: bool) -> None:
-    """Refuse to listen where others can reach the service, unless they need a key.
+    """Refuse to listen on a public address without an API key.
 
     Raises:
-        UsageError: no key, and the host is not this machine alone; or it has no address.
+        UsageError: there is no key and the host is not loopback, or the host has no address.
     """
     try:
         addresses = {str(found[4][0]) for found in socket.getaddrinfo(host or "0.0.0.0", None)}  # noqa: S104
@@ -65,14 +65,14 @@ def require_key_beyond_loopback(host: str, has_key: bool) -> None:
 
 
 class Gate:
-    """Around the application: lets through whom it may, and marks every answer."""
+    """Middleware that checks access and adds the security headers to every response."""
 
     def __init__(self, app: ASGIApp, api_key: str | None) -> None:
         self._app = app
         self._api_key = api_key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI asks."""
+        """Handle one ASGI connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -105,12 +105,12 @@ class Gate:
 
 
 def _refused(status: int, detail: str) -> JSONResponse:
-    # The body, if there is one, is not read.
+    # The body is not read.
     return JSONResponse({"detail": detail}, status, {"Connection": "close"})
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether a Host header names this machine as seen from itself, so no other site's name."""
+    """Return True if a Host header names this machine's loopback, so no other site's name."""
     name = _name_of(host)
     try:
         return name == "localhost" or ipaddress.ip_address(name).is_loopback
@@ -126,7 +126,7 @@ def _name_of(host: str) -> str:
 
 
 def _is_own(origin: str | None, host: str) -> bool:
-    """Whether a writing request comes from our own page, or from no page at all."""
+    """Return True if a writing request comes from our own page, or from no page at all."""
     if origin is None:
         return True
     try:

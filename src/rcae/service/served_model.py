@@ -1,4 +1,4 @@
-"""A model that the service has loaded, with all that belongs to it."""
+"""A loaded model of the service, with its inspector, thread and drift."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from rcae.service.limits import Limits
 
 @dataclass(frozen=True)
 class ServedModel:
-    """Loaded once, when the service starts; no request loads another."""
+    """Model that is loaded once, at the start of the service; no request loads another."""
 
     file: ModelFile
     inspector: Inspector
@@ -27,14 +27,14 @@ class ServedModel:
 
     @property
     def name(self) -> str:
-        """In addresses and in the record."""
+        """Name in URLs and in the record."""
         return self.inspector.name
 
     def heat_scale(self, threshold: float) -> HeatScale:
-        """What colours mean where this threshold decides.
+        """Return the heat scale of this threshold.
 
         Raises:
-            UsageError: the threshold is not above what is typical of good images.
+            UsageError: the threshold is not above the typical value of good images.
         """
         return HeatScale(self.inspector.detector.calibration.typical_value, threshold)
 
@@ -47,7 +47,7 @@ class ServedModel:
         kept_images: KeptImages,
         limits: Limits,
     ) -> "ServedModel":
-        """A model that is loaded, and its thread, started."""
+        """Create a served model from a loaded detector, and start its thread."""
         inspector = Inspector(file.name, detector, record, kept_images)
         batcher = Batcher(
             inspector.inspect,
@@ -67,11 +67,11 @@ def load_models(
     limits: Limits,
     require_signature: Path | None = None,
 ) -> dict[str, ServedModel]:
-    """All models by their names, each with its thread, started; see `Detector.load`.
+    """Load all models by their names, and start a thread for each; see `Detector.load`.
 
     Raises:
-        UsageError: two have the same name, or one is not there.
-        RcaeError: as `Detector.load` raises.
+        UsageError: two models have the same name, or one is missing.
+        RcaeError: the errors of `Detector.load`.
     """
     models: dict[str, ServedModel] = {}
     for path in paths:

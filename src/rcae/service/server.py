@@ -1,4 +1,4 @@
-"""The service as a process: listens, answers until it is told to stop, finishes what it accepted."""
+"""Server process: it listens, answers until a signal, and finishes the accepted requests."""
 
 import asyncio
 import math
@@ -15,11 +15,11 @@ from rcae.service.limits import Limits
 
 _MOST_CONNECTIONS = 512
 _HEADER_S = 10
-"""Our choice: a header comes in one piece; whoever sends it byte by byte wants to keep others out."""
+"""Timeout of a request header (our choice); it ends slowloris attacks, because a header comes at once."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket for `answer_requests`; port 0 takes any that is free.
+    """Open a socket for `answer_requests`; port 0 takes any free port.
 
     Raises:
         UsageError: the port is in use or not permitted.
@@ -41,32 +41,32 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address_of(listening: socket.socket) -> str:
-    """What to open in a browser."""
+    """Return the URL for a browser."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 class Connection(H11Protocol):
-    """A connection that is closed where no request begins within 10 s; uvicorn would wait for ever.
+    """Connection that is closed if no request header is complete within 10 s.
 
-    Counted from its start, or from the answer before, up to the end of the next request's header; what
-    comes meanwhile changes nothing.
+    The time runs from the start of the connection, or from the previous response.
+    Data in between does not extend it. Uvicorn alone would wait for ever.
     """
 
     _until_header: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        """As uvicorn asks."""
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's signature
+        """Start the timeout with the connection; called by uvicorn."""
         super().connection_made(transport)
         self._expect_header()
 
     def on_response_complete(self) -> None:
-        """As uvicorn asks."""
+        """Restart the timeout after a response; called by uvicorn."""
         super().on_response_complete()
         self._expect_header()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """As uvicorn asks."""
+        """Cancel the timeout; called by uvicorn."""
         super().connection_lost(exc)
         self._expect_nothing()
 
@@ -84,7 +84,7 @@ class Connection(H11Protocol):
 
 
 def configured(app: ASGIApp, limits: Limits) -> uvicorn.Config:
-    """How uvicorn serves the application."""
+    """Return uvicorn's configuration for the application."""
     return uvicorn.Config(
         app,
         http=Connection,
@@ -93,20 +93,20 @@ def configured(app: ASGIApp, limits: Limits) -> uvicorn.Config:
         access_log=False,
         log_level="warning",
         server_header=False,
-        proxy_headers=False,  # nothing here depends on whom a proxy names
+        proxy_headers=False,  # no rule depends on the client's address
         limit_concurrency=_MOST_CONNECTIONS,
-        # The longest that a request may take: beyond, uvicorn breaks off what is not answered yet.
+        # Uvicorn aborts unanswered requests after the longest time that a request may take.
         timeout_graceful_shutdown=math.ceil(limits.upload_s + limits.batch_s),
     )
 
 
 def answer_requests(app: ASGIApp, listening: socket.socket, limits: Limits) -> None:
-    """Answer requests until SIGTERM or SIGINT; then take no more, answer what was accepted, return."""
+    """Answer requests until SIGTERM or SIGINT, finish the accepted requests, then return."""
     config = configured(app, limits)
     for number in (signal.SIGTERM, signal.SIGINT):
-        # Uvicorn handles the signal, then raises it again when all is done; that shall be no failure.
+        # Uvicorn handles the signal, then raises it again at the end; that must not be a failure.
         signal.signal(number, lambda *_: None)
-    # From now on nobody is turned away, though it takes a moment until the first is answered.
+    # Connections are accepted from now on; the first answer takes a moment.
     listening.listen(config.backlog)
     say(f"Open {address_of(listening)} in a browser; Ctrl-C stops.")
     uvicorn.Server(config).run(sockets=[listening])

@@ -1,4 +1,4 @@
-"""All that requests share, and how images are inspected for one of them."""
+"""State that all requests share, and the inspection of one request's images."""
 
 import asyncio
 import time
@@ -26,36 +26,38 @@ from rcae.service.served_model import ServedModel
 
 @dataclass(frozen=True)
 class Service:
-    """Made once, when the service starts."""
+    """State of the service, created once at its start."""
 
     models: dict[str, ServedModel]
     record: Record
     kept_images: KeptImages
     allowed: tuple[Path, ...]
-    """Folders whose images may be inspected by their paths; resolved."""
+    """Resolved folders whose images may be inspected by their paths."""
     limits: Limits
     memory: Memory
     metrics: ServiceMetrics
 
     def model(self, name: str) -> ServedModel:
-        """The model of this name, or 404."""
+        """Return the model of this name, or raise 404."""
         if name not in self.models:
             raise HTTPException(404, "There is no model of this name; see /api/models.")
         return self.models[name]
 
     def inspection(self, id: str) -> Inspection:  # noqa: A002
-        """The inspection with this id, or 404."""
+        """Return the inspection with this id, or raise 404."""
         found = self.record.get(id) if ID.fullmatch(id) else None
         if found is None:
             raise HTTPException(404, "There is no inspection with this id; see /api/inspections.")
         return found
 
     async def inspect(self, model: ServedModel, arrivals: Sequence[Arrival]) -> Answers:
-        """Inspect and record; one answer each, in order. 504 if it takes too long: it goes on then.
+        """Inspect and record the images; return one answer each, in order.
+
+        A timeout raises 504; the inspection then continues.
 
         Raises:
-            BusyError, StoppingError: not accepted.
-            StorageError: the record refused, nothing was recorded.
+            BusyError, StoppingError: the request was not accepted.
+            StorageError: the record refused; nothing was recorded.
         """
         arrived_at_s = time.perf_counter()
         problems = await run_in_threadpool(self._problems, arrivals)
@@ -74,7 +76,7 @@ class Service:
                 self.metrics.inspected(model.name, answered.result(), duration_s)
 
         submitted = model.batcher.submit(arrivals)
-        submitted.add_done_callback(count)  # by the model's thread, also after a 504
+        submitted.add_done_callback(count)  # called by the model's thread, also after a 504
         answers = asyncio.wrap_future(submitted)
         longest_s = min(self.limits.answer_s * len(arrivals), self.limits.batch_s)
         try:
@@ -87,9 +89,9 @@ class Service:
             ) from error
 
     def catch_up(self) -> None:
-        """Bring drift up to date, so that the first who asks need not wait for it."""
+        """Update the drift of all models, so that the first request need not wait for it."""
         for model in self.models.values():
-            with suppress(RcaeError):  # whoever asks is told
+            with suppress(RcaeError):  # a later request reports the error
                 model.drift.now()
 
     def _problems(self, arrivals: Sequence[Arrival]) -> list[ImageError | None]:
@@ -97,7 +99,7 @@ class Service:
 
 
 def _problem(arrival: Arrival, most_pixels: int) -> ImageError | None:
-    """What the header alone shows to be wrong, so that it need not wait in a queue."""
+    """Return the error that the header alone reveals, so that the image need not wait in a queue."""
     try:
         height_px, width_px = image_size(ImageContent(arrival.source, arrival.content))
     except ImageError as error:

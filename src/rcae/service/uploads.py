@@ -1,4 +1,4 @@
-"""Images out of multipart requests: read piece by piece, cut off at the limit, kept in memory."""
+"""Images from multipart requests: read in pieces, cut off at the limit, and kept in memory."""
 
 from collections.abc import AsyncGenerator
 
@@ -14,11 +14,11 @@ from rcae.service.limits import Limits, Share
 LONGEST_NAME = 200
 """Characters of a file's name that are kept."""
 _MOST_FIELDS = 16
-"""Other fields of a form, which do not matter."""
+"""Number of other fields that a form may have; they are ignored."""
 
 
 def request_body(field: str, *, several: bool) -> dict[str, object]:
-    """What OpenAPI says of a request that `read_images` reads."""
+    """Return the OpenAPI description of a request for `read_images`."""
     file = {"type": "string", "format": "binary"}
     content = {"type": "array", "items": file, "minItems": 1} if several else file
     schema = {"type": "object", "required": [field], "properties": {field: content}}
@@ -30,11 +30,11 @@ def request_body(field: str, *, several: bool) -> dict[str, object]:
 async def read_images(
     request: Request, field: str, share: Share, limits: Limits, *, several: bool
 ) -> list[Arrival]:
-    """The files of this field, in order; at least one, and one alone unless `several`.
+    """Read the files of this field, in order: at least one, and exactly one unless `several`.
 
     Raises:
         HTTPException: 408 too slow, 413 too large or too many, 415 not a form, 422 no such file in it.
-        BusyError: all requests together hold too much.
+        BusyError: all requests together hold too much memory.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0]
     if media_type.strip().lower() != "multipart/form-data":
@@ -50,7 +50,7 @@ async def read_images(
         max_files=limits.batch_images if several else 1,
         max_fields=_MOST_FIELDS,
     )
-    parser.spool_max_size = most_bytes  # never to the disk
+    parser.spool_max_size = most_bytes  # uploads never go to disk
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -69,7 +69,7 @@ async def read_images(
 
 
 def shown_name(name: object) -> str:
-    """A file's name as it is kept: for people, of bounded length, never used as a path."""
+    """Return the printable name of a file: for people, of bounded length, never used as a path."""
     return printable(name or "upload")[:LONGEST_NAME]
 
 

@@ -1,4 +1,4 @@
-"""Many models on many categories under one protocol: same images, masks, metrics and timing."""
+"""Study of many models on many categories under one protocol: same images, masks, metrics and timing."""
 
 from rcae.base.extras import require
 

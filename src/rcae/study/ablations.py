@@ -1,4 +1,4 @@
-"""The paper's ablation tables: their settings, and the paper's numbers on MVTec AD in percent."""
+"""Ablation tables of the paper: their settings, and the paper's numbers on MVTec AD in percent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,32 +9,32 @@ from rcae.study.contenders import plain_autoencoder
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of a table; rows of one label have one model, which all tables share."""
+    """One row of a table; rows with the same label share one model across all tables."""
 
     label: str
     values: tuple[str, ...] = ()
     """Changes to the preset."""
     paper_image_auroc: float | None = None
-    """None where the paper gives no number, as far as known here."""
+    """Image AUROC of the paper; None if the paper gives no number, as far as known here."""
     paper_pixel_auroc: float | None = None
     is_plain: bool = False
-    """The paper's baseline instead of RcAE."""
+    """True for the paper's baseline instead of RcAE."""
 
     def changes(self, preset: str, given: Sequence[str] = ()) -> tuple[str, ...]:
-        """All changes to that preset: those given, then those that make this row."""
+        """Return all changes to the preset: first the given ones, then those of this row."""
         plain = plain_autoencoder(preset, given) if self.is_plain else ()
         return (*given, *plain, *self.values)
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """One table: rows from the worst to the best in the paper, as far as it ranks them."""
+    """One table; its rows are ordered from worst to best in the paper if `is_ranked`."""
 
     name: str
     question: str
     variants: tuple[Variant, ...]
     is_ranked: bool = True
-    """Whether the paper's numbers rise from row to row."""
+    """True if the paper's numbers rise from row to row."""
 
 
 FULL = Variant("full model", (), 98.9, 98.7)
@@ -125,10 +125,10 @@ ABLATIONS = (
 
 
 def ablation(name: str) -> Ablation:
-    """The ablation of that name.
+    """Return the ablation of that name.
 
     Raises:
-        UsageError: there is none; the message lists all.
+        UsageError: the name is unknown; the message lists all names.
     """
     for known in ABLATIONS:
         if known.name == name:

@@ -1,4 +1,4 @@
-"""anomalib, imported without any download."""
+"""Import of anomalib without any download."""
 
 import importlib.util
 import warnings
@@ -11,12 +11,14 @@ import torch
 from rcae.base.errors import MissingExtraError
 
 OPERATORS = ("nms", "qnms")
-"""Compiled operators that torchvision declares at import, and that its wheel lacks beside some CPU
-builds of torch; no model here calls them."""
+"""Compiled operators that torchvision declares at import.
+
+Its wheel lacks them beside some CPU builds of torch. No model here calls them.
+"""
 
 
 def anomalib_models() -> ModuleType:
-    """The module `anomalib.models`.
+    """Import and return the module `anomalib.models`.
 
     Raises:
         MissingExtraError: anomalib or the package with the weights is not installed.
@@ -42,7 +44,7 @@ def _declare_operators() -> None:
             library.define(  # type: ignore[no-untyped-call]
                 f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
             )
-        _KEPT.append(library)  # an operator lives as long as its library object
+        _KEPT.append(library)  # an operator exists as long as its library object
 
 
 _KEPT: list[Any] = []

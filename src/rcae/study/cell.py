@@ -17,7 +17,8 @@ from rcae.base.storage import write_bytes, write_text
 from rcae.data.doctor.telling_light import describe_telling_light
 from rcae.data.good_images import hash_file
 from rcae.data.images import read_image
-from rcae.data.layouts.category import Category, open_category
+from rcae.data.layouts.category import open_category
+from rcae.data.layouts.sample import Category
 from rcae.detector.run.run_folder import RunFolder
 from rcae.drawing.pictures import HeatScale, jpeg_bytes, overlay
 from rcae.evaluation.evaluate import Evaluation, Predictor, evaluate_detector, full_map
@@ -31,20 +32,20 @@ PICTURE_SIDE_PX = 320
 
 @dataclass(frozen=True)
 class CellFolder:
-    """The files of one cell."""
+    """Files of one cell."""
 
     path: Path
 
     @property
     def request(self) -> Path:
-        """What to do."""
+        """Request of the cell."""
         return self.path / "request.json"
 
     def read_request(self) -> CellRequest:
-        """The request as it was written.
+        """Read the request as it was written.
 
         Raises:
-            UsageError: another version wrote it, in other terms.
+            UsageError: another version of rcae wrote it, with other fields.
         """
         plain = json.loads(self.request.read_text(encoding="utf-8"))
         if plain.keys() != {field.name for field in fields(CellRequest)}:
@@ -56,20 +57,20 @@ class CellFolder:
 
     @property
     def sittings(self) -> Path:
-        """Seconds of every sitting of the training, interrupted ones included."""
+        """Duration in seconds of every training session, interrupted ones included."""
         return self.path / "sittings.json"
 
     def read_sittings(self) -> list[float]:
-        """The seconds so far; none where the training has not begun."""
+        """Return the durations so far; the list is empty before the training."""
         return json.loads(self.sittings.read_text()) if self.sittings.exists() else []
 
     @property
     def result(self) -> Path:
-        """What came out; written last: with it, the cell is finished."""
+        """Result of the cell; it is written last, so that its presence means a finished cell."""
         return self.path / "result.json"
 
     def read_result(self) -> CellResult:
-        """The result as it was written.
+        """Read the result as it was written.
 
         Raises:
             UsageError: another version wrote it, in other terms.
@@ -84,7 +85,7 @@ class CellFolder:
 
     @property
     def scores(self) -> Path:
-        """One row per test image."""
+        """Scores, one row per test image."""
         return self.path / "scores.csv.gz"
 
     @property
@@ -94,18 +95,18 @@ class CellFolder:
 
     @property
     def training(self) -> Path:
-        """What the model itself keeps."""
+        """Run folder of the model itself."""
         return self.path / "run"
 
     @property
     def is_begun(self) -> bool:
-        """Whether there is something to keep: a training to go on with, or the result."""
+        """True if there is a training to resume, or the result."""
         kept = (RunFolder(self.training).settings, self.result)
         return self.request.exists() and any(path.exists() for path in kept)
 
 
 def hash_data(category: Category) -> str:
-    """One SHA-256 of every image and mask and of what they are for: equal hashes, equal data.
+    """Return one SHA-256 of every image and mask with its role; equal hashes mean equal data.
 
     Raises:
         ImageError: a file cannot be read.
@@ -122,11 +123,11 @@ def hash_data(category: Category) -> str:
 
 
 def run_cell(folder: CellFolder) -> None:
-    """Train, evaluate, and write the files of the cell.
+    """Train and evaluate the model, and write the files of the cell.
 
     Raises:
-        DataError: the data has changed since the cell was asked for.
-        RcaeError: as training and evaluation raise.
+        DataError: the data has changed since the cell was requested.
+        RcaeError: the errors of training and evaluation.
     """
     from rcae.study.contenders import contender
 
@@ -161,7 +162,7 @@ def run_cell(folder: CellFolder) -> None:
 
 
 def _describe_light(evaluation: Evaluation) -> str | None:
-    """What a reader must know of the category, whose test images are read once more for it."""
+    """Return a note on light that separates defective from good images; read the test images again."""
     good, defective = (
         [float(read_image(outcome.sample.path).mean()) for outcome in outcomes]
         for outcomes in (evaluation.good, evaluation.defective)
@@ -170,9 +171,9 @@ def _describe_light(evaluation: Evaluation) -> str | None:
 
 
 def _write_pictures(folder: CellFolder, evaluation: Evaluation, inspector: Predictor) -> None:
-    """The first image of each of the first defect types and the first good one, as overlays.
+    """Write overlays of the first image of the first defect types, and of the first good image.
 
-    Chosen by their names, never by their scores.
+    The images are chosen by their names, never by their scores.
     """
     firsts = {outcome.sample.defect_type: outcome for outcome in reversed(evaluation.outcomes)}
     good = firsts.pop("good", None)

@@ -1,4 +1,4 @@
-"""Every model on every category with every seed: one process per cell, finished cells are kept."""
+"""Run of every model on every category with every seed, one process per cell; finished cells are kept."""
 
 import json
 import re
@@ -19,14 +19,13 @@ from rcae.study.request import CellRequest
 
 
 def run_cells(requests: Sequence[tuple[Path, CellRequest]]) -> Iterator[list[CellResult]]:
-    """Run the cells one after the other; after each, yield the results so far.
+    """Run the cells one after the other; yield the results so far after each cell.
 
     Args:
-        requests: the folder of each cell and what to do there.
+        requests: the folder and the request of each cell.
 
     Raises:
-        UsageError: a folder holds the result of another request, or the beginning of one; or another
-            version wrote it.
+        UsageError: a folder holds another request, finished or begun, or files of another version.
         CellFailedError: a cell ended with an error, which it has printed.
     """
     results: list[CellResult] = []
@@ -37,7 +36,7 @@ def run_cells(requests: Sequence[tuple[Path, CellRequest]]) -> Iterator[list[Cel
         else:
             say(f"cell {number}/{len(requests)}: {_title(request)}")
             if not folder.is_begun:
-                folder.sittings.unlink(missing_ok=True)  # what they did is lost
+                folder.sittings.unlink(missing_ok=True)  # the work of these sessions is lost
             write_text(folder.request, json.dumps(asdict(request), indent=2) + "\n")
             _run(folder)
         results.append(folder.read_result())
@@ -47,16 +46,16 @@ def run_cells(requests: Sequence[tuple[Path, CellRequest]]) -> Iterator[list[Cel
 def cell_requests(
     data: Sequence[Path], templates: Sequence[CellRequest], seeds: Sequence[int], output: Path
 ) -> list[tuple[Path, CellRequest]]:
-    """Every template on every category with every seed, so that complete rows come early.
+    """Return a request for every template, category and seed, in an order that completes rows early.
 
     Args:
-        data: categories.
+        data: category folders.
         templates: requests whose `data`, `data_sha256` and `seed` are filled in.
-        seeds: to train with.
+        seeds: seeds of the training.
         output: the folder that gets a folder per cell.
 
     Raises:
-        UsageError: an unknown model, a path without a category, or two categories of one name.
+        UsageError: a model is unknown, a path has no category, or two categories have one name.
         DataError, ImageError: a category, or an image or mask in it, cannot be read.
     """
     for template in templates:
@@ -81,7 +80,7 @@ def cell_requests(
 
 
 def _slug(label: str) -> str:
-    """A label as the name of a folder."""
+    """Convert a label to a folder name."""
     return re.sub(r"[^a-z0-9]+", "-", label.lower().replace("+", "plus")).strip("-")
 
 
@@ -90,7 +89,7 @@ def _title(request: CellRequest) -> str:
 
 
 def _is_finished(folder: CellFolder, request: CellRequest) -> bool:
-    """Whether the cell's result is there; another request's is refused, and so is its beginning."""
+    """Return True if the cell's result exists; refuse a folder of another request."""
     if not folder.is_begun:
         return False
     was, now = folder.read_request().options, request.options
@@ -108,9 +107,9 @@ def _is_finished(folder: CellFolder, request: CellRequest) -> bool:
 
 
 def _run(folder: CellFolder) -> None:
-    """In a process of its own: the peak memory is then that of this cell alone.
+    """Run the cell in its own process, so that the peak memory is that of this cell alone.
 
-    With -P, so that no module is taken from the folder where the user happens to be.
+    The option -P keeps Python from importing modules of the user's current folder.
     """
     code = subprocess.run(  # noqa: S603
         [sys.executable, "-P", "-m", "rcae", "run-cell", str(folder.path)], check=False

@@ -1,4 +1,4 @@
-"""Who takes part in a benchmark: every model by its name, and how it is trained."""
+"""Contenders of a benchmark: every model by its name, and its training."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,20 +20,20 @@ Train = Callable[[CellRequest, Path], Predictor]
 
 @dataclass(frozen=True)
 class Contender:
-    """A model that a benchmark can train and question."""
+    """A model that a benchmark can train and evaluate."""
 
     name: str
     note: str
-    """What a reader of the table must know: where recommended settings could not be used."""
+    """Note for readers of the table, such as recommended settings that could not be used."""
     train: Train
-    """Train on the good images of the cell's data, keep files in the folder, return the result."""
+    """Function that trains on the good images, keeps files in the folder, and returns the predictor."""
 
 
 def contender(name: str) -> Contender:
-    """The contender of that name.
+    """Return the contender of that name.
 
     Raises:
-        UsageError: there is none; the message lists all.
+        UsageError: the name is unknown; the message lists all names.
     """
     for known in _contenders():
         if known.name == name:
@@ -43,9 +43,9 @@ def contender(name: str) -> Contender:
 
 
 def plain_autoencoder(preset: str, values: Sequence[str] = ()) -> tuple[str, ...]:
-    """The settings that turn a preset, changed by single values, into the paper's baseline.
+    """Return the settings that turn a preset, changed by single values, into the paper's baseline.
 
-    It has as many parameters as the preset's RcAE.
+    The baseline has as many parameters as the preset's RcAE.
     """
     channels = load_settings(preset, values=values).model.carried_channels
     return (

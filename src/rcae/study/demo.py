@@ -1,4 +1,4 @@
-"""The demonstration: real solar cells from a PyPI package, trained and evaluated in ten minutes."""
+"""Demonstration: real solar cells from a PyPI package, trained and evaluated in ten minutes."""
 
 import shutil
 from importlib import resources
@@ -23,13 +23,13 @@ TEST_COUNTS = {"good": 80, "defective": 60, "probably_defective": 40}
 
 
 def run_demo(output: Path) -> Path:
-    """Lay the images out, train, evaluate; returns the path of the report.
+    """Copy the images, train and evaluate; return the path of the report.
 
-    A second call goes on where an interrupted one stopped.
+    A second call resumes an interrupted one.
 
     Raises:
         MissingExtraError: the package with the images is not installed.
-        RcaeError: as training and evaluation raise.
+        RcaeError: the errors of training and evaluation.
     """
     say(LICENCE)
     data, folder = output / "solar-cells", RunFolder(output / "run")
@@ -46,10 +46,11 @@ def run_demo(output: Path) -> Path:
 
 
 def lay_out_solar_cells(data: Path) -> None:
-    """Monocrystalline cells (one product, one model) as a category in MVTec AD layout.
+    """Copy monocrystalline cells (one product, one model) as a category in MVTec AD layout.
 
-    The last good cells of the package's list, taken from other solar modules than the first ones, are
-    for the test; so are defective cells spread over the whole list. The package has no masks.
+    The last good cells of the package's list are test images, because they come from other solar
+    modules than the first ones. Defective test cells are spread over the whole list.
+    The package has no masks.
 
     Raises:
         MissingExtraError: the package is not installed.
@@ -67,10 +68,10 @@ def lay_out_solar_cells(data: Path) -> None:
 
 
 def solar_cells(crystal: str) -> dict[str, list[str]]:
-    """Names of the `mono` or `poly` crystalline cells with a clear label, in the package's order.
+    """Return the names of `mono` or `poly` crystalline cells with a clear label, in the package's order.
 
-    Good is a labelled defect probability of 0, defective one of 1, probably defective one of 2/3;
-    cells of 1/3 are left out.
+    The labelled defect probability is 0 for good, 1 for defective, and 2/3 for probably defective.
+    Cells with 1/3 are left out.
 
     Raises:
         MissingExtraError: the package is not installed.
@@ -86,7 +87,7 @@ def solar_cells(crystal: str) -> dict[str, list[str]]:
 
 
 def spread_over(names: list[str], count: int) -> list[str]:
-    """`count` of the names, evenly from the whole list."""
+    """Return `count` of the names, evenly spaced over the whole list."""
     return names[:: len(names) // count][:count]
 
 

@@ -1,4 +1,4 @@
-"""What DPN restores: likeness of reconstructions to good images, and how much of a defect comes back."""
+"""Fidelity of DPN: similarity of its reconstructions to good images, and contrast of defects."""
 
 import math
 from collections.abc import Sequence
@@ -10,22 +10,24 @@ import numpy as np
 from rcae.base.arrays import Array
 from rcae.base.errors import MissingExtraError
 from rcae.data.images import read_mask, resize
-from rcae.data.layouts.category import Sample, open_category
+from rcae.data.layouts.category import open_category
+from rcae.data.layouts.sample import Sample
 from rcae.detector.detector import Detector
 from rcae.study import summary
 from rcae.study.cell import CellFolder
 
 MOST_IMAGES = 40
-"""Of each kind, evenly spread over the test images."""
+"""Largest number of images of each kind, evenly spaced over the test images."""
 
 PAPER_GAIN = "paper: about +0.61 dB and +0.059"
 
 
 def fidelity_table(cells: Sequence[Path]) -> str:
-    """The last step of every cell's model without and with DPN, as Markdown.
+    """Return the last step of every cell's model without and with DPN, as Markdown.
 
-    PSNR in dB and SSIM on good test images; on defective ones the mean absolute error within the
-    mask divided by that elsewhere: what a defect stands out by, before CRD.
+    PSNR in dB and SSIM are measured on good test images.
+    The contrast is measured on defective images: mean absolute error within the mask divided by that
+    elsewhere. It shows how far a defect stands out before CRD.
 
     Raises:
         MissingExtraError: scikit-image is not installed.
@@ -40,7 +42,7 @@ def fidelity_table(cells: Sequence[Path]) -> str:
 
 
 def _measure(folder: CellFolder) -> dict[str, tuple[float, float, float]]:
-    """PSNR, SSIM and contrast of the last I_R and of the last I_D."""
+    """Measure PSNR, SSIM and contrast of the last I_R and of the last I_D."""
     detector = Detector.load(folder.training)
     test = open_category(Path(folder.read_request().data)).test
     good = _some([sample for sample in test if not sample.is_defective])
@@ -78,7 +80,7 @@ def _last_step(detector: Detector, sample: Sample) -> tuple[Array, dict[str, Arr
 
 
 def _likeness(image: Array, reconstruction: Array) -> tuple[float, float]:
-    """PSNR in dB and SSIM; what lies beyond the frame of a part counts as reconstructed without error."""
+    """Return PSNR in dB and SSIM; pixels outside a part's frame count as exact."""
     try:
         from skimage.metrics import peak_signal_noise_ratio, structural_similarity
     except ModuleNotFoundError as error:
@@ -95,7 +97,7 @@ def _likeness(image: Array, reconstruction: Array) -> tuple[float, float]:
 
 
 def _contrast(image: Array, reconstruction: Array, sample: Sample) -> float:
-    """Mean absolute error within the mask, divided by that elsewhere."""
+    """Return the mean absolute error within the mask, divided by that elsewhere."""
     assert sample.mask_path is not None
     mask = read_mask(sample.mask_path, indexed=sample.mask_is_indexed).astype(np.float32)
     inside = resize(mask, *image.shape[:2])

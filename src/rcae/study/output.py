@@ -1,4 +1,4 @@
-"""The files of a benchmark: results.csv, results.md and a page with pictures side by side."""
+"""Files of a benchmark: results.csv, results.md and a page with pictures side by side."""
 
 import base64
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ from rcae.study.cell_result import CellResult
 
 
 def write_benchmark(output: Path, results: Sequence[CellResult], paths: Sequence[Path]) -> Path:
-    """Write all files from the results so far; returns the path of the page.
+    """Write all files from the results so far; return the path of the page.
 
     Args:
         output: the benchmark's folder.
-        results: of the first finished cells.
-        paths: the folders of all cells, in the same order; those behind the results are not read.
+        results: results of the first finished cells.
+        paths: folders of all cells, in the same order; only folders with a result are read.
 
     Raises:
-        StorageError: the disk refused; older files are whole.
+        StorageError: the disk refused; older files are intact.
     """
     write_text(output / "results.csv", summary.to_csv(results))
     write_text(output / "results.md", summary.to_markdown(results))
@@ -37,7 +37,7 @@ def write_benchmark(output: Path, results: Sequence[CellResult], paths: Sequence
 def _pictures(
     results: Sequence[CellResult], paths: Sequence[Path]
 ) -> dict[str, dict[str, dict[str, str]]]:
-    """Data URIs by category, then by picture, then by model; of the first seed of each."""
+    """Return data URIs by category, then picture, then model, for the first seed of each."""
     shown: dict[str, dict[str, dict[str, str]]] = {}
     for result, path in zip(results, paths, strict=False):
         of_category = shown.setdefault(result.category, {})

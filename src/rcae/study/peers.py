@@ -1,12 +1,12 @@
-"""Other methods, through anomalib, the library their users use: `pip install 'rcae[peers]'`.
+"""Comparison methods, trained through anomalib: `pip install 'rcae[peers]'`.
 
-They get the same images, held-out images, masks, metrics and score rule as ours. Nothing is
-downloaded: where a recommended setting needs a download, the note says what stands in for it.
+They get the same images, held-out images, masks, metrics and score rule as ours.
+Nothing is downloaded. The note names the replacement if a recommended setting needs a download.
 """
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,12 @@ from rcae.study.request import CellRequest
 from rcae.training.training_data import GoodParts, open_good_parts
 
 SIDE_PX = 256
-"""Images are squashed to a square of this side, as anomalib does by default."""
+"""Side of the square that images are squashed to, as anomalib does by default."""
 
 LITE0_LAYERS = (2, 3)
-"""Stages of timm's feature extractor: 1/8 and 1/16 of the resolution, as PatchCore has it."""
+"""Stages of timm's feature extractor: 1/8 and 1/16 of the resolution, as in PatchCore."""
 CORESET_SIZE = 1000
-"""Patches that PatchCore keeps: its choice goes over all patches once for each."""
+"""Patches in PatchCore's coreset; each selection scans all patches once."""
 
 INSTEAD = (
     "features of EfficientNet-Lite0, whose ImageNet weights come in a package, instead of the "
@@ -43,18 +43,18 @@ INSTEAD = (
 
 @dataclass(frozen=True)
 class Peer:
-    """How one of anomalib's models is built and trained."""
+    """Construction and training of one anomalib model."""
 
     note: str
     build: Callable[[Any, GoodParts], Any]
-    """From the module `anomalib.models` and the good images to an untrained model."""
+    """Function from the module `anomalib.models` and the good images to an untrained model."""
     batch_size: int
     epochs: int
-    """anomalib's recommendation; a time budget may end training before."""
+    """Number of epochs that anomalib recommends; a time budget may end training earlier."""
 
 
 def _draem(models: Any, parts: GoodParts) -> Any:
-    """DRAEM with anomalib's own noise for textures: `dtd_dir` only has to be a folder."""
+    """Build DRAEM with anomalib's own noise for textures; `dtd_dir` only has to be a folder."""
     from anomalib.data.utils.generators.perlin import PerlinAnomalyGenerator
 
     model = models.Draem(dtd_dir=parts.training.paths[0].parent)
@@ -105,7 +105,7 @@ PEERS = {
 
 
 class PeerPredictor:
-    """A trained model of anomalib behind the interface that the evaluation asks for."""
+    """A trained anomalib model behind the interface of the evaluation."""
 
     def __init__(self, model: Any) -> None:
         self._model = model.eval()
@@ -113,22 +113,22 @@ class PeerPredictor:
 
     def calibrate(self, images: Mapping[str, Path], false_alarm_rate: float) -> None:
         """Set the threshold from held-out good images, by the same rule as ours."""
-        good = score_good_images(images, self._enlarged)
+        good = score_good_images(images, self._maps)
         self.calibration = calibrate(scores_of(good), typical_value_of(good), false_alarm_rate)
 
     def predict(self, image: Path) -> Detection:
-        """As `Detector.predict`, for a path."""
+        """Predict the image of a path, like `Detector.predict`."""
         started_at = time.perf_counter()
         pixels = read_image(image)
         drawn = self._map(pixels)
         return Detection.of(drawn, pixels.shape[:2], self.calibration, started_at)
 
-    def _enlarged(self, pixels: Array) -> Array:
-        return resize(self._map(pixels), *pixels.shape[:2])
+    def _maps(self, images: Sequence[Array]) -> list[Array]:
+        return [self._map(pixels) for pixels in images]
 
     @torch.inference_mode()
     def _map(self, pixels: Array) -> Array:
-        """[256, 256]; constant where the model gives a score alone."""
+        """Return the map [256, 256]; it is constant if the model gives only a score."""
         device = next(self._model.parameters()).device
         seen = self._model.model(self._model.pre_processor(_tensor(pixels)[None].to(device)))
         if seen.anomaly_map is None:
@@ -141,8 +141,8 @@ def train_peer(peer: Peer, cell: CellRequest, folder: Path) -> PeerPredictor:
 
     Raises:
         MissingExtraError: anomalib is not installed.
-        UsageError: the cell asks for settings of ours.
-        DataError, ImageError: as training of ours raises.
+        UsageError: the cell asks for settings of our models.
+        DataError, ImageError: the errors of our training.
     """
     if cell.values:
         raise UsageError(
@@ -165,10 +165,9 @@ def train_peer(peer: Peer, cell: CellRequest, folder: Path) -> PeerPredictor:
 
 
 def _loader(parts: GoodParts, peer: Peer) -> Any:
-    """Good images by our own decoder, squashed, as anomalib's batches.
+    """Load good images with our own decoder, squashed, as anomalib's batches.
 
-    What is over when the last batch is full is left out where another epoch brings it: GANomaly takes full
-    batches alone.
+    The incomplete last batch is dropped if another epoch follows, because GANomaly needs full batches.
     """
     from anomalib.data import ImageBatch
 
@@ -183,5 +182,5 @@ def _loader(parts: GoodParts, peer: Peer) -> Any:
 
 
 def _tensor(pixels: Array) -> torch.Tensor:
-    """[3, 256, 256], 0..1."""
+    """Convert an image to a tensor [3, 256, 256], 0..1."""
     return torch.from_numpy(resize(pixels, SIDE_PX, SIDE_PX)).permute(2, 0, 1).contiguous()

@@ -1,4 +1,4 @@
-"""The paper's ablations on any categories: a table and a chart, the paper's numbers beside ours."""
+"""Reproduction of the paper's ablations on any categories: a table and a chart beside the paper's."""
 
 import json
 import tomllib
@@ -31,15 +31,14 @@ def reproduce(
     budget_s: float | None,
     output: Path,
 ) -> str:
-    """Run every variant on every category with every seed; returns the table as Markdown.
+    """Run every variant on every category with every seed; return the table as Markdown.
 
-    The models of all ablations lie side by side in `output`, so that one that several tables share
-    is trained once.
+    All ablations keep their models in `output`, so that a model shared by several tables is trained once.
 
     Raises:
-        UsageError: an unknown ablation or preset, or a wrong path.
-        SettingsError: what the settings file says cannot be.
-        RcaeError: as `rcae.study.cells.run_cells` raises.
+        UsageError: an ablation or preset is unknown, or a path is wrong.
+        SettingsError: the settings file breaks a rule.
+        RcaeError: the errors of `rcae.study.cells.run_cells`.
     """
     wanted = ablation(name)
     load_settings(preset, file=settings_file)
@@ -68,7 +67,10 @@ def reproduce(
 
 
 def _values_in(file: Path) -> Iterator[str]:
-    """What a TOML file changes, as single values: a cell that holds them does not change with the file."""
+    """Return the changes of a TOML file as single values.
+
+    A cell that stores these values does not change with the file.
+    """
 
     def flat(tree: dict[str, Any], section: str) -> Iterator[str]:
         for key, value in tree.items():
@@ -113,7 +115,7 @@ def _table(wanted: Ablation, results: Sequence[CellResult]) -> str:
 
 
 def _image_counts(requests: Sequence[tuple[Path, CellRequest]]) -> str:
-    """How many images each row was trained on: rows of a small category may be of the same few."""
+    """Return a table of the number of training images per row; small categories may repeat a number."""
     counts: dict[str, dict[str, str]] = {}
     for path, request in requests:
         listed = read_list(RunFolder(CellFolder(path).training).data)
@@ -126,7 +128,7 @@ def _image_counts(requests: Sequence[tuple[Path, CellRequest]]) -> str:
 
 
 def _verdict(variants: Sequence[Variant], results: Sequence[CellResult]) -> str:
-    """Whether our numbers rise from row to row as the paper's do."""
+    """Report whether our numbers rise from row to row as the paper's do."""
     verdicts = []
     for metric in METRICS:
         means = [summary.over_categories(results, variant.label, metric) for variant in variants]
@@ -141,7 +143,7 @@ def _verdict(variants: Sequence[Variant], results: Sequence[CellResult]) -> str:
 
 
 def _chart(wanted: Ablation, results: Sequence[CellResult]) -> bytes:
-    """Paper and ours per variant, one panel per metric."""
+    """Draw the paper's and our numbers per variant, one panel per metric."""
     paper = {
         "image_auroc": [variant.paper_image_auroc for variant in wanted.variants],
         "pixel_auroc": [variant.paper_pixel_auroc for variant in wanted.variants],

@@ -1,4 +1,4 @@
-"""What one cell of the benchmark's table is asked to be."""
+"""Request of one cell of the benchmark's table."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,24 +6,24 @@ from typing import Any
 
 @dataclass(frozen=True)
 class CellRequest:
-    """A model, a category and a seed: all that the cell's result depends on, without files of settings."""
+    """A model, a category and a seed: everything that determines the result, without settings files."""
 
     label: str
-    """What tables call it."""
+    """Name in the tables."""
     data: str
     model: str
     """Name of the contender."""
     seed: int
     budget_s: float | None
-    """Time for training; None leaves a model its own recommended length."""
+    """Training time in seconds; None takes the recommended length of the model."""
     values: tuple[str, ...] = ()
-    """Changes to the settings of a model of ours."""
+    """Changes to the settings of one of our models."""
     data_sha256: str = ""
-    """Of the category's images and masks, as `hash_data` has it."""
+    """SHA-256 of the category's images and masks, from `hash_data`."""
 
     @property
     def options(self) -> dict[str, Any]:
-        """All of it by name, every changed setting by its own; what is not given is left out."""
+        """All options by name, each changed setting by its own name; None values are left out."""
         values = {key: value for key, _, value in (text.partition("=") for text in self.values)}
         plain = {name: value for name, value in asdict(self).items() if value is not None}
         del plain["values"]

@@ -11,10 +11,10 @@ from rcae.base.storage import write_text
 from rcae.data.images import read_image
 from rcae.detector.calibration import calibrate
 from rcae.detector.calibration_images import score_good_images, scores_of, to_csv, typical_value_of
-from rcae.detector.inference import anomaly_map
 from rcae.detector.run.checkpoint import Model, save_model
 from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.run.run_folder import RunFolder
+from rcae.detector.runners.torch_maps import maps
 from rcae.model.system import RcaeSystem
 from rcae.training.good_features import image_count, learn_good_features
 from rcae.training.samples import SAMPLE_COUNT, write_pictures
@@ -27,11 +27,11 @@ def finishing_seconds(system: RcaeSystem, parts: GoodParts) -> float:
 
     Different images, since the first one of a new size takes longer.
     """
-    anomaly_map(system, parts.working_view, read_image(parts.calibration[0]))  # warms up
+    maps(system, parts.working_view, [read_image(parts.calibration[0])])  # warms up
     measured = parts.calibration[1:5]
     started_at = time.perf_counter()
     for path in measured:
-        anomaly_map(system, parts.working_view, read_image(path))
+        maps(system, parts.working_view, [read_image(path)])
     image_s = (time.perf_counter() - started_at) / len(measured)
     count = len(parts.calibration) + 2 * SAMPLE_COUNT + image_count(system, parts.training)
     return 1.1 * image_s * count + 5.0
@@ -47,8 +47,7 @@ def finish(
     """Learn, calibrate, draw, record and save; the model file comes last: with it, the run is finished."""
     started_at = time.perf_counter()
     learn_good_features(system, parts.training, settings.seed)
-    draw = partial(anomaly_map, system, parts.working_view)
-    good = score_good_images(parts.calibration_by_hash, draw)
+    good = score_good_images(parts.calibration_by_hash, partial(maps, system, parts.working_view))
     rate = settings.calibration.false_alarm_rate
     calibration = calibrate(scores_of(good), typical_value_of(good), rate)
     provenance = {

@@ -5,10 +5,12 @@ from itertools import chain
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rcae.base.arrays import Array
 from rcae.base.progress import shown
-from rcae.detector.inference import as_tensor
+from rcae.detector.runners.torch_maps import as_batch
+from rcae.model.evidence.fusion import peaks_of
 from rcae.model.evidence.thumbnail_distance import thumbnails
 from rcae.model.system import RcaeSystem
 from rcae.model.tiles import tiles
@@ -35,25 +37,25 @@ def learn_good_features(system: RcaeSystem, images: TrainingSet, seed: int) -> N
 
 @torch.inference_mode()
 def _learn_features(system: RcaeSystem, images: TrainingSet, chosen: Sequence[int]) -> None:
-    """Fit the feature distance and the units of what is drawn with it.
+    """Fit the feature distance and the units of the maps that are added up.
 
     The tiles of a large image are images of their own here: at their edges the networks see beyond
     them, as at those of an image.
     """
-    if system.distance is None or system.weighed is None:
+    if system.distance is None or system.fusion is None:
         return
 
-    def images_in_parts(purpose: str) -> Iterator[Iterator[torch.Tensor]]:
+    def images_in_parts(purpose: str) -> Iterator[Iterator[Tensor]]:
         for index in shown(chosen, purpose):
             yield _parts(images.image(index), system)
 
     parts = chain.from_iterable(images_in_parts("learning how good images look to CRD"))
-    system.distance.fit(map(system.features, parts))
+    system.distance.fit(system.distance.features(system.sight(part)) for part in parts)
     peaks = [
-        np.max([system.evidence(part).peaks()[0].cpu().numpy() for part in image], axis=0)
+        np.max([peaks_of(system.evidence(part))[0].cpu().numpy() for part in image], axis=0)
         for image in images_in_parts("measuring what is usual in them")
     ]
-    system.weighed.fit(np.stack(peaks))
+    system.fusion.fit(np.stack(peaks))
 
 
 @torch.inference_mode()
@@ -61,11 +63,11 @@ def _learn_thumbnails(system: RcaeSystem, images: TrainingSet, chosen: Sequence[
     """Fit the thumbnail distance."""
     if system.thumbnail is None:
         return
-    small = (thumbnails(as_tensor(images.image(index), system)) for index in chosen)
+    small = (thumbnails(as_batch(images.image(index), system)) for index in chosen)
     learnt = shown(small, "learning how good images look whole", len(chosen))
     system.thumbnail.fit(torch.cat(list(learnt)))
 
 
-def _parts(image: Array, system: RcaeSystem) -> Iterator[torch.Tensor]:
+def _parts(image: Array, system: RcaeSystem) -> Iterator[Tensor]:
     for tile in tiles(*image.shape[:2]):
-        yield as_tensor(image[tile.rows, tile.columns], system)
+        yield as_batch(image[tile.rows, tile.columns], system)

@@ -7,9 +7,10 @@ import numpy as np
 from rcae.base.arrays import Array
 from rcae.base.storage import write_bytes
 from rcae.data.images import read_image
-from rcae.detector.inference import explain
+from rcae.data.view.working_view import Seen
 from rcae.detector.run.checkpoint import Model
 from rcae.detector.run.run_folder import RunFolder
+from rcae.detector.runners.torch_maps import explain
 from rcae.drawing.pictures import HeatScale, png_bytes, recursion_strip
 from rcae.training.painting.pseudo_anomalies import paint_anomalies
 from rcae.training.training_data import GoodParts
@@ -35,7 +36,7 @@ def write_pictures(
 
 
 def _write_strip(folder: RunFolder, model: Model, image: Array, name: str) -> None:
-    seen, calibration = explain(model.system, image), model.header.calibration
+    seen, calibration = explain(model.system, Seen(image, image)), model.header.calibration
     strip = recursion_strip(
         seen.image,
         seen.reconstructions,

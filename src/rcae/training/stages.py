@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from rcae.base.arrays import Array, Mask
 from rcae.base.settings import STAGES, Settings
-from rcae.model.paper.losses import PixelTerm, detection_loss, reconstruction_loss, restoration_loss
+from rcae.model.evidence.restoration import restoration_loss
+from rcae.model.paper.losses import PixelTerm, detection_loss, reconstruction_loss
 from rcae.model.system import RcaeSystem
 from rcae.training import processes
 from rcae.training.painting.good_variation import varied
@@ -63,7 +64,7 @@ class Stage:
 def build_stages(system: RcaeSystem, images: TrainingSet, settings: Settings) -> list[Stage]:
     """The stages that this system needs, in the order of the paper."""
 
-    networks = (system.reconstruction, system.detail, system.detection)
+    networks = (system.reconstruction, system.detail, system.trained_with_detection)
     restores = settings.model.restoration
     detect = system.detect_and_restore if restores else system.detect
     forwards: tuple[Forward, ...] = (system.reconstruct, system.refine, detect)

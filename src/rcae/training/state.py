@@ -11,7 +11,7 @@ from rcae.base.settings import STAGES
 from rcae.detector.run.checkpoint import load_tensors, save_tensors
 from rcae.model.system import RcaeSystem
 
-FORMAT = "rcae-training-8"
+FORMAT = "rcae-training-9"
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 

@@ -9,7 +9,8 @@ from rcae.base.progress import say, shown
 from rcae.base.settings import ImageSettings, Settings
 from rcae.data.good_images import GoodImage, hash_list, list_good_images
 from rcae.data.images import image_size, read_image
-from rcae.data.layouts.category import Category, open_category
+from rcae.data.layouts.category import open_category
+from rcae.data.layouts.sample import Category
 from rcae.data.view.working_view import WorkingView
 from rcae.detector.run.run_folder import RunFolder
 from rcae.training.training_set import TrainingSet

@@ -17,7 +17,6 @@ from rcae.detector.run.checkpoint import Model
 from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.runners.torch_runner import TorchRunner
 from rcae.model.evidence.thumbnail_distance import SIDE_PX
-from rcae.model.evidence.weighed_evidence import KINDS
 from rcae.model.system import RcaeSystem
 from tests.conftest import TINY
 from tests.part_images import part_image
@@ -33,8 +32,9 @@ def untrained(*values, working_view=UNCHANGED):
     settings = load_settings("quick", values=[*TINY, "training.crop_px=512", *values])
     system = RcaeSystem(settings.model).requires_grad_(False).eval()
     if system.distance is not None:
-        system.distance.fit([system.features(torch.rand(2, 3, 48, 64))])
-        system.weighed.fit(np.array([[0.0] * KINDS, [1.0] * KINDS]))
+        sight = system.sight(torch.rand(2, 3, 48, 64))
+        system.distance.fit([system.distance.features(sight)])
+        system.fusion.fit(np.array([[0.0] * 4, [1.0] * 4]))
     if system.thumbnail is not None:
         system.thumbnail.fit(torch.rand(5, 1, 1, 1).expand(-1, 3, SIDE_PX, SIDE_PX))
     provenance = {"category": "none", "training_images": 0, "data_sha256": ""}

@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from rcae.base.errors import CheckpointError, StorageError, UsageError
 from rcae.data.view.part_frame import PartFrame
-from rcae.detector.inference import working_map
 from rcae.detector.run.checkpoint import _digest, load_model, load_tensors, save_model, save_tensors
 from rcae.detector.run.model_header import ModelHeader
+from rcae.detector.runners.torch_runner import TorchRunner
 from tests.conftest import files_of_at_most
 
 
@@ -39,7 +39,8 @@ def test_a_saved_model_comes_back_whole(model, tmp_path):
     again = load_model(tmp_path / "copy.safetensors")
     assert again.header == model.header
     image = np.random.default_rng(0).random((40, 33, 3), dtype=np.float32)
-    assert np.array_equal(working_map(again.system, image), working_map(model.system, image))
+    maps = [TorchRunner(one).maps([image])[0] for one in (again, model)]
+    assert np.array_equal(*maps)
 
 
 @pytest.mark.parametrize("still_at_px", [None, (20, 15)])
@@ -117,8 +118,9 @@ def test_the_file_needs_nothing_but_safetensors_to_be_read(finished_run):
         "reconstruction",
         "detail",
         "detection",
+        "restoration",
         "distance",
-        "weighed",
+        "fusion",
         "thumbnail",
         "ground",
     }
@@ -185,12 +187,12 @@ def test_a_truncated_file_is_refused(finished_run, tmp_path):
 def test_a_foreign_safetensors_file_is_refused(tmp_path):
     save_file({"weight": torch.zeros(3)}, tmp_path / "foreign.safetensors")
     with pytest.raises(
-        CheckpointError, match="format 'unknown'; this version reads 'rcae-model-14'"
+        CheckpointError, match="format 'unknown'; this version reads 'rcae-model-15'"
     ):
         load_model(tmp_path / "foreign.safetensors")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "null", '"text"', '{"format": "rcae-model-14"}'])
+@pytest.mark.parametrize("text", ["{", "[]", "null", '"text"', '{"format": "rcae-model-15"}'])
 def test_metadata_that_is_not_ours_is_refused(tmp_path, text):
     save_file({"weight": torch.zeros(3)}, tmp_path / "odd.safetensors", {"rcae": text})
     with pytest.raises(CheckpointError, match=r"odd\.safetensors"):
@@ -198,17 +200,17 @@ def test_metadata_that_is_not_ours_is_refused(tmp_path, text):
 
 
 def test_a_training_state_is_not_taken_for_a_model(tmp_path):
-    save_tensors(tmp_path / "state", {"a": torch.zeros(1)}, {}, file_format="rcae-training-8")
-    with pytest.raises(CheckpointError, match="rcae-training-8"):
+    save_tensors(tmp_path / "state", {"a": torch.zeros(1)}, {}, file_format="rcae-training-9")
+    with pytest.raises(CheckpointError, match="rcae-training-9"):
         load_model(tmp_path / "state")
 
 
 @pytest.mark.parametrize("missing", ["settings", "working_view", "calibration", "provenance"])
 def test_a_model_with_a_part_missing_is_refused(model, tmp_path, missing):
     save_model(tmp_path / "whole", model)
-    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-14")
+    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-15")
     del header[missing]
-    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-14")
+    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-15")
     with pytest.raises(CheckpointError, match="does not hold a complete model"):
         load_model(tmp_path / "part")
 
@@ -251,7 +253,7 @@ def test_a_category_whose_name_is_no_text_comes_back(model):
 
 @pytest.mark.parametrize("content", [{}, {"header": []}], ids=str)
 def test_a_file_without_a_header_is_none_of_ours(tmp_path, content):
-    content = {"format": "rcae-model-14", **content}
+    content = {"format": "rcae-model-15", **content}
     tensors = {"weight": torch.zeros(3)}
     metadata = {"rcae": json.dumps({**content, "digest": _digest(tensors, content)})}
     save_file(tensors, tmp_path / "forged.safetensors", metadata)
@@ -261,9 +263,9 @@ def test_a_file_without_a_header_is_none_of_ours(tmp_path, content):
 
 def test_weights_of_other_settings_are_refused(model, tmp_path):
     save_model(tmp_path / "whole", model)
-    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-14")
+    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-15")
     header["settings"]["model"]["carried_channels"] = 5
-    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-14")
+    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-15")
     with pytest.raises(CheckpointError, match="does not hold a complete model"):
         load_model(tmp_path / "part")
 

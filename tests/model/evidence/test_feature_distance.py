@@ -20,7 +20,7 @@ def good_features():
 
 
 def fitted(features):
-    distance = FeatureDistance(features[0].shape[1])
+    distance = FeatureDistance(features[0].shape[1], cell_px=4)
     distance.fit(features)
     return distance
 

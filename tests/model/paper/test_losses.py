@@ -10,7 +10,6 @@ from rcae.model.paper.losses import (
     ANOMALY_WEIGHT,
     detection_loss,
     reconstruction_loss,
-    restoration_loss,
 )
 
 
@@ -60,16 +59,6 @@ def test_the_detection_loss_equals_a_case_worked_by_hand():
     for pixel_term, error in (("squared_error", 0.25), ("cross_entropy", math.log(2))):
         expected = error / (3 + ANOMALY_WEIGHT[pixel_term]) + 0.5 / 8
         assert detection_loss(anomaly_map, mask, pixel_term).item() == pytest.approx(expected)
-
-
-def test_the_restoration_loss_equals_a_case_worked_by_hand():
-    good, restored = torch.zeros(1, 2, 2, 2), torch.zeros(1, 2, 2, 2)
-    restored[0, :, 0, 0] = torch.tensor([0.2, -0.6])  # on average 0.4 wrong, painted
-    restored[0, :, 1, 1] = torch.tensor([-0.1, 0.1])  # 0.1, not painted
-    mask = torch.tensor([[[1.0, 1.0], [0.0, 0.0]]])
-    loss = restoration_loss(restored, good, mask).item()
-    assert loss == pytest.approx((0.4 + 0.1) / 4 + 0.4 / 2)
-    assert restoration_loss(restored, good, 0 * mask).item() == pytest.approx(0.5 / 4)
 
 
 def test_a_missed_anomalous_pixel_costs_more_than_a_false_one():

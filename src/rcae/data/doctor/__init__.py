@@ -1,1 +1,1 @@
-"""What is wrong with the images and masks of a folder."""
+"""Diagnosis of the images and masks of a folder."""

@@ -1,4 +1,4 @@
-"""What a diagnosis of a category says, as values, as JSON and in words."""
+"""Diagnosis of a category, as values, as JSON and as text."""
 
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rcae.base.text import printable
-from rcae.data.layouts.category import Layout
+from rcae.data.layouts.sample import Layout
 
 PATHS_SHOWN = 10
 
@@ -23,24 +23,24 @@ class Finding:
     """One problem of one file or folder."""
 
     severity: Literal["error", "warning"]
-    """An error stops training or evaluation."""
+    """Severity; an error stops training or evaluation."""
     code: str
     path: Path
     message: str
-    """What is wrong and what to do; reads on from the path."""
+    """Problem and remedy, in words that continue the path."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What `rcae.data.doctor.examine.examine` found."""
+    """Result of `rcae.data.doctor.examine.examine`."""
 
     category: str
     root: Path
     layout: Layout
     counts: dict[str, dict[str, int]]
-    """Images per split and defect type."""
+    """Number of images per split and defect type."""
     sizes: dict[tuple[int, int], int]
-    """Readable images per (height, width) in pixels, the most frequent size first."""
+    """Number of readable images per (height, width) in pixels, the most frequent size first."""
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     can_train: bool
@@ -48,11 +48,11 @@ class Diagnosis:
 
     @property
     def ok(self) -> bool:
-        """Whether both training and evaluation can run."""
+        """True if both training and evaluation can run."""
         return self.can_train and self.can_evaluate
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON; bytes of file names that are no text come escaped."""
+        """Return plain values for JSON, with undecodable bytes of file names escaped."""
         return {
             "category": printable(self.category),
             "root": printable(self.root),
@@ -77,7 +77,7 @@ class Diagnosis:
 
 
 def describe(diagnosis: Diagnosis) -> str:
-    """The diagnosis as text for a terminal; its last line says what can run."""
+    """Return the diagnosis as text for a terminal; its last line says what can run."""
     blocks = [[f"{diagnosis.category}: {_LAYOUT_NAMES[diagnosis.layout]}"]]
     blocks.append([*_count_lines(diagnosis.counts), f"  size   {_describe_sizes(diagnosis.sizes)}"])
     blocks += [[f"note: {note}"] for note in diagnosis.notes]
@@ -111,13 +111,16 @@ def _describe_range(lengths: tuple[int, ...]) -> str:
 
 
 def describe_size(size: tuple[int, ...]) -> str:
-    """(height, width) as people say it: "640x480 px" is 640 wide."""
+    """Return (height, width) as text, width first: (480, 640) gives "640x480 px"."""
     height, width = size
     return f"{width}x{height} px"
 
 
 def _finding_lines(findings: list[Finding], root: Path) -> list[str]:
-    """The first paths of a group, each with its message, or below it if all have the same."""
+    """Return the first paths of a group, each with its message.
+
+    A message that all findings share is printed once, above the paths.
+    """
     shown = findings[:PATHS_SHOWN]
     messages = {finding.message for finding in findings}
     if len(findings) > 1 and len(messages) == 1:

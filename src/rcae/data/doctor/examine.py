@@ -1,4 +1,4 @@
-"""What can be wrong with a category: every image and mask looked at once, every problem listed."""
+"""Check of a category: every image and mask is decoded once, and every problem is listed."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,12 +12,13 @@ from rcae.data.doctor.telling_light import describe_telling_light
 from rcae.data.good_images import hash_file, list_good_images
 from rcae.data.image_files import read_header
 from rcae.data.images import read_image, read_mask
-from rcae.data.layouts.category import Category, Sample, Split, open_category
+from rcae.data.layouts.category import open_category
+from rcae.data.layouts.sample import Category, Sample, Split
 
 __all__ = ["Diagnosis", "Finding", "describe", "examine"]
 
 NEARLY_ALL = 0.95
-"""Our choice: what this share of the images has in common is expected of the others too."""
+"""Share of images from which a common property is expected of the rest too (our choice)."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class _ExaminedImage:
 
     sample: Sample
     name: str
-    """Its path below the category's folder."""
+    """Path below the category's folder."""
     size: tuple[int, int]
     """(height, width) in pixels."""
     kind: str
@@ -40,15 +41,15 @@ def examine(
 ) -> Diagnosis:
     """Decode each image and mask of a category once, one at a time, and list every problem.
 
-    What keeps training or evaluation from running, or makes its numbers wrong, is an error; the
-    rest are warnings.
+    An error keeps training or evaluation from running, or makes its numbers wrong.
+    All other problems are warnings.
 
     Args:
         root: one category, in any layout of `rcae.data.layouts.category`.
-        progress: wraps the samples, to show how far it is.
+        progress: wraps the samples to show the progress.
 
     Raises:
-        UsageError, DataError: as `open_category` raises.
+        UsageError, DataError: the errors of `open_category`.
     """
     category = open_category(root)
     images: list[_ExaminedImage] = []
@@ -97,7 +98,7 @@ def _look_at(sample: Sample, root: Path) -> _ExaminedImage:
 
 
 def _count(samples: Iterable[Sample]) -> dict[str, dict[str, int]]:
-    """Per split and defect type: training first, good ones first."""
+    """Count the images per split and defect type, the training split and good images first."""
     counts: dict[str, dict[str, int]] = {}
     in_order = sorted(samples, key=lambda r: (r.split != "train", r.is_defective, r.defect_type))
     for (split, kind), count in Counter((r.split, r.defect_type) for r in in_order).items():
@@ -106,7 +107,7 @@ def _count(samples: Iterable[Sample]) -> dict[str, dict[str, int]]:
 
 
 def _refused(code: str, path: Path, error: DataError) -> Finding:
-    """What another function says of a path, told as a finding."""
+    """Return a finding with the message of an error."""
     return Finding("error", code, path, str(error).removeprefix(f"{path} "))
 
 
@@ -136,7 +137,10 @@ def _check_mask(sample: Sample, size: tuple[int, int] | None) -> Iterator[Findin
 
 
 def _check_training(category: Category, images: Iterable[_ExaminedImage]) -> Iterator[Finding]:
-    """Asks the function that divides the images when training starts."""
+    """Yield a finding if the images cannot be divided for training.
+
+    The check calls the function that divides them when training starts.
+    """
     to_train_on = set(category.train_good)
     paths = [image.sample.path for image in images if image.sample in to_train_on]
     try:
@@ -190,7 +194,7 @@ def _find_copies(images: Sequence[_ExaminedImage]) -> Iterator[Finding]:
 
 
 def _find_odd_ones(images: Sequence[_ExaminedImage]) -> Iterator[Finding]:
-    """Images that differ from what nearly all others have in common; silent where they vary."""
+    """Yield images whose size or kind differs from nearly all others; yield none where images vary."""
     sizes = [describe_size(image.size) for image in images]
     for code, values in (("odd-size", sizes), ("odd-kind", [image.kind for image in images])):
         usual, count = Counter(values).most_common(1)[0] if values else ("", 0)

@@ -1,28 +1,28 @@
-"""Whether brightness alone tells the defective test images of a category from the good ones."""
+"""Check whether brightness alone separates the defective test images from the good ones."""
 
 from collections.abc import Sequence
 
 TELLING = 0.9
-"""Our choice: an image AUROC that brightness alone must not reach."""
+"""Image AUROC that brightness alone must not reach (our choice)."""
 FEWEST = 10
-"""Images of each kind from which such an AUROC says something."""
+"""Fewest images of each kind for a meaningful AUROC."""
 
 
 def describe_telling_light(good: Sequence[float], defective: Sequence[float]) -> str | None:
-    """What is wrong where good and defective images were taken under different light.
+    """Describe the problem if good and defective images were taken under different light.
 
-    Any score that sees brightness then tells them apart by it.
+    A score that sees brightness can then separate them by brightness alone.
 
     Args:
         good: mean of all values of each good test image, 0..1.
-        defective: the same of each defective one.
+        defective: mean of all values of each defective test image, 0..1.
 
     Returns:
-        Words that read on from the category's name or path; None where the light tells little.
+        A text that continues the category's name or path; None if brightness separates them poorly.
     """
     if min(len(good), len(defective)) < FEWEST:
         return None
-    from scipy.stats import mannwhitneyu  # seconds to import
+    from scipy.stats import mannwhitneyu  # the import takes seconds
 
     auroc = mannwhitneyu(defective, good).statistic / (len(good) * len(defective))
     if max(auroc, 1 - auroc) < TELLING:

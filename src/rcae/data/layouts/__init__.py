@@ -1,1 +1,1 @@
-"""How folders become samples, one file for each layout."""
+"""Dataset layouts: how folders become samples, one file for each layout."""

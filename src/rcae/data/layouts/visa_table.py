@@ -1,4 +1,4 @@
-"""What VisA's published split table says of each image of one category."""
+"""Rows of VisA's published split table for one category."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ _LABELS = ("normal", "anomaly")
 
 @dataclass(frozen=True)
 class VisaRow:
-    """One image; paths relative to the category's folder."""
+    """One image; paths are relative to the category's folder."""
 
     split: Literal["train", "test"]
     is_defective: bool
@@ -24,10 +24,10 @@ class VisaRow:
 
 
 def read_visa_table(table: Path, category: str) -> list[VisaRow]:
-    """The rows of one category.
+    """Read the rows of one category.
 
     Args:
-        table: `split_csv/1cls.csv` of the published data set.
+        table: `split_csv/1cls.csv` of the published dataset.
         category: the name of its folder, "object" in the table.
 
     Raises:
@@ -83,7 +83,7 @@ def _parse(row: Mapping[str, str], category: str, where: str) -> VisaRow:
 
 
 def _inside(text: str, category: str, where: str) -> PurePosixPath:
-    """A path of the table, relative to the category's folder instead of the data set's."""
+    """Convert a path of the table from relative to the dataset to relative to the category."""
     path = PurePosixPath(text)
     if path.parts[:1] != (category,) or ".." in path.parts:
         raise DataError(f"{where}: the path '{text}' does not lie in the folder '{category}'.")

@@ -1,1 +1,1 @@
-"""How the networks see an image: scale, exposure, and the part in it."""
+"""Image preprocessing for the networks: scale, exposure, and the crop to the part."""

@@ -1,4 +1,4 @@
-"""Whether good images show one part each before plain ground, and the frame that then fits them."""
+"""Search for a frame: do the good images each show one part before a plain background?"""
 
 from collections.abc import Sequence
 
@@ -21,30 +21,35 @@ from rcae.data.view.part_pose import (
 )
 
 LEAST_CONTRAST = 0.05
-"""Of the range 0..1: a part that differs less from the ground is not told from it."""
+"""Least contrast between part and background, as a share of the range 0..1."""
 SHARES = (0.01, 0.5)
-"""Of the image that the part covers, at least and at most."""
+"""Smallest and largest share of the image that the part may cover."""
 LEAST_IN_ONE = 0.9
-"""Of the foreground: one part, and dust."""
+"""Least share of the foreground in its largest component; the rest is dust."""
 LEAST_ELONGATION = 1.5
-"""Of a part whose direction can be told."""
+"""Least elongation of a part whose direction can be found."""
 MOST_EXCEPTIONS = 0.1
-"""Of the images that may break a rule, and of the parts that may reach into the margin of the frame."""
+"""Largest share of exceptions: images that break a rule, and parts that reach into the frame's margin."""
 MARGIN = 0.04
-"""Around the parts, of their length."""
+"""Margin around the parts, as a share of their length."""
 MOST_GROWTH = 1.5
-"""Of the frame's area when it stands still: parts lie alike if that does not make it larger."""
+"""Largest growth of the frame's area for a fixed frame.
+
+Parts lie alike if a fixed frame is not larger than this factor.
+"""
 MOST_OF_IMAGE = 0.5
-"""That a frame which stands still may show: it is there to leave ground out."""
+"""Largest share of the image for a fixed frame, because the frame is there to leave out background."""
 
 
 def fit_frame(images: Sequence[Array]) -> PartFrame | None:
-    """The frame of the part in good images; None unless nearly all show one part in a pose that can be told.
+    """Fit the frame around the part in good images.
 
-    Textures, boards and parts that fill the image or look alike from both ends have none (our choice). Both
-    ends can be told apart where, turned by its pose, a part looks more like all others than turned the other
-    way round: what the pose goes by may differ by ever so little, as long as it always does. Where parts
-    always lie alike the frame stands still, or is left away if it would not leave out half of the image.
+    Nearly all images must show one part whose pose can be found; otherwise the result is None.
+    Textures, boards, parts that fill the image and parts with two equal ends get no frame (our choice).
+    The two ends can be found if the pose makes the parts look more alike than a half turn does.
+    The difference between the ends may be small, but it must be consistent.
+    Parts that always lie alike get a fixed frame.
+    A fixed frame is dropped if it leaves out less than half of the image.
 
     Args:
         images: [height, width, 3] each, 0..1, at working size and exposure.
@@ -69,7 +74,7 @@ def fit_frame(images: Sequence[Array]) -> PartFrame | None:
 
 
 def _standing_still(frame: PartFrame, solids: Sequence[Mask], poses: Sequence[Pose]) -> PartFrame:
-    """The frame that shows nearly all parts without following them: upright, where most of them lie."""
+    """Return an upright fixed frame at the median centre, which shows nearly all parts."""
     centres = torch.cat([pose.centre for pose in poses]).numpy()
     column, row = (round(float(middle)) for middle in np.median(centres, axis=0))
     upright = [upright_at(column, row)] * len(solids)
@@ -83,11 +88,11 @@ def _frame_around(
     contrast: float,
     still_at_px: tuple[int, int] | None = None,
 ) -> PartFrame:
-    """The frame that shows nearly all parts when it lies as the poses say."""
+    """Return the frame that shows nearly all parts in the given poses."""
     reaches = [_reach_px(*part) for part in zip(solids, poses, strict=True)]
     sides = np.quantile(reaches, 1 - MOST_EXCEPTIONS, axis=0)
     margin = MARGIN * max(sides[:2].sum(), sides[2:].sum())
-    # The rule for specks takes as much from the ends.
+    # The speck filter removes this much from the ends.
     back, forth, above, below = (int(np.ceil(side + margin + SPECK_PX)) for side in sides)
     return PartFrame(ground, contrast, back, forth, above, below, still_at_px)
 
@@ -98,7 +103,10 @@ def _area_px(frame: PartFrame) -> int:
 
 
 def _are_turned(frame: PartFrame, images: Sequence[Array], poses: Sequence[Pose]) -> Mask:
-    """Which parts, cut by their poses, look less like the mean of all others than turned by half a turn."""
+    """Return which parts the pose turns the wrong way round.
+
+    Such a part, cut by its pose, looks less like the mean of all others than after a half turn.
+    """
     greys = [as_batch(image.mean(axis=2)) for image in images]
     upright, turned = (
         torch.cat(
@@ -115,10 +123,11 @@ def _are_turned(frame: PartFrame, images: Sequence[Array], poses: Sequence[Pose]
 
 
 def _ground(images: Sequence[Array]) -> tuple[float, float]:
-    """The grey at the edges of the images, and the contrast that tells a part from it.
+    """Return the grey of the background, and the contrast that separates a part from it.
 
-    Twice of what the edges differ by, or half of what that foreground differs by: a shadow differs less
-    than the part that throws it.
+    The background is the median at the image borders.
+    The contrast is twice the deviation at the borders, or half of the foreground's deviation if larger.
+    A shadow deviates less than the part that throws it.
     """
     greys = [image.mean(axis=2) for image in images]
     edges = np.concatenate([outermost(grey) for grey in greys])
@@ -130,7 +139,7 @@ def _ground(images: Sequence[Array]) -> tuple[float, float]:
 
 
 def _is_clear(solid: Mask, found: PartMoments) -> bool:
-    """Whether there is one part, all of it within the image, with an axis that can be told."""
+    """Return True if there is one part, inside the image, with a clear axis."""
     labels, count = ndimage.label(solid)
     if not count:
         return False
@@ -146,7 +155,10 @@ def _is_clear(solid: Mask, found: PartMoments) -> bool:
 
 
 def _reach_px(solid: Mask, pose: Pose) -> list[float]:
-    """How far nearly all of the part reaches from the pose's centre: back, forth, and to either side."""
+    """Return how far the part reaches from the pose's centre: back, forth, above and below, in pixels.
+
+    Each value is the 0.999 quantile over the pixels of the part.
+    """
     rows, columns = np.nonzero(solid)
     (x, y), (dx, dy) = pose.centre[0].tolist(), pose.axis[0].tolist()
     along = (columns - x) * dx + (rows - y) * dy

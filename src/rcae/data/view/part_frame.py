@@ -1,4 +1,4 @@
-"""The rectangle that is cut from an image around its part."""
+"""Rectangle that is cut from an image around its part."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,18 +10,20 @@ Grey = Annotated[float, Field(ge=0, le=1)]
 
 @dataclass(frozen=True)
 class PartFrame:
-    """A rectangle that turns and moves with the part, or stands still where all parts lie (our addition).
+    """A rectangle that follows the part, or is fixed where all parts lie (our addition).
 
-    A part that lies in any direction has to be learnt in each of them, and most of the image is ground.
-    Cut to the part and turned, all images show it alike. Where a holder does that already, the frame stands
-    still: it would follow a part that lies wrong, and hide that it does.
+    The crop rotates the part, so that all images show it in one pose.
+    The networks then need not learn each direction, and the crop leaves out most of the background.
+    The frame is fixed where a holder already aligns the parts.
+    A frame that follows a misplaced part would hide the misplacement.
 
-    `ground` is the grey before which the part lies, and `contrast` how much it differs from it at
-    least, both in 0..1. The frame reaches so many pixels of the working image from the part's centre of
-    mass: back and forth along its axis, and to either side.
+    `ground` is the grey of the background, and `contrast` the least difference of the part from it.
+    Both are in 0..1.
+    The four lengths count pixels of the working image from the part's centre of mass.
+    `back_px` and `forth_px` lie along the part's axis, `above_px` and `below_px` across it.
 
-    `still_at_px` is the column and row which that centre is taken for in every image, and the axis then
-    runs along the columns, from left to right; None where part and axis are found in each.
+    `still_at_px` is the (column, row) of that centre for a fixed frame, whose axis points right.
+    It is None if centre and axis are found in each image.
     """
 
     ground: Grey
@@ -34,5 +36,5 @@ class PartFrame:
 
     @property
     def size_px(self) -> tuple[int, int]:
-        """Height and width."""
+        """Height and width of the frame in pixels."""
         return self.above_px + self.below_px, self.back_px + self.forth_px

@@ -1,4 +1,4 @@
-"""Where the part lies in an image, and how the image is cut to it and what was drawn is put back."""
+"""Pose of the part in an image, the crop to the part, and the way back to the image."""
 
 from typing import NamedTuple
 
@@ -11,33 +11,32 @@ from rcae.base.arrays import Array
 from rcae.data.view.part_frame import PartFrame
 
 SPECK_PX = 5
-"""Side of the square that has to be covered by half to count."""
+"""Side of the square mean filter on the foreground; a pixel counts if half of its square is covered."""
 
 
 class Pose(NamedTuple):
-    """Where the part lies in each image of a batch."""
+    """Position and direction of the part in each image of a batch."""
 
     centre: Tensor
-    """Of mass: column and row in pixels, [batch, 2]."""
+    """Centre of mass: column and row in pixels, [batch, 2]."""
     axis: Tensor
-    """The direction of its length, towards the end with the longer tail: columns and rows, [batch, 2],
-    of length 1."""
+    """Unit vector along the part, towards the end with the longer tail: columns and rows, [batch, 2]."""
 
 
 class PartMoments(NamedTuple):
-    """What the foreground of each image of a batch is like."""
+    """Moments of the foreground of each image of a batch."""
 
     pose: Pose
     share: Tensor
-    """Of the image, 0..1, [batch]."""
+    """Foreground's share of the image, 0..1, [batch]."""
     elongation: Tensor
-    """Deviation along the axis over that across it, [batch]; 1 where no axis stands out."""
+    """Standard deviation along the axis divided by that across it, [batch]; 1 if no axis stands out."""
 
 
 def find_part(frame: PartFrame, images: Tensor) -> Pose:
-    """The pose of the part in images [batch, 3, height, width], 0..1: that of the foreground's moments.
+    """Return the pose of the part in images [batch, 3, height, width], 0..1.
 
-    Where the frame stands still, the one that it takes for the part's in every image.
+    The pose follows from the moments of the foreground. A fixed frame gives its own pose to every image.
     """
     if frame.still_at_px is not None:
         return Pose(*(part.expand(images.shape[0], -1) for part in upright_at(*frame.still_at_px)))
@@ -45,12 +44,15 @@ def find_part(frame: PartFrame, images: Tensor) -> Pose:
 
 
 def upright_at(column: int, row: int) -> Pose:
-    """That of one image which is not turned."""
+    """Return the pose of one image that is not rotated."""
     return Pose(torch.tensor([[float(column), float(row)]]), torch.tensor([[1.0, 0.0]]))
 
 
 def cut_to_part(frame: PartFrame, images: Tensor, pose: Pose) -> Tensor:
-    """What the frame shows, [batch, channel, *frame.size_px]; beyond an image's edge lies its edge."""
+    """Return the crop of the frame, [batch, channel, *frame.size_px].
+
+    Positions outside the image repeat its border pixels.
+    """
     height, width = frame.size_px
     along = _count_to(width, images) - frame.back_px
     across = _count_to(height, images)[:, None] - frame.above_px
@@ -59,10 +61,13 @@ def cut_to_part(frame: PartFrame, images: Tensor, pose: Pose) -> Tensor:
 
 
 def put_back(frame: PartFrame, drawn: Tensor, pose: Pose, onto: Tensor) -> Tensor:
-    """What was drawn of the frame, [batch, channel, *frame.size_px], in the image's pixels.
+    """Put a map of the frame, [batch, channel, *frame.size_px], back into the image's pixels.
 
     Args:
-        onto: [batch, channel, height, width], what stands where the frame does not reach.
+        frame: the frame that was cut.
+        drawn: the map in the frame's pixels.
+        pose: the pose that `find_part` returned.
+        onto: [batch, channel, height, width], the values outside the frame.
     """
     height, width = frame.size_px
     (x, y), (dx, dy) = _columns_and_rows(pose.centre), _columns_and_rows(pose.axis)
@@ -73,24 +78,24 @@ def put_back(frame: PartFrame, drawn: Tensor, pose: Pose, onto: Tensor) -> Tenso
     inward = torch.minimum(
         torch.minimum(along, width - 1 - along), torch.minimum(across, height - 1 - across)
     )
-    # Faded in over a pixel: with a sharp edge, the last digit of a pose would move pixels across it.
+    # The edge is faded in over a pixel: a sharp edge would turn rounding of the pose into jumps.
     return onto + inward.clamp(0, 1)[:, None] * (_sampled(drawn, along, across) - onto)
 
 
 def cut_array(frame: PartFrame, image: Array) -> tuple[Array, Pose]:
-    """As `cut_to_part`, for one image [height, width, 3], with the pose found in it."""
+    """Find the pose in one image [height, width, 3] and return `cut_to_part` with that pose."""
     images = as_batch(image)
     pose = find_part(frame, images)
     return _of_batch(cut_to_part(frame, images, pose), image.ndim), pose
 
 
 def put_array_back(frame: PartFrame, drawn: Array, pose: Pose, onto: Array) -> Array:
-    """As `put_back`, for one array [height, width] or [height, width, channel]."""
+    """Apply `put_back` to one array [height, width] or [height, width, channel]."""
     return _of_batch(put_back(frame, as_batch(drawn), pose, as_batch(onto)), drawn.ndim)
 
 
 def as_batch(array: Array) -> Tensor:
-    """An array [height, width] or [height, width, channel] as [1, channel, height, width]."""
+    """Convert an array [height, width] or [height, width, channel] to [1, channel, height, width]."""
     batch = torch.from_numpy(np.atleast_3d(array)).permute(2, 0, 1)[None]
     return batch.contiguous()
 
@@ -101,12 +106,14 @@ def _of_batch(batch: Tensor, dimensions: int) -> Array:
 
 
 def foreground(images: Tensor, ground: float, contrast: float) -> Tensor:
-    """0 where an image is like the ground, 1 where it differs by twice the contrast.
+    """Return the foreground: 0 where an image equals the background, 1 at twice the contrast.
 
-    Less than half of `SPECK_PX` squared is nothing: far from the part, dust would turn it.
+    Specks below half of `SPECK_PX` squared count as 0, because distant dust would turn the pose.
 
     Args:
         images: [batch, channel, height, width].
+        ground: grey of the background, 0..1.
+        contrast: least difference of the part from the background, 0..1.
 
     Returns:
         [batch, height, width]
@@ -120,7 +127,7 @@ def foreground(images: Tensor, ground: float, contrast: float) -> Tensor:
 
 
 def moments(mass: Tensor) -> PartMoments:
-    """The moments of a mass [batch, height, width], 0..1; those of an empty one mean nothing."""
+    """Return the moments of a mass [batch, height, width], 0..1; an empty mass has meaningless moments."""
     height, width = mass.shape[1:]
     columns, rows = _count_to(width, mass), _count_to(height, mass)[:, None]
     share = _mean(mass)
@@ -144,12 +151,15 @@ def moments(mass: Tensor) -> PartMoments:
 
 
 def _mean(values: Tensor) -> Tensor:
-    """Of each image, row by row first: a sum of all pixels would round too much for runtimes to agree."""
+    """Return the mean of each image, row by row first.
+
+    A sum over all pixels would round too much for runtimes to agree.
+    """
     return values.mean(dim=2).mean(dim=1)
 
 
 def _columns_and_rows(values: Tensor) -> tuple[Tensor, Tensor]:
-    """The two of [batch, 2], each [batch, 1, 1]."""
+    """Split [batch, 2] into its two columns, each [batch, 1, 1]."""
     return values[:, 0, None, None], values[:, 1, None, None]
 
 
@@ -158,7 +168,7 @@ def _count_to(length: int, like: Tensor) -> Tensor:
 
 
 def _sampled(images: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
-    """Images at positions in pixels, each [batch, height, width]; between pixels in proportion."""
+    """Sample images at pixel positions, each [batch, height, width], with bilinear interpolation."""
     height, width = images.shape[2:]
     grid = torch.stack([(2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1], dim=3)
     return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)

@@ -1,4 +1,4 @@
-"""How the networks see an image: at which size and exposure, and cut to its part."""
+"""View of an image for the networks: its size, its exposure, and the crop to its part."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -18,22 +18,21 @@ if TYPE_CHECKING:
 UpToOne = Annotated[float, Field(gt=0, le=1)]
 
 MOST_GAIN = 4.0
-"""By which an image is brightened at most: in one that is nearly black there is noise alone."""
+"""Largest brightening factor; a nearly black image holds only noise."""
 LEAST_BRIGHTNESS = 1 / 255
-"""That images are brought to, even where those trained on are black."""
+"""Least mean brightness that images are scaled to, even if the training images are black."""
 
 
 @dataclass(frozen=True)
 class WorkingView:
-    """One rule for all images of a model.
+    """Preprocessing rule for all images of a model.
 
-    `scale` working pixels per camera pixel, the same for every image, so that texture keeps its size
-    even where images differ in size (our choice); or, squashed, a square of `squashed_px`.
-
-    `brightness` is the mean that every image is brought to by a factor, values cut off at 1 as by a
-    camera; None leaves the exposure as it is.
-
-    `frame` is cut around the part in what this gives; None leaves all of it.
+    `scale` is working pixels per camera pixel. It is the same for every image (our choice), so that
+    texture keeps its size even where images differ in size.
+    `squashed_px`, if set, replaces it by a square of that side.
+    `brightness` is the mean that every image is scaled to. Values are clipped at 1, as by a camera.
+    None keeps the exposure.
+    `frame` is cut around the part in the result; None keeps the whole image.
     """
 
     scale: UpToOne
@@ -48,51 +47,51 @@ class WorkingView:
         size_px: int,
         how: Literal["keep_aspect", "squash"],
     ) -> Self:
-        """The rule that gives a typical image of these sizes the area of a square of `size_px`.
+        """Return the rule that gives a typical image of these sizes the area of a square of `size_px`.
 
-        Images are never enlarged: a scale above 1 adds work and no detail.
+        Images are never enlarged, because a scale above 1 adds work and no detail.
         """
         area_px = median(height * width for height, width in sizes_px)
         scale = min(1.0, size_px / area_px**0.5)
         return cls(scale, size_px if how == "squash" else None)
 
     def exposed_like(self, images: Iterable[Array]) -> Self:
-        """This rule, which also brings every image to the median of these images' mean brightness."""
+        """Return this rule with `brightness` set to the median of these images' mean brightness."""
         typical = median(float(image.mean()) for image in images)
         return replace(self, brightness=max(typical, LEAST_BRIGHTNESS))
 
     def framed_by(self, images: Iterable[Array]) -> Self:
-        """This rule, which also cuts every image to its part where all of these show one."""
+        """Return this rule with the frame that fits these images, if nearly all show one part."""
         from rcae.data.view.part_finding import fit_frame  # torch takes a second to import
 
         return replace(self, frame=fit_frame([self.of(image) for image in images]))
 
     @property
     def keeps_size(self) -> bool:
-        """Whether the networks see every image at its own size."""
+        """True if the networks see every image at its own size."""
         return self.scale == 1.0 and self.squashed_px is None
 
     @property
     def keeps_image(self) -> bool:
-        """Whether the networks see every image as it is."""
+        """True if the networks see every image unchanged."""
         return self.keeps_size and self.brightness is None and self.frame is None
 
     def size_of(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of the whole image at working size, of an image of this height and width."""
+        """Return height and width of the whole image at working size, from its height and width."""
         if self.squashed_px is not None:
             return self.squashed_px, self.squashed_px
         return self._scaled(height), self._scaled(width)
 
     def seen_size_of(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width for the networks, of an image of this height and width."""
+        """Return height and width of the networks' input, from the height and width of an image."""
         return self.size_of(height, width) if self.frame is None else self.frame.size_px
 
     def of(self, image: Array) -> Array:
-        """A camera image [height, width, 3], values in 0..1, as the networks see it; values in 0..1."""
+        """Return the network input of a camera image [height, width, 3]; both have values in 0..1."""
         return self.see(image).image
 
     def see(self, image: Array) -> "Seen":
-        """As `of`, with the way back."""
+        """Return the network input of a camera image, with the way back to the whole image."""
         whole = self._exposed(resize(image, *self.size_of(*image.shape[:2])))
         if self.frame is None:
             return Seen(whole, whole)
@@ -109,7 +108,7 @@ class WorkingView:
         return exposed.clip(max=1)
 
     def _scaled(self, length: int) -> int:
-        """The nearest whole length, halves up, as an exported graph computes it."""
+        """Return the nearest integer length, halves up, as an exported graph computes it."""
         return max(1, int(length * self.scale + 0.5))
 
 
@@ -118,19 +117,19 @@ class Seen:
     """One image as the networks see it."""
 
     image: Array
-    """[height, width, 3] as the networks see it."""
+    """Network input [height, width, 3]."""
     whole: Array
-    """The whole image at working size and exposure; the same where there is no frame."""
+    """Whole image at working size and exposure; equal to `image` if there is no frame."""
     frame: PartFrame | None = None
     pose: "Pose | None" = None
 
     def on_whole(self, drawn: Array, outside: Array | None = None) -> Array:
-        """What was drawn of `image`, [height, width, ...], in the pixels of `whole`.
+        """Put a map of `image`, [height, width, ...], into the pixels of `whole`.
 
         Args:
-            drawn: of the size of `image`.
-            outside: what stands where the frame does not reach, shaped like the result; unless given, the
-                least that was drawn, as nothing was judged there.
+            drawn: a map of the size of `image`.
+            outside: values outside the frame, shaped like the result. The default is the minimum of
+                `drawn`, because nothing was judged there.
         """
         if self.frame is None or self.pose is None:
             return drawn

@@ -23,6 +23,7 @@ class PredictionGraph(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.system = copy.deepcopy(model.system)
+        self.system.is_tiled = False
         self.working_view = model.header.working_view
         if self.system.detection is not None:
             self.system.detection.normalise = _Scaling(self.system.detection.normalise)
@@ -55,15 +56,12 @@ class PredictionGraph(nn.Module):
         """The anomaly map of whole images at working size and exposure, as `Seen.on_whole` gives it."""
         frame = self.working_view.frame
         if frame is None:
-            return self._with_thumbnail(working)
+            drawn: Tensor = self.system(working)
+            return drawn
         pose = find_part(frame, working)
-        drawn = self._with_thumbnail(cut_to_part(frame, working, pose))[:, None]
+        drawn = self.system(cut_to_part(frame, working, pose))[:, None]
         least = drawn.amin(dim=(1, 2, 3), keepdim=True).expand_as(working[:, :1])
         return put_back(frame, drawn, pose, least)[:, 0]
-
-    def _with_thumbnail(self, seen: Tensor) -> Tensor:
-        """The anomaly map of whole images as the networks see them."""
-        return self.system.with_thumbnail(self.system(seen), seen)
 
     def _working(self, length: Tensor) -> Tensor:
         """As `WorkingView.size_of`, for one side."""

@@ -85,48 +85,48 @@ class ExportedRunner(ABC):
         """See `Runner.weights_sha256`."""
         return self.record.weights_sha256
 
-    def draw(self, image: Array) -> Array:
-        """See `Runner.draw`; at the image's own size.
-
-        A large image is drawn tile by tile where the model works on images as they are, and on nothing
-        of them as a whole.
-
-        Raises:
-            ImageError: elsewhere, above LARGEST_PIXELS, or LARGEST_WEIGHTS where it is resized.
-        """
+    def refusal(self, image: Array) -> ImageError | None:
+        """See `Runner.refusal`: more than LARGEST_PIXELS without tiles, or LARGEST_WEIGHTS to resize it."""
+        if self._draws_tiles:
+            return None
         working_view = self.header.working_view
-        if working_view.keeps_image and not self.header.settings.model.thumbnail_distance:
-            return blended(image, lambda part: [self._draw(part)])[0]
         height, width = working_view.size_of(*image.shape[:2])
         if height * width > LARGEST_PIXELS:
-            raise ImageError(
+            return ImageError(
                 f"an image of {image.shape[1]}x{image.shape[0]} px would be worked on at "
                 f"{width}x{height} px, more than the {LARGEST_PIXELS / 1e6:.0f} megapixels that an "
                 "exported file draws at once; inspect it with the run, which draws tiles."
             )
         longest, drawn = max(image.shape[:2]), max(height, width)
         if not working_view.keeps_size and longest * drawn > LARGEST_WEIGHTS:
-            raise ImageError(
+            return ImageError(
                 f"an image of {image.shape[1]}x{image.shape[0]} px has a side of {longest} px, which an "
                 f"exported file would need {longest * drawn / 1e6:.0f} million weights to resize to "
                 f"{drawn}, more than {LARGEST_WEIGHTS / 1e6:.0f} million; inspect it with the run."
             )
-        return self._draw(image)
+        return None
 
-    def drawn_px(self, image: Array) -> tuple[int, int]:
-        """See `Runner.drawn_px`; the graph takes images as they come."""
-        height, width = image.shape[:2]
-        return height, width
-
-    def draw_many(self, images: Sequence[Array]) -> list[Array]:
-        """See `Runner.draw_many`; one by one, as a run on the CPU."""
-        return [self.draw(image) for image in images]
+    def maps(self, images: Sequence[Array]) -> list[Array]:
+        """See `Runner.maps`; at the image's own size, one after the other."""
+        return [self._map(image) for image in images]
 
     def explain(self, image: Array) -> Explanation:  # noqa: ARG002
         """See `Runner.explain`."""
         raise UsageError("an exported model cannot explain itself; load the run folder instead.")
 
-    def _draw(self, image: Array) -> Array:
+    @property
+    def _draws_tiles(self) -> bool:
+        """Whether a large image is drawn tile by tile: the model sees it as it is, and not as a whole."""
+        has_thumbnail = self.header.settings.model.thumbnail_distance
+        return self.header.working_view.keeps_image and not has_thumbnail
+
+    def _map(self, image: Array) -> Array:
+        if not self._draws_tiles:
+            return self._executed(image)
+        channels_first = image.transpose(2, 0, 1)
+        return blended(channels_first, lambda part: [self._executed(part.transpose(1, 2, 0))])[0]
+
+    def _executed(self, image: Array) -> Array:
         drawn: Array = self.execute({IMAGES: as_bytes(image), **self._inputs})[0]
         return drawn
 

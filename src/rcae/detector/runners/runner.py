@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rcae.base.arrays import Array
-from rcae.base.errors import UsageError
+from rcae.base.errors import ImageError, UsageError
 from rcae.base.extras import require
 from rcae.detector.detection import Explanation
 from rcae.detector.run.model_header import ModelHeader
@@ -15,7 +15,7 @@ EXPORTED_SUFFIXES = (".onnx", ".xml")
 
 
 class Runner(Protocol):
-    """A loaded model that draws anomaly maps."""
+    """What executes a loaded model."""
 
     can_explain: bool
     """Whether `explain` works."""
@@ -28,27 +28,17 @@ class Runner(Protocol):
     def weights_sha256(self) -> str:
         """Of the model's weights; an exported file has that of its run."""
 
-    def draw(self, image: Array) -> Array:
-        """The anomaly map of an image [height, width, 3], RGB in 0..1; higher is more anomalous.
+    def refusal(self, image: Array) -> ImageError | None:
+        """Why an image [height, width, 3] cannot be drawn; None where it can."""
 
-        Returns:
-            float32 [row, column], at working size or at the image's own.
-
-        Raises:
-            ImageError: the image is larger than the runner can work on.
-        """
-
-    def drawn_px(self, image: Array) -> tuple[int, int]:
-        """Height and width at which the networks see an image; equal ones can be drawn together."""
-
-    def draw_many(self, images: Sequence[Array]) -> list[Array]:
-        """As `draw` for each; together where that is faster and memory allows.
+    def maps(self, images: Sequence[Array]) -> list[Array]:
+        """The finished anomaly map of each image; the one way from pixels to a map.
 
         Args:
-            images: with equal `drawn_px`.
+            images: [height, width, 3] each, RGB in 0..1, of any sizes; none has a `refusal`.
 
-        Raises:
-            ImageError: they are larger than the runner can work on.
+        Returns:
+            float32 [row, column] each, at working size or at the image's own; higher is more anomalous.
         """
 
     def explain(self, image: Array) -> Explanation:

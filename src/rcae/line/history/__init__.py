@@ -1,1 +1,1 @@
-"""What the record holds, for people: a table, files for other programs, and a report."""
+"""History from the record, for people: a table, files for other programs, and a report."""

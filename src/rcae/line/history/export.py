@@ -1,4 +1,4 @@
-"""Recorded inspections as CSV and Parquet, for other programs; in bounded memory."""
+"""Export of recorded inspections as CSV and Parquet, in bounded memory."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from rcae.detector.detection import Region
 from rcae.line.record.inspection import Inspection
 
 ROWS_AT_ONCE = 10_000
-"""Of Parquet: a row group."""
+"""Size of a Parquet row group."""
 
 COLUMNS = {
     "number": "int64",
@@ -37,11 +37,11 @@ COLUMNS = {
     "note": "string",
     "reviewed": "timestamp",
 }
-"""Name and type; those after `duration_s` are of the last review, if there is one."""
+"""Name and type of each column; the columns after `duration_s` describe the last review, if any."""
 
 
 def row(inspection: Inspection) -> dict[str, Any]:
-    """Its values by column, as Parquet takes them."""
+    """Return the values of an inspection by column, as Parquet takes them."""
     last = inspection.reviews[-1] if inspection.reviews else None
     return {
         **vars(inspection),
@@ -54,27 +54,31 @@ def row(inspection: Inspection) -> dict[str, Any]:
 
 
 def write_csv(path: Path, inspections: Iterable[Inspection]) -> int:
-    """Write the file in one step; times as ISO 8601 in UTC, regions in JSON. Returns how many rows.
+    """Write the file atomically and return the number of rows.
+
+    Times are ISO 8601 in UTC, regions are JSON.
 
     Raises:
-        StorageError: the disk refused; an older file is whole.
+        StorageError: the disk refused; an older file is intact.
     """
     return _written(path, lambda temporary: _write_csv(temporary, inspections))
 
 
 def write_parquet(path: Path, inspections: Iterable[Inspection]) -> int:
-    """Write the file in one step; times with their time zone UTC, regions as lists of their fields.
+    """Write the file atomically and return the number of rows.
+
+    Times have the time zone UTC; regions are lists of structs.
 
     Raises:
         MissingExtraError: PyArrow is not installed.
-        StorageError: the disk refused; an older file is whole.
+        StorageError: the disk refused; an older file is intact.
     """
     require("pyarrow", purpose="a Parquet file")
     return _written(path, lambda temporary: _write_parquet(temporary, inspections))
 
 
 WRITERS = {".csv": write_csv, ".parquet": write_parquet}
-"""By suffix of the file."""
+"""Writer for each file suffix."""
 
 
 def _written(path: Path, write: Callable[[Path], int]) -> int:

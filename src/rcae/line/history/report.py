@@ -1,4 +1,4 @@
-"""What was inspected in a period, as one HTML file that opens anywhere and fetches nothing."""
+"""Report of a period as one self-contained HTML file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,29 +24,29 @@ from rcae.line.record.record import Record
 DAY = "%Y-%m-%d"
 MOMENT = "%Y-%m-%d %H:%M"
 MOST_THRESHOLDS = 4
-"""Earlier ones that are drawn; the table has all."""
+"""Largest number of earlier thresholds in the chart; the table has all."""
 
 
 @dataclass(frozen=True)
 class ModelSection:
-    """What the report shows of one model."""
+    """Section of the report for one model."""
 
     summary: ModelSummary
     days: list[tuple[str, Counts]]
     charts: list[tuple[bytes, str]]
-    """PNG files, each with a text for those who cannot see it."""
+    """PNG files, each with an alternative text."""
     thresholds: list[tuple[str, str, str]]
-    """Since when, which, and by whom."""
+    """Start of use, value, and author of each threshold."""
     pictures: list[Picture]
     not_kept: int
-    """Of the images to be shown, those whose picture is gone or damaged."""
+    """Number of images to show whose picture is gone or damaged."""
 
 
 def write_history(path: Path, record: Record, kept_images: KeptImages, query: Query) -> int:
-    """Write the report of all inspections that match, in one step; returns how many.
+    """Write the report of all matching inspections atomically and return their number.
 
     Raises:
-        StorageError: the record cannot be read, or the disk refused; an older file is whole.
+        StorageError: the record cannot be read, or the disk refused; an older file is intact.
     """
     inspections = shown(record.each(query), "adding up", record.count(query))
     summaries = summarise(inspections)
@@ -69,7 +69,7 @@ def write_history(path: Path, record: Record, kept_images: KeptImages, query: Qu
 
 
 def _interval(counts: Counts) -> Interval:
-    """Of the share that was rejected."""
+    """Return the confidence interval of the rejected share."""
     interval = proportion_interval(counts.rejected, counts.images)
     assert interval is not None, "there is an interval where there are images"
     return interval
@@ -84,14 +84,14 @@ def _title(summaries: list[ModelSummary]) -> str:
 
 
 def _time_zone(summaries: list[ModelSummary]) -> str:
-    """Its names on the days shown: it may have one in winter and another in summer."""
+    """Return the names of the local time zone on the days shown; winter and summer may differ."""
     days = sorted({day for summary in summaries for day in summary.days})
     moments = [datetime.combine(day, at) for day in days for at in (time.min, time.max)]
     return " and ".join(dict.fromkeys(str(one.astimezone().tzname()) for one in moments))
 
 
 def _filters(query: Query) -> str:
-    """What was asked for, beside what the title says; empty if nothing."""
+    """Describe the filters that the title does not show; the text is empty without filters."""
     said = {
         "model": query.model,
         "found": {None: None, True: "defective", False: "good"}[query.is_defective],
@@ -150,7 +150,10 @@ def _charts(summary: ModelSummary) -> list[tuple[bytes, str]]:
 def _thresholds(
     summary: ModelSummary, applied: list[AppliedThreshold]
 ) -> list[tuple[str, str, str]]:
-    """Those that decided: the last person who applied it before it first did, or calibration."""
+    """List the thresholds that decided, each with its author.
+
+    The author is the last person who applied the threshold before its first decision, or calibration.
+    """
     rows = []
     for threshold, since in summary.thresholds.items():
         authors = [one for one in applied if one.threshold == threshold and one.time <= since]
@@ -164,7 +167,7 @@ def _local(moment: datetime) -> str:
 
 
 def _pictures(inspections: list[Inspection], kept_images: KeptImages) -> Iterator[Picture]:
-    """Those that are kept, what reached the threshold outlined."""
+    """Yield the kept pictures, with the regions that reach the threshold outlined."""
     for one in inspections:
         try:
             content, drawn = kept_images.image(one.id), kept_images.working_map(one.id)
@@ -172,7 +175,7 @@ def _pictures(inspections: list[Inspection], kept_images: KeptImages) -> Iterato
                 continue
             picture = to_image(read_image(ImageContent(one.source, content)))
         except (ImageError, KeptImageError):
-            continue  # damaged since: as good as not kept
+            continue  # a damaged picture counts as not kept
         reached = resize(drawn, picture.height, picture.width).astype(np.float64) >= one.threshold
         said = f", said to be {_said(one)}" if one.reviews else ""
         caption = f"{one.source}: score {one.anomaly_score:.4g}, {_local(one.time)}{said}"

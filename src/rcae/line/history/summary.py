@@ -1,4 +1,4 @@
-"""Inspections of a period added up by model, one pass, in 8 bytes an inspection."""
+"""Summary of a period's inspections by model, in one pass and 8 bytes per inspection."""
 
 import heapq
 from array import array
@@ -11,31 +11,31 @@ from typing import NamedTuple
 from rcae.line.record.inspection import Inspection
 
 WORST = 12
-"""Rejected images with the highest scores that are remembered of each model."""
+"""Number of rejected images with the highest scores that are kept for each model."""
 
 
 @dataclass
 class Counts:
-    """Of some images of one model; what people said is their last word."""
+    """Counts of images of one model; the last review of an image counts."""
 
     rejected: int = 0
     accepted: int = 0
     confirmed_defects: int = 0
-    """Rejected, and people say they are defective."""
+    """Rejected images that people reviewed as defective."""
     false_alarms: int = 0
-    """Rejected, and people say they are good."""
+    """Rejected images that people reviewed as good."""
     missed_defects: int = 0
-    """Accepted, and people say they are defective."""
+    """Accepted images that people reviewed as defective."""
     confirmed_good: int = 0
-    """Accepted, and people say they are good."""
+    """Accepted images that people reviewed as good."""
 
     @property
     def images(self) -> int:
-        """All of them."""
+        """Number of all images."""
         return self.rejected + self.accepted
 
     def add(self, inspection: Inspection) -> None:
-        """Count one more."""
+        """Count one more inspection."""
         said = inspection.reviews[-1].verdict if inspection.reviews else None
         if inspection.is_defective:
             self.rejected += 1
@@ -48,7 +48,7 @@ class Counts:
 
 
 class ModelKey(NamedTuple):
-    """A name and the weights behind it: scores of others have another unit."""
+    """Name and weights of a model; scores of other weights have another unit."""
 
     name: str
     sha256: str
@@ -56,27 +56,27 @@ class ModelKey(NamedTuple):
 
 @dataclass
 class ModelSummary:
-    """What one model inspected."""
+    """Summary of the inspections of one model."""
 
     model: ModelKey
     total: Counts = field(default_factory=Counts)
     days: dict[date, Counts] = field(default_factory=lambda: defaultdict(Counts))
-    """In the time zone of this computer; days without images are left out."""
+    """Counts per day in the local time zone; days without images are left out."""
     accepted_scores: "array[float]" = field(default_factory=lambda: array("d"))
     rejected_scores: "array[float]" = field(default_factory=lambda: array("d"))
     thresholds: dict[float, datetime] = field(default_factory=dict)
-    """Each that decided, and when it first did, in that order."""
+    """Each threshold that decided, with the time of its first decision, in that order."""
     threshold: float = 0.0
-    """The last one that decided."""
+    """Threshold of the last decision."""
     _worst: list[tuple[float, int, Inspection]] = field(default_factory=list)
 
     @property
     def worst(self) -> list[Inspection]:
-        """The rejected images with the highest scores, the highest first."""
+        """Rejected images with the highest scores, the highest first."""
         return [inspection for _, _, inspection in sorted(self._worst, reverse=True)]
 
     def add(self, inspection: Inspection) -> None:
-        """Take the next one into account."""
+        """Add the next inspection."""
         self.total.add(inspection)
         self.days[inspection.time.astimezone().date()].add(inspection)
         self.thresholds.setdefault(inspection.threshold, inspection.time)
@@ -91,7 +91,7 @@ class ModelSummary:
 
 
 def summarise(inspections: Iterable[Inspection]) -> list[ModelSummary]:
-    """Of each model, in the order of first appearance."""
+    """Summarise each model, in the order of first appearance."""
     found: dict[ModelKey, ModelSummary] = {}
     for inspection in inspections:
         model = ModelKey(inspection.model, inspection.model_sha256)

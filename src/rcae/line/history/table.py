@@ -12,7 +12,7 @@ HEADER = (
 
 
 def lines(inspections: Iterable[Inspection]) -> Iterator[str]:
-    """A header, and one line each; times are those of this computer's time zone."""
+    """Yield a header and one line per inspection, with times in the local time zone."""
     yield HEADER
     for one in inspections:
         time = one.time.astimezone().strftime("%Y-%m-%d %H:%M:%S")

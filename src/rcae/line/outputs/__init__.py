@@ -1,1 +1,1 @@
-"""What tells others of inspections: MQTT and webhooks, fed from the record, which is their outbox."""
+"""Outputs of inspections: MQTT and webhooks, with the record as their outbox."""

@@ -1,4 +1,4 @@
-"""From the record to an output: every inspection, in order, at least once."""
+"""Delivery from the record to an output: every inspection, in order, at least once."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,20 +13,21 @@ from rcae.line.record.record import Record
 
 BATCH = 100
 POLL_S = 0.2
-"""Our choice: soon enough for a person, and a cheap question to the record."""
+"""Poll interval (our choice): soon enough for a person, and a cheap query to the record."""
 
 
 class Delivery:
-    """Sends to one output what is recorded, in a thread of its own; whoever records does not wait for it.
+    """Thread that sends recorded inspections to one output; recording does not wait for it.
 
-    The record remembers how far this output has come, after each inspection: what was not sent when the
-    receiver or this process was gone is sent later. An output the record does not know starts at its
-    end: inspections of before are not sent (our choice: nobody wants last year's again). Of several
-    processes with the same output on one record, one sends and the others take over when it ends.
+    The record keeps a cursor for each output and moves it after each inspection.
+    An inspection that was not sent during an outage of the receiver or this process is sent later.
+    A new output starts at the end of the record: nobody wants old inspections again (our choice).
+    Only one of several processes with the same output on one record sends. Another process takes over
+    when it ends.
     """
 
     def __init__(self, record: Record, output: Output) -> None:
-        """Note in the record where a new output starts.
+        """Store the cursor of a new output in the record.
 
         Raises:
             StorageError: the record cannot be read or written.
@@ -38,13 +39,13 @@ class Delivery:
         self._patience = Patience(f"Sending to {output.title}", self._stop.wait)
         self._stands_by = False
         self._thread = threading.Thread(target=self._run, name=output.title, daemon=True)
-        last_number = self._last_number()  # asked first: what is recorded in between is sent
+        last_number = self._last_number()  # read first: later inspections must be sent
         if record.cursor(output.reader) is None:
             record.move_cursor(output.reader, last_number)
 
     @property
     def lag(self) -> int:
-        """How many numbers the output is behind the record.
+        """Number of inspections that the output is behind the record.
 
         Raises:
             StorageError: the record cannot be read.
@@ -53,19 +54,19 @@ class Delivery:
 
     @property
     def is_failing(self) -> bool:
-        """Whether the last attempt failed."""
+        """True if the last attempt failed."""
         return self._patience.is_tried
 
     def start(self) -> None:
-        """Begin to send."""
+        """Start the thread."""
         self._thread.start()
 
     def ask_to_stop(self) -> None:
-        """Finish the inspection that is being sent, and send no other."""
+        """Stop after the inspection that is being sent."""
         self._stop.set()
 
     def join(self) -> None:
-        """Wait until it has stopped."""
+        """Wait until the thread has stopped."""
         self._thread.join()
 
     def _run(self) -> None:
@@ -83,7 +84,7 @@ class Delivery:
             self._patience.failed(error, error.retry_after_s)
         except RcaeError as error:
             self._patience.failed(error)
-        except Exception as error:  # noqa: BLE001  shown and tried again: a thread that ends is missed by nobody
+        except Exception as error:  # noqa: BLE001  shown and retried: nobody would notice the end of a thread
             self._patience.failed(DeliveryError(f"unexpected {type(error).__name__} ({error})."))
         else:
             self._patience.worked()
@@ -102,7 +103,7 @@ class Delivery:
         return has_turn
 
     def _send_some(self) -> bool:
-        """Whether there was anything to send."""
+        """Send a batch and return True if there was one."""
         come_to = self._record.cursor(self._output.reader)
         waiting = self._record.find(Query(number_above=come_to), limit=BATCH, newest_first=False)
         for inspection in waiting:
@@ -126,7 +127,7 @@ class Delivery:
 
 @contextmanager
 def delivering(outputs: Sequence[Output], record: Record) -> Iterator[list[Delivery]]:
-    """Send to these outputs inside the block; at its end, finish what is being sent.
+    """Send to these outputs inside the block; finish the current inspection at its end.
 
     Raises:
         StorageError: the record cannot be read or written, at the start.

@@ -14,10 +14,10 @@ from rcae.line.record.inspection import Inspection
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 KEEPALIVE_S = 30
 TIMEOUT_S = 10.0
-"""Our choice: for a connection, and for a confirmation."""
+"""Timeout of a connection and of a confirmation (our choice)."""
 LONGEST_TOPIC = 65_535
 PUBLISH_OVERHEAD = 32
-"""More than what a PUBLISH packet holds beside topic and payload."""
+"""Upper bound on the bytes of a PUBLISH packet besides topic and payload."""
 PAYLOAD_FORMAT_INVALID = 0x99
 
 _ENCODED = "In user, password and topic, write @ : / ? # % as %40 %3A %2F %3F %23 %25."
@@ -25,24 +25,24 @@ _RULE = "write mqtt://[user:password@]host[:port]/topic, or mqtts:// for TLS"
 
 
 class Mqtt:
-    """A topic of a broker.
+    """A topic of an MQTT 5 broker.
 
-    MQTT 5 and not 3.1.1 (our choice): only there a broker says that it did not take a message, for want
-    of a permission for example; with 3.1.1 it would be lost unnoticed.
+    An MQTT 5 broker reports a message that it rejects, for example for want of a permission.
+    MQTT 3.1.1 would lose it unnoticed, so it is not supported (our choice).
     """
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
-        """Understand the URL; nothing is connected yet.
+        """Parse the URL without connecting.
 
         Raises:
-            UsageError: not such a URL; its password is not shown.
+            UsageError: the URL is invalid; the message hides its password.
             MissingExtraError: paho-mqtt is not installed.
         """
         require("paho", purpose="--mqtt")
         try:
             parts = urlsplit(url)
             self._host, self._port = parts.hostname or "", parts.port or PORTS.get(parts.scheme, 0)
-        except ValueError:  # which may name a part of the password
+        except ValueError:  # its text may contain a part of the password
             raise UsageError(f"--mqtt: the URL cannot be read; {_RULE}. {_ENCODED}") from None
         self._is_tls = parts.scheme == "mqtts"
         self._topic = unquote(parts.path[1:])
@@ -60,17 +60,20 @@ class Mqtt:
         self.reader = reader_of("mqtt", address)
         self._timeout_s = timeout_s
         self._client_id = f"rcae-{uuid4().hex[:16]}"
-        """Kept for all connections of this process; two with one id would end each other's."""
+        """Client id for all connections of this process.
+
+        Two clients with one id would end each other's connection.
+        """
         self._client: Any = None
         self._events: SimpleQueue[tuple[str, Any]] = SimpleQueue()
         self._largest: int | None = None
-        """Packet that the broker takes, in bytes."""
+        """Largest packet that the broker accepts, in bytes."""
 
     def send(self, inspection: Inspection) -> None:
-        """See `Output.send`: published, and confirmed by the broker."""
+        """Publish an inspection and wait for the broker's confirmation; see `Output.send`."""
         try:
             if self._client is not None and not self._client.is_connected():
-                self.close()  # it broke while there was nothing to send
+                self.close()  # the connection broke while idle
             if self._client is None:
                 self._connect()
             self._publish(message(inspection))
@@ -81,7 +84,7 @@ class Mqtt:
             raise
 
     def close(self) -> None:
-        """See `Output.close`."""
+        """Disconnect; see `Output.close`."""
         if self._client is not None:
             self._client.disconnect()
             self._client.loop_stop()
@@ -110,7 +113,7 @@ class Mqtt:
         self._events = events
         try:
             client.connect(self._host, self._port, KEEPALIVE_S)
-        except (OSError, ValueError) as error:  # UnicodeError, which a host name can cause, too
+        except (OSError, ValueError) as error:  # a host name can cause UnicodeError
             raise DeliveryError(f"{self.title} cannot be reached ({error}).") from error
         self._client = client
         client.loop_start()
@@ -136,7 +139,7 @@ class Mqtt:
             raise DeliveryError(f"{self.title} did not take a message ({reason}).")
 
     def _awaited(self, expected: str) -> Any:
-        """What the broker says next, which must be this."""
+        """Wait for the broker's next event, which must be the expected one."""
         try:
             event, said = self._events.get(timeout=self._timeout_s)
         except Empty:

@@ -1,4 +1,4 @@
-"""What an output is, how it is named in the record, and what it sends."""
+"""Interface of an output, its name in the record, and its message format."""
 
 import hashlib
 from typing import Protocol
@@ -11,30 +11,33 @@ _INSPECTION = TypeAdapter(Inspection)
 
 
 class Output(Protocol):
-    """Takes inspections one after the other, from one thread."""
+    """Receiver of inspections, one after the other, from one thread."""
 
     title: str
-    """For people: what it is and where it sends to; no secret."""
+    """Kind and address of the output, for people; without secrets."""
     reader: str
-    """Its name in the record, the same after every restart."""
+    """Name of the output in the record, the same after every restart."""
 
     def send(self, inspection: Inspection) -> None:
-        """Return once the receiver has it.
+        """Send an inspection and return once the receiver has it.
 
         Raises:
-            RefusedError: the receiver will never take this inspection.
-            DeliveryError: it has not got it, or did not say so; worth another try.
+            RefusedError: the receiver will never accept this inspection.
+            DeliveryError: the receiver did not confirm the inspection; a retry may succeed.
         """
 
     def close(self) -> None:
-        """Give the connection back, if there is one; nothing is sent any more."""
+        """Close the connection, if there is one; nothing is sent afterwards."""
 
 
 def message(inspection: Inspection) -> bytes:
-    """The inspection in JSON (UTF-8), field by field, as the service answers it."""
+    """Encode the inspection in JSON (UTF-8), field by field, as the service answers it."""
     return _INSPECTION.dump_json(inspection)
 
 
 def reader_of(kind: str, address: str) -> str:
-    """How the record knows an output: by its kind and a hash of its address, given without password."""
+    """Return the name of an output in the record, from its kind and a hash of its address.
+
+    The address must not contain a password.
+    """
     return f"{kind}-{hashlib.sha256(address.encode()).hexdigest()[:16]}"

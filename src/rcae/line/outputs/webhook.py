@@ -1,4 +1,4 @@
-"""Inspections posted to an address over HTTP, signed, each accepted before the next is sent."""
+"""Signed inspections by HTTP POST, each accepted before the next is sent."""
 
 import hashlib
 import hmac
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     import httpx
 
 TIMEOUT_S = 10.0
-"""Our choice: to connect, to send, and between any two pieces of the answer."""
+"""Timeout of the connection, of sending, and between two pieces of the response (our choice)."""
 LONGEST_RETRY_AFTER_S = 3600.0
 SHORTEST_SECRET = 16
 READ_PIECES = 16
-"""Of an answer, so that its connection can be used again; what follows is of no interest."""
+"""Pieces that are read of a response, so that its connection can be reused; the rest is ignored."""
 
 ANOTHER_TRY = {401, 403, 404, 408, 425, 429}
-"""Our choice: these 4xx tell of the address, the secret or the moment, not of the inspection."""
+"""4xx codes that are retried (our choice): they concern the address, the secret or the moment."""
 
 
 class Webhook:
-    """An address that takes inspections by POST.
+    """An address that receives inspections by POST.
 
-    Any 2xx means that it has it. Connection errors, 5xx, 3xx (redirects are not followed) and
-    `ANOTHER_TRY` mean try again; any other 4xx that it will never take this inspection.
+    Any 2xx confirms an inspection. Connection errors, 5xx, 3xx and the codes of `ANOTHER_TRY` cause a
+    retry; redirects are not followed. Any other 4xx rejects the inspection for good.
     """
 
     def __init__(
@@ -44,10 +44,10 @@ class Webhook:
         timeout_s: float = TIMEOUT_S,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Understand the URL; nothing is connected yet.
+        """Parse the URL without connecting.
 
         Raises:
-            UsageError: not an HTTP address; what could be secret of it is not shown.
+            UsageError: the URL is no HTTP address; the message hides possible secrets.
             MissingExtraError: HTTPX is not installed.
         """
         require("httpx", purpose="--webhook")
@@ -55,7 +55,7 @@ class Webhook:
 
         try:
             address = httpx.URL(url)
-        except httpx.InvalidURL:  # which may name a part of the password
+        except httpx.InvalidURL:  # its text may contain a part of the password
             address = httpx.URL()
         if address.scheme not in ("http", "https") or not address.host:
             raise UsageError(
@@ -68,7 +68,7 @@ class Webhook:
         self._client = httpx.Client(timeout=timeout_s, follow_redirects=False)
 
     def send(self, inspection: Inspection) -> None:
-        """See `Output.send`: posted, and answered with 2xx."""
+        """Post an inspection and require a 2xx response; see `Output.send`."""
         import httpx
 
         body = message(inspection)
@@ -82,13 +82,17 @@ class Webhook:
                 self._check(answer)
                 with suppress(httpx.HTTPError):
                     list(islice(answer.iter_raw(), READ_PIECES))
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last: host names
+        except (
+            httpx.HTTPError,
+            httpx.InvalidURL,
+            UnicodeError,
+        ) as error:  # UnicodeError: host names
             raise DeliveryError(
                 f"{self.title} cannot be reached ({str(error) or type(error).__name__})."
             ) from error
 
     def close(self) -> None:
-        """See `Output.close`."""
+        """Close the client; see `Output.close`."""
         self._client.close()
 
     def _check(self, answer: "httpx.Response") -> None:
@@ -100,7 +104,7 @@ class Webhook:
         raise DeliveryError(f"{said}.", retry_after_s=self._retry_after_s(answer))
 
     def _retry_after_s(self, answer: "httpx.Response") -> float:
-        """Of the header Retry-After, seconds or a date; 0 without one."""
+        """Read the Retry-After header, in seconds or as a date; return 0 without one."""
         value = answer.headers.get("Retry-After", "")
         if value.isascii() and value.isdecimal():
             wait_s = float(value)
@@ -113,16 +117,16 @@ class Webhook:
 
 
 def signature(secret: bytes, time_s: int, body: bytes) -> str:
-    """The header X-RcAE-Signature: the time (Unix) and the HMAC-SHA256 of "time.body", in hex."""
+    """Return the X-RcAE-Signature header: the Unix time and the HMAC-SHA256 of "time.body", in hex."""
     signed = hmac.new(secret, b"%d.%b" % (time_s, body), hashlib.sha256).hexdigest()
     return f"t={time_s},v1={signed}"
 
 
 def read_secret(file: Path) -> bytes:
-    """The secret in a file, white space around it left out; at least 16 bytes.
+    """Read the secret in a file, stripped of white space; it must have at least 16 bytes.
 
     Raises:
-        UsageError: there is no such secret.
+        UsageError: the file cannot be read, or the secret is too short.
     """
     try:
         secret = file.read_bytes().strip()

@@ -1,1 +1,1 @@
-"""What was inspected, kept for good: one row an inspection, in SQLite or PostgreSQL, and its picture."""
+"""Durable record: one row per inspection, in SQLite or PostgreSQL, and its picture."""

@@ -1,4 +1,4 @@
-"""Which database a location names, and how it is opened, read and written."""
+"""Database engine of a location, and its read and write transactions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,17 +14,20 @@ from rcae.base.extras import require
 from rcae.line.record.refusals import explained
 
 PATIENCE_S = 10
-"""How long a writer waits for others, whose transactions take milliseconds, and for a silent server."""
+"""Seconds that a writer waits for other writers or a silent server.
+
+Transactions take milliseconds.
+"""
 CONNECT_TIMEOUT_S = 5
 MIGRATIONS_LOCK = 7262
-"""Of PostgreSQL's advisory locks: any number that no other program uses in the same database."""
+"""Key of a PostgreSQL advisory lock; no other program may use it in the same database."""
 
 
 def engine_for(location: str | Path) -> Engine:
-    """An engine for a file or a URL; nothing is opened yet.
+    """Create an engine for a file or a URL without opening it.
 
     Raises:
-        UsageError: neither a file nor a URL that we know, or its folder does not exist.
+        UsageError: the location is neither a file nor a known URL, or its folder does not exist.
         MissingExtraError: psycopg is not installed.
     """
     url = _url(location)
@@ -44,10 +47,10 @@ def engine_for(location: str | Path) -> Engine:
 
 
 def sqlite_file(location: str | Path) -> Path | None:
-    """The file of a record in SQLite; None for one on a server.
+    """Return the file of a record in SQLite, or None for a record on a server.
 
     Raises:
-        UsageError: neither a file nor a URL that we know.
+        UsageError: the location is neither a file nor a known URL.
     """
     url = _url(location)
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
@@ -55,16 +58,16 @@ def sqlite_file(location: str | Path) -> Path | None:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A connection in a transaction that only reads; errors as in `explained`."""
+    """Open a connection in a read-only transaction; errors are those of `explained`."""
     with explained(engine), engine.connect() as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A connection in a transaction that is on the disk once this is left; undone after an error.
+    """Open a connection in a transaction that is committed to disk at the end of the block.
 
-    Errors as in `explained`.
+    An error rolls it back. Errors are those of `explained`.
     """
     marked = engine.execution_options(writes=True)
     with explained(engine), marked.begin() as connection:
@@ -73,13 +76,13 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def alone(engine: Engine) -> Iterator[Connection]:
-    """As `writing`, while every other process that opens the record waits: for migrations."""
+    """Open a write transaction for migrations, and block other processes that open the record."""
     if engine.dialect.name == "postgresql":
         with writing(engine) as connection:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATIONS_LOCK})")
             yield connection
     else:
-        # More than a transaction: a new file's first one has to be prepared by one process alone.
+        # A transaction is not enough: one process alone must prepare a new file's first one.
         with _file_locked(f"{engine.url.database}.lock"), writing(engine) as connection:
             yield connection
 
@@ -110,7 +113,7 @@ def _url(location: str | Path) -> URL:
         return URL.create("sqlite", database=text)
     try:
         url = make_url(text)
-    except (ArgumentError, ValueError):  # the latter: a port that is no number
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
         url = None
     if url is None or url.drivername not in ("sqlite", "postgresql", "postgresql+psycopg"):
         kind = text.partition("://")[0]
@@ -125,7 +128,7 @@ def _postgresql_engine(url: URL) -> Engine:
     require("psycopg", purpose="a record in PostgreSQL")
     settings: dict[str, Any] = {
         "connect_timeout": CONNECT_TIMEOUT_S,
-        # Without these, a pulled cable would hold a call for a quarter of an hour.
+        # These limits end a call after a pulled cable, which would block it for 15 minutes.
         "tcp_user_timeout": PATIENCE_S * 1000,
         "keepalives_idle": PATIENCE_S,
         "keepalives_interval": PATIENCE_S,
@@ -139,20 +142,20 @@ def _postgresql_engine(url: URL) -> Engine:
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # transactions are begun by `_begin_sqlite`
+    connection.isolation_level = None  # `_begin_sqlite` begins transactions
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Writers queue from their first statement on, so that none fails half way for another's sake."""
+    """Take the write lock at the start, so that no writer fails half way because of another."""
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _set_up_postgresql(connection: Any, _: object) -> None:
     connection.execute(f"SET lock_timeout = '{PATIENCE_S}s'")
-    connection.execute(  # a commit that is acknowledged is on the disk, whatever the server's default
+    connection.execute(  # an acknowledged commit is on disk, whatever the server's default
         "SELECT set_config('synchronous_commit', 'on', false) "
         "WHERE current_setting('synchronous_commit') = 'off'"
     )

@@ -1,4 +1,4 @@
-"""What is kept of one inspection, and how to ask for some of them."""
+"""Fields of one inspection, and queries for inspections."""
 
 import re
 from dataclasses import dataclass, field
@@ -11,18 +11,18 @@ from rcae.detector.detection import Detection, Region
 
 Verdict = Literal["good", "defect"]
 ID = re.compile("[0-9a-f]{32}")
-"""What every inspection's id looks like; nothing else ever becomes part of a file name."""
+"""Pattern of every inspection id; nothing else becomes part of a file name."""
 
 
 @dataclass(frozen=True)
 class Review:
-    """What a person said of an inspected image; the last one counts."""
+    """A person's verdict on an inspected image; the last review counts."""
 
     verdict: Verdict
     author: str
     note: str
     time: datetime
-    """UTC."""
+    """Time of the review, in UTC."""
 
 
 @dataclass(frozen=True)
@@ -30,43 +30,46 @@ class Inspection:
     """One image, inspected once."""
 
     source: str
-    """Where the image came from, for people: an uploaded file's name or a path. Never used as a path."""
+    """Origin of the image, for people: an uploaded file's name or a path. It is never used as a path."""
     image_sha256: str
-    """Of the file as it came, in hex."""
+    """SHA-256 of the file as it arrived, in hex."""
     width_px: int
     height_px: int
     model: str
-    """The model's name in the service: of its run folder or file."""
+    """Name of the model in the service: the name of its run folder or file."""
     model_sha256: str
-    """`Runner.weights_sha256`."""
+    """SHA-256 of the weights, `Runner.weights_sha256`."""
     anomaly_score: float
     p_value: float
     threshold: float
-    """In force at the time."""
+    """Threshold in force at the time."""
     is_defective: bool
     regions: tuple[Region, ...]
     duration_s: float
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
-    """UTC, when it was inspected."""
+    """Time of the inspection, in UTC."""
     id: str = field(default_factory=lambda: uuid4().hex)
-    """32 hex digits; cannot be guessed. The idempotency key of everything sent about it."""
+    """Random identifier of 32 hex digits, which cannot be guessed.
+
+    It is the idempotency key of every message about the inspection.
+    """
     number: int = 0
-    """Its place in the record, counted from 1 in the order of commits; 0 until recorded."""
+    """Position in the record, counted from 1 in the order of commits; 0 until recorded."""
     reviews: tuple[Review, ...] = ()
-    """Oldest first."""
+    """Reviews, oldest first."""
 
     @classmethod
     def of(
         cls, detection: Detection, *, source: str, image_sha256: str, model: str, model_sha256: str
     ) -> Self:
-        """What the model said of the image now, with a new id; not yet recorded.
+        """Return the inspection of one detection, with a new id and the time of now; not yet recorded.
 
         Args:
-            detection: with its anomaly map [height, width] at the image's own size.
-            source: as the field; so are the others.
-            image_sha256: in hex.
-            model: its name.
-            model_sha256: in hex.
+            detection: its anomaly map has the image's own size, [height, width].
+            source: see the field.
+            image_sha256: see the field.
+            model: see the field.
+            model_sha256: see the field.
         """
         height_px, width_px = detection.anomaly_map.shape
         return cls(
@@ -87,41 +90,41 @@ class Inspection:
 
 @dataclass(frozen=True)
 class AppliedThreshold:
-    """A threshold that a person applied to a model as it is calibrated; it decides until the next."""
+    """A threshold that a person applied to a calibrated model; it decides until the next."""
 
     model_sha256: str
     threshold: float
     calibrated_threshold: float | None
-    """That it was chosen against; None: it was applied before this was recorded."""
+    """Calibrated threshold that it replaced; None if it was applied before this field existed."""
     author: str
     time: datetime
-    """UTC."""
+    """Time of the change, in UTC."""
 
 
 class ReviewState(StrEnum):
-    """A person's last word."""
+    """State of an inspection's last review."""
 
     GOOD = "good"
     DEFECT = "defect"
     NOT = "not"
-    """Nobody said anything yet."""
+    """State without any review."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """Which inspections; what is None does not matter. Conditions are joined by "and"."""
+    """Filter of inspections. Conditions are joined by "and"; None sets no condition."""
 
     model: str | None = None
     model_sha256: str | None = None
     is_defective: bool | None = None
     reviewed: ReviewState | None = None
     since: datetime | None = None
-    """This moment or later; with a time zone."""
+    """Earliest time, inclusive; with a time zone."""
     until: datetime | None = None
-    """Before this moment."""
+    """Latest time, exclusive; with a time zone."""
     source_contains: str | None = None
-    """In the same case."""
+    """Part of the source, case-sensitive."""
     borderline: float | None = None
-    """Anomaly scores within this share of their threshold: 0.1 means 0.9 to 1.1 times the threshold."""
+    """Largest relative distance of the score from its threshold: 0.1 means 0.9 to 1.1 times the threshold."""
     number_below: int | None = None
     number_above: int | None = None

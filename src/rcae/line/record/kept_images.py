@@ -20,26 +20,31 @@ from rcae.base.storage import write_bytes
 from rcae.line.record.inspection import ID, Inspection
 
 SPARE_SHARE = 0.05
-"""Of the limit: so much room is made at once, so that the folder is seldom looked through."""
+"""Share of the limit that is freed at once, so that the folder is rarely scanned."""
 DELETED_AT_ONCE = 100_000
 LOCK_TIMEOUT_S = 10
 
 _OUR_FOLDER = re.compile("[0-9a-f]{2}")
 _OUR_FILE = re.compile(rf"\.?{ID.pattern}\.zip(\..*\.part)?")
-"""Nothing else is counted or deleted. With a dot: what is being written, or a killed process left."""
+"""Names of files that are counted or deleted.
+
+A leading dot marks a file that is being written, or that a killed process left.
+"""
 _DAMAGED = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, LookupError)
-"""What `zipfile` raises on a damaged file, depending on where the damage lies. RuntimeError: it takes the
-file for encrypted, or for one of a newer version."""
+"""Exceptions that `zipfile` raises on a damaged file, depending on the place of the damage.
+
+RuntimeError means that the file looks encrypted, or written by a newer version.
+"""
 _IMAGE = "image"
 _MAP = "working_map.npy"
 
 
 class KeptImageError(StorageError):
-    """A picture that is kept is damaged, or may not be read; the record has nothing to do with it."""
+    """A kept picture is damaged or unreadable; the record is not affected."""
 
 
 class _File(NamedTuple):
-    """In the order in which they go."""
+    """A kept file; the tuple order is the order of deletion."""
 
     written_ns: int
     path: str
@@ -47,25 +52,27 @@ class _File(NamedTuple):
 
 
 class KeptImages:
-    """A folder with, for each inspection kept, a zip file: the file as it came and its working map.
+    """Folder with one zip file per kept inspection: the image file as it arrived and its working map.
 
-    Files are named by the inspection's id and nothing else. They may vanish at any time, by the limit
-    or by a person's hand; the record stays. Several processes may share a folder: how much it holds
-    stands in a file `total`, and who writes holds the lock `total.lock`. Each file's time is later than
-    that of the one before, also where the clock was set back; the last one's is that of `total`, too.
+    A file is named by the inspection's id alone. Files may vanish at any time, by the limit or by a
+    person; the record stays.
+    Several processes may share a folder. The file `total` holds its size, and a writer holds the lock
+    `total.lock`.
+    Modification times strictly increase, even if the clock is set back. `total` has the time of the
+    last file.
     """
 
     def __init__(self, folder: Path, limit_mib: float) -> None:
-        """Keep at most `limit_mib` in `folder`, which is made with the first picture. 0 keeps nothing."""
+        """Keep at most `limit_mib` in `folder`, which is created with the first picture; 0 keeps nothing."""
         self._folder = folder
         self._limit_bytes = int(limit_mib * 2**20)
 
     def keep(self, inspection: Inspection, image: bytes, working_map: Array) -> None:
-        """Keep both, and delete the oldest where they would be too much together.
+        """Keep the image and its map, and delete the oldest files above the limit.
 
         Raises:
-            StorageError: the disk refused, or another process holds the lock for long; nothing
-                half-written stays.
+            StorageError: the disk refused, or another process holds the lock for long. No partial file
+                stays.
         """
         file = self._file(inspection.id)
         content = _packed(image, working_map)
@@ -79,7 +86,7 @@ class KeptImages:
                     total = self._make_room(len(content))
                     last_ns = max((one.written_ns for one in self._all()), default=0)
                 now_ns = max(time.time_ns(), last_ns + 1)
-                # First the total: after a crash in between, it is too large, which the next look mends.
+                # The total is written first: after a crash it is too large, and the next scan corrects it.
                 (self._folder / "total").write_text(str(total + len(content)), encoding="ascii")
                 write_bytes(file, content)
                 for written in (file, self._folder / "total"):
@@ -95,15 +102,15 @@ class KeptImages:
             ) from error
 
     def image(self, inspection_id: str) -> bytes | None:
-        """The file as it came; None if it is not kept any more.
+        """Return the file as it arrived, or None if it is no longer kept.
 
         Raises:
-            KeptImageError: what was kept is damaged or may not be read.
+            KeptImageError: the kept file is damaged or unreadable.
         """
         return self._member(inspection_id, _IMAGE)
 
     def working_map(self, inspection_id: str) -> Array | None:
-        """The anomaly map at working size, `Detection.working_map`; otherwise as `image`."""
+        """Return the anomaly map at working size, `Detection.working_map`; see `image` for the rest."""
         content = self._member(inspection_id, _MAP)
         if content is None:
             return None
@@ -114,7 +121,7 @@ class KeptImages:
         return drawn
 
     def _file(self, inspection_id: str) -> Path:
-        """In a folder for each 256th, so that none gets too long."""
+        """Return the path of an inspection's file; 256 subfolders keep each folder short."""
         if not ID.fullmatch(inspection_id):
             raise ValueError(f"{inspection_id!r} is not the id of an inspection.")
         return self._folder / inspection_id[:2] / f"{inspection_id}.zip"
@@ -139,21 +146,21 @@ class KeptImages:
         return FileLock(self._folder / "total.lock", timeout=LOCK_TIMEOUT_S, poll_interval=0.005)
 
     def _total(self) -> int | None:
-        """In bytes, at least what is there; None where it has to be counted."""
+        """Read an upper bound of the folder's size in bytes; return None if it must be counted."""
         try:
             return int((self._folder / "total").read_text(encoding="ascii"))
         except (FileNotFoundError, ValueError):
             return None
 
     def _last_ns(self) -> int:
-        """When the last file was written; 0 where none was."""
+        """Return the modification time of the last file, or 0 without one."""
         try:
             return (self._folder / "total").stat().st_mtime_ns
         except FileNotFoundError:
             return 0
 
     def _make_room(self, needed: int) -> int:
-        """Delete the oldest until there is room for `needed` and to spare; the total then, counted."""
+        """Delete the oldest files until `needed` bytes and a reserve fit; return the counted total."""
         allowed = self._limit_bytes - max(needed, int(self._limit_bytes * SPARE_SHARE))
         while (total := sum(file.size for file in self._all())) > allowed:
             for file in heapq.nsmallest(DELETED_AT_ONCE, self._all()):
@@ -182,6 +189,6 @@ def _packed(image: bytes, working_map: Array) -> bytes:
     drawn, packed = io.BytesIO(), io.BytesIO()
     np.save(drawn, working_map, allow_pickle=False)
     with zipfile.ZipFile(packed, "w") as pack:
-        pack.writestr(_IMAGE, image)  # as it is: image files are compressed
+        pack.writestr(_IMAGE, image)  # stored, because image files are compressed already
         pack.writestr(_MAP, drawn.getvalue(), zipfile.ZIP_DEFLATED)
     return packed.getvalue()

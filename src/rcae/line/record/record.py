@@ -1,4 +1,4 @@
-"""The record: every inspection, review and applied threshold, durable once a call returns."""
+"""Record of every inspection, review and applied threshold, durable once a call returns."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,17 +19,17 @@ from rcae.line.record.tables import cursors, inspections, reviews, thresholds
 from rcae.line.record.turn import Turn, turn
 
 PAGE = 500
-"""Inspections that `each` holds at once."""
+"""Number of inspections that `each` holds at once."""
 ORDER_LOCK = 7263
-"""As `rcae.line.record.database.MIGRATIONS_LOCK`."""
+"""Key of a PostgreSQL advisory lock, like `rcae.line.record.database.MIGRATIONS_LOCK`."""
 
 
 class Record:
-    """SQLite (WAL, synchronous FULL) or PostgreSQL; safe for several threads and processes at once.
+    """Record in SQLite (WAL, synchronous FULL) or PostgreSQL, safe for several threads and processes.
 
-    Everything is committed and on the disk when a method returns. Numbers follow the order of commits:
-    whoever has seen number n will never see a smaller one appear, so a reader can go on from the last
-    number it knows. Every method raises StorageError where the database refuses.
+    Every method commits to disk before it returns. Numbers follow the order of commits: a reader that
+    has seen number n never sees a smaller one appear. A reader can continue from its last number.
+    Every method raises StorageError if the database refuses.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -37,17 +37,18 @@ class Record:
 
     @classmethod
     def open(cls, location: str | Path) -> Self:
-        """Open a record, made or brought to the current schema (Alembic) if need be.
+        """Open a record, and create or migrate its schema (Alembic) if necessary.
 
         Args:
             location: a file for SQLite, or a URL "postgresql://user:password@host/database" or
                 "sqlite:///FILE".
 
         Raises:
-            UsageError: not a file or a URL we know, or no such folder; the URL's password is never shown.
+            UsageError: the location is no file or known URL, or its folder is missing. The password of the
+                URL is never shown.
             MissingExtraError: psycopg is not installed.
-            StorageError: it cannot be reached, read or written, or is locked too long.
-            DataError: it is not a record, or of a newer version of rcae.
+            StorageError: the database cannot be reached, read or written, or is locked too long.
+            DataError: the database is not a record, or was written by a newer version of rcae.
         """
         engine = engine_for(location)
         try:
@@ -59,11 +60,14 @@ class Record:
 
     @property
     def location(self) -> str:
-        """Where it is, for people; without a password."""
+        """Location for people, without a password."""
         return shown(self._engine)
 
     def add(self, arrived: Sequence[Inspection]) -> list[Inspection]:
-        """Record these in one transaction; the same with their numbers. Ids already there stay."""
+        """Record the inspections in one transaction and return them with their numbers.
+
+        An inspection whose id is already recorded is not changed.
+        """
         with writing(self._engine) as connection:
             _in_order_of_commits(connection)
             known = self._numbers(connection, [inspection.id for inspection in arrived])
@@ -74,17 +78,17 @@ class Record:
         return [replace(inspection, number=known[inspection.id]) for inspection in arrived]
 
     def get(self, inspection_id: str) -> Inspection | None:
-        """The one with this id, reviews included."""
+        """Return the inspection with this id, reviews included."""
         with reading(self._engine) as connection:
             return next(iter(read(connection, inspections.c.id == inspection_id, limit=1)), None)
 
     def find(self, query: Query, *, limit: int, newest_first: bool = True) -> list[Inspection]:
-        """At most `limit` that match, by number; `each` is for more than a few thousand."""
+        """Return at most `limit` matching inspections, by number; use `each` for more than a few thousand."""
         with reading(self._engine) as connection:
             return read(connection, *conditions(query), limit=limit, newest_first=newest_first)
 
     def each(self, query: Query, *, newest_first: bool = False) -> Iterator[Inspection]:
-        """All that match, by number, in bounded memory."""
+        """Yield all matching inspections, by number, in bounded memory."""
         while page := self.find(query, limit=PAGE, newest_first=newest_first):
             yield from page
             last = page[-1].number
@@ -95,13 +99,13 @@ class Record:
             )
 
     def count(self, query: Query) -> int:
-        """How many match."""
+        """Return the number of matching inspections."""
         counted = select(func.count()).select_from(inspections).where(*conditions(query))
         with reading(self._engine) as connection:
             return int(connection.execute(counted).scalar_one())
 
     def scores(self, query: Query, *, limit: int) -> NDArray[np.float64]:
-        """The last `limit` anomaly scores that match, oldest first."""
+        """Return the last `limit` matching anomaly scores, oldest first."""
         last = (
             select(inspections.c.anomaly_score)
             .where(*conditions(query))
@@ -113,7 +117,7 @@ class Record:
         return np.array(found[::-1], dtype=np.float64)
 
     def has(self, model: str, source: str, image_sha256: str) -> bool:
-        """Whether the model of this name inspected an image with this content from this source."""
+        """Return True if the model of this name inspected this content from this source."""
         column = inspections.c
         same = (column.image_sha256 == image_sha256, column.source == source, column.model == model)
         with reading(self._engine) as connection:
@@ -121,9 +125,9 @@ class Record:
             return found.first() is not None
 
     def review(self, inspection_id: str, review: Review) -> Inspection | None:
-        """Add what a person said; None if there is no such inspection."""
+        """Add a review and return the inspection, or None if there is no such inspection."""
         number = inspections.c.number
-        # Held until the end, so that of two people at once the one written last has the last word.
+        # The row lock is held until the end, so that concurrent reviews are applied one by one.
         reviewed = select(number).where(inspections.c.id == inspection_id).with_for_update()
         with writing(self._engine) as connection:
             found = connection.execute(reviewed).scalar_one_or_none()
@@ -135,7 +139,7 @@ class Record:
             return read(connection, number == found, limit=1)[0]
 
     def threshold(self, model_sha256: str, calibrated_threshold: float) -> float | None:
-        """The last threshold a person applied to this model, so calibrated; None if never."""
+        """Return the last threshold applied to this model with this calibration; None if there is none."""
         last = (
             select(thresholds.c.threshold)
             .where(thresholds.c.model_sha256 == model_sha256)
@@ -149,14 +153,14 @@ class Record:
     def apply_threshold(
         self, model_sha256: str, threshold: float, calibrated_threshold: float, author: str
     ) -> None:
-        """Note that from now on this threshold decides in place of the calibrated one; all earlier stay."""
+        """Record that this threshold replaces the calibrated one from now on; earlier entries stay."""
         now = datetime.now(UTC)
         applied = AppliedThreshold(model_sha256, threshold, calibrated_threshold, author, now)
         with writing(self._engine) as connection:
             connection.execute(insert(thresholds).values(vars(applied)))
 
     def applied_thresholds(self, model_sha256: str) -> list[AppliedThreshold]:
-        """All that people ever applied to this model, oldest first."""
+        """Return all thresholds ever applied to this model, oldest first."""
         columns = [thresholds.c[name] for name in AppliedThreshold.__dataclass_fields__]
         ever = select(*columns).where(thresholds.c.model_sha256 == model_sha256)
         with reading(self._engine) as connection:
@@ -164,12 +168,12 @@ class Record:
         return [AppliedThreshold(*row) for row in rows]
 
     def cursor(self, reader: str) -> int | None:
-        """The number that this reader (an MQTT output, a webhook) has come to; None if it is new."""
+        """Return the last number this reader (an MQTT output, a webhook) has processed; None if it is new."""
         with reading(self._engine) as connection:
             return _cursor(connection, reader)
 
     def move_cursor(self, reader: str, number: int) -> None:
-        """Remember that this reader has dealt with everything up to `number`."""
+        """Record that this reader has processed everything up to `number`."""
         with writing(self._engine) as connection:
             if _cursor(connection, reader) is None:
                 connection.execute(insert(cursors).values(reader=reader, number=number))
@@ -178,11 +182,14 @@ class Record:
                 connection.execute(moved.values(number=number))
 
     def turn(self, name: str) -> Turn:
-        """What one process at a time may do; of the characters that file names have."""
+        """Return the lock of this name, which one process at a time can hold.
+
+        The name must consist of characters that are valid in file names.
+        """
         return turn(self._engine, name)
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self._engine.dispose()
 
     @staticmethod
@@ -192,9 +199,10 @@ class Record:
 
 
 def _in_order_of_commits(connection: Connection) -> None:
-    """SQLite has one writer at a time; PostgreSQL would number rows before others commit theirs.
+    """Take a lock so that numbers follow the order of commits in PostgreSQL.
 
-    A lock of the table would do as well, but keep PostgreSQL from tidying it up.
+    PostgreSQL would otherwise number rows before earlier rows are committed. SQLite has one writer at a
+    time. A table lock would do as well, but would block PostgreSQL's vacuum.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ORDER_LOCK})")

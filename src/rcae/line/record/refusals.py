@@ -1,4 +1,4 @@
-"""What a database's errors mean to a user, and what to do."""
+"""Explanations of database errors, with a remedy for each."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,18 +19,18 @@ _REMEDIES = {
     "unable to open": "Check its folder, and that this user may write there",
     "disk I/O": "Check its disk",
 }
-"""By a part of what the database says."""
+"""Remedy for each part of a database message."""
 _OTHERWISE = "Check that the database runs and can be reached"
 _DAMAGED = ("not a database", "malformed")
 
 
 @contextmanager
 def explained(engine: Engine) -> Iterator[None]:
-    """What the database raises inside, as StorageError or DataError.
+    """Turn a database error inside the block into a StorageError or DataError.
 
     Raises:
         StorageError: the database cannot be reached, is locked for long, full or read-only.
-        DataError: it is a file of another kind, or damaged.
+        DataError: the file is of another kind, or damaged.
     """
     try:
         yield
@@ -49,7 +49,7 @@ def explained(engine: Engine) -> Iterator[None]:
 
 
 def shown(engine: Engine) -> str:
-    """Where the record is, for people; without a password, and without options, which may hold one."""
+    """Return the location for people, without password and options; an option may hold a password."""
     if engine.dialect.name == "sqlite":
         return str(engine.url.database)
     server = {key: value for key, value in engine.url.query.items() if key in ("host", "port")}

@@ -1,4 +1,4 @@
-"""Inspections as rows of the record's tables, and back; a query as SQL."""
+"""Conversion of inspections to rows of the record's tables and back, and of queries to SQL."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ _NOT_STORED = {"number", "reviews"}
 
 
 def row_of(inspection: Inspection) -> dict[str, Any]:
-    """The values of its row; the number is given by the database."""
+    """Return the values of the inspection's row; the database assigns the number."""
     values = {key: value for key, value in vars(inspection).items() if key not in _NOT_STORED}
     return {**values, "regions": [asdict(region) for region in inspection.regions]}
 
@@ -23,7 +23,7 @@ def row_of(inspection: Inspection) -> dict[str, Any]:
 def read(
     connection: Connection, *where: ColumnElement[bool], limit: int, newest_first: bool = False
 ) -> list[Inspection]:
-    """At most `limit` inspections, by number, with their reviews."""
+    """Read at most `limit` inspections, by number, with their reviews."""
     number = inspections.c.number
     chosen = select(inspections).where(*where).limit(limit)
     rows = connection.execute(chosen.order_by(number.desc() if newest_first else number)).all()
@@ -32,7 +32,7 @@ def read(
 
 
 def conditions(query: Query) -> list[ColumnElement[bool]]:
-    """What the rows must fulfil, all of it."""
+    """Return the SQL conditions of a query; a row must meet all of them."""
     columns = inspections.c
     found: list[ColumnElement[bool]] = [
         columns[name] == value
@@ -48,7 +48,7 @@ def conditions(query: Query) -> list[ColumnElement[bool]]:
     if query.until is not None:
         found.append(columns.time < query.until)
     if query.source_contains:
-        # Not LIKE: of the two kinds of database, one heeds the case there and the other does not.
+        # SQL's LIKE is case-sensitive in PostgreSQL and not in SQLite.
         found.append(func.replace(columns.source, query.source_contains, "") != columns.source)
     if query.borderline is not None:
         difference = func.abs(columns.anomaly_score - columns.threshold)
@@ -61,7 +61,7 @@ def conditions(query: Query) -> list[ColumnElement[bool]]:
 
 
 def _reviews(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Review]]:
-    """Of these inspections, oldest first."""
+    """Return the reviews of these inspections, oldest first."""
     said = defaultdict(list)
     asked = select(reviews).where(reviews.c.inspection.in_(numbers)).order_by(reviews.c.number)
     for row in connection.execute(asked):
@@ -70,7 +70,7 @@ def _reviews(connection: Connection, numbers: Sequence[int]) -> dict[int, list[R
 
 
 def _inspection_of(row: Row[Any], said: Iterable[Review]) -> Inspection:
-    """The inverse of `row_of`."""
+    """Return the inspection of a row: the inverse of `row_of`."""
     values = dict(row._mapping)
     del values["verdict"]
     values["regions"] = tuple(Region(**region) for region in values["regions"])

@@ -1,4 +1,4 @@
-"""Brings a database to the current schema."""
+"""Upgrade of a database to the current schema."""
 
 from pathlib import Path
 
@@ -16,11 +16,11 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def bring_up_to_date(engine: Engine) -> None:
-    """Run the migrations that are missing; all of them on an empty database.
+    """Run the missing migrations; an empty database gets all of them.
 
     Raises:
-        DataError: the database belongs to something else, or to a newer version of rcae.
-        StorageError: it cannot be reached or written.
+        DataError: the database belongs to another program, or to a newer version of rcae.
+        StorageError: the database cannot be reached or written.
     """
     with alone(engine) as connection:
         _require_ours(connection, shown(engine))

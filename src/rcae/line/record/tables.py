@@ -1,4 +1,4 @@
-"""The record's tables, as the last migration leaves them."""
+"""Tables of the record after the last migration."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -22,22 +22,22 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """UTC with a time zone in Python; a plain UTC timestamp in the database, the same in both kinds."""
+    """Column type: UTC with a time zone in Python, a plain UTC timestamp in both databases."""
 
     impl = DateTime(timezone=False)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """To the database."""
+        """Convert a value for the database."""
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """From the database."""
+        """Convert a value from the database."""
         return None if value is None else value.replace(tzinfo=UTC)
 
 
 metadata = MetaData()
-Number = BigInteger().with_variant(Integer, "sqlite")  # there, only an INTEGER key counts by itself
+Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite auto-increments only INTEGER keys
 
 inspections = Table(
     "inspections",
@@ -57,7 +57,7 @@ inspections = Table(
     Column("is_defective", Boolean, nullable=False),
     Column("regions", JSON, nullable=False),
     Column("duration_s", Float(53), nullable=False),
-    Column("verdict", String(6)),  # the last review's, so that "not reviewed" is found at once
+    Column("verdict", String(6)),  # verdict of the last review; an index finds "not reviewed"
     Index("ix_inspections_model_number", "model", "number"),
     Index("ix_inspections_model_sha256_number", "model_sha256", "number"),
     Index("ix_inspections_is_defective_number", "is_defective", "number"),
@@ -83,7 +83,7 @@ thresholds = Table(
     Column("number", Number, primary_key=True, autoincrement=True),
     Column("model_sha256", String(64), nullable=False, index=True),
     Column("threshold", Float(53), nullable=False),
-    Column("calibrated_threshold", Float(53)),  # null: applied before this column was there
+    Column("calibrated_threshold", Float(53)),  # null if applied before this column existed
     Column("author", String, nullable=False),
     Column("time", UtcTime, nullable=False),
     sqlite_autoincrement=True,

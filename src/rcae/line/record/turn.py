@@ -1,4 +1,4 @@
-"""Whose turn it is: of all processes on one record, one at a time does a certain thing."""
+"""Lock between all processes on one record, so that one at a time does a certain task."""
 
 import hashlib
 from contextlib import suppress
@@ -13,28 +13,28 @@ from rcae.line.record.refusals import explained
 
 
 class Turn(Protocol):
-    """Free again when its process ends, however it ends. For one thread."""
+    """Lock that is released when its process ends, however it ends; for one thread."""
 
     def taken(self) -> bool:
-        """Whether the turn is ours now; takes it if nobody has it, and never waits.
+        """Try to take the lock without waiting; return True if this process holds it.
 
         Raises:
-            StorageError: that cannot be told at the moment.
+            StorageError: the state of the lock is unknown at the moment.
         """
 
     def give_back(self) -> None:
-        """Let others have it."""
+        """Release the lock."""
 
 
 def turn(engine: Engine, name: str) -> Turn:
-    """The turn of this name among the processes on a record."""
+    """Return the lock of this name between the processes on a record."""
     return (
         _SqliteTurn(engine, name) if engine.dialect.name == "sqlite" else _ServerTurn(engine, name)
     )
 
 
 class _SqliteTurn:
-    """A lock on a file beside the record."""
+    """Lock on a file beside the record."""
 
     def __init__(self, engine: Engine, name: str) -> None:
         self._lock = FileLock(f"{engine.url.database}.{name}.lock")
@@ -57,7 +57,7 @@ class _SqliteTurn:
 
 
 class _ServerTurn:
-    """An advisory lock of PostgreSQL, which lasts as long as the connection that holds it."""
+    """Advisory lock of PostgreSQL, held as long as its connection."""
 
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
@@ -74,7 +74,7 @@ class _ServerTurn:
 
     def give_back(self) -> None:
         if self._held is not None:
-            with suppress(SQLAlchemyError):  # it is lost with its lock, then
+            with suppress(SQLAlchemyError):  # a lost connection has lost its lock
                 self._held.exec_driver_sql("SELECT pg_advisory_unlock_all()")
             self._held.close()
             self._held = None

@@ -1,1 +1,1 @@
-"""Where images come from by themselves: a folder that others write to, a camera, a video."""
+"""Sources of images: a folder that others write to, a camera, a video."""

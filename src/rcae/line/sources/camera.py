@@ -1,4 +1,4 @@
-"""Inspects the frames of a video file, each in turn, or the newest of a live source."""
+"""Inspection of a video file frame by frame, or of the newest frame of a live source."""
 
 from collections.abc import Iterator
 
@@ -11,24 +11,25 @@ from rcae.line.sources.frames import Frame, VideoSource, arrival_of
 from rcae.line.sources.live import newest_frames
 
 _ROUNDING_S = 0.0005
-"""Times of frames are computed, and come out a little before or after what they should be."""
+"""Tolerance for rounding errors in the computed times of frames."""
 
 
 def inspect_video(
     source: VideoSource, every_s: float, inspector: Inspector, stop: StopRequest
 ) -> Iterator[Inspection]:
-    """The frames of SOURCE, until a file ends or a stop is requested.
+    """Inspect the frames of a source, until a file ends or a stop is requested.
 
     Args:
-        source: of a file, no frame is left out but by `every_s`; of a live source, those that come
-            while another is inspected are.
-        every_s: at most one frame in so much time, of the video's own in a file; 0 for all.
-        inspector: records what it finds; while the record refuses, the same frame waits.
-        stop: looked at between two frames.
+        source: a file, whose frames are skipped only by `every_s`; or a live source, whose frames are
+            dropped while another is inspected.
+        every_s: shortest time between two frames in seconds, in the video's own time for a file; 0
+            takes all.
+        inspector: records each result; the same frame is retried while the record refuses.
+        stop: read between two frames.
 
     Raises:
-        UsageError: the source cannot be opened. A stream that breaks later is opened again.
-        ImageError: frames are not fit to be inspected, too small for example.
+        UsageError: the source cannot be opened. A stream that breaks later is reopened.
+        ImageError: frames cannot be inspected, for example because they are too small.
     """
     patience = Patience("Recording", stop.wait)
     chosen = (
@@ -54,7 +55,7 @@ def inspect_video(
 
 
 def _spaced(frames: Iterator[Frame], every_s: float) -> Iterator[Frame]:
-    """The first frame at or after each multiple of `every_s`."""
+    """Yield the first frame at or after each multiple of `every_s`."""
     due_s = 0.0
     for frame in frames:
         time_s = frame.time_s + _ROUNDING_S

@@ -1,4 +1,4 @@
-"""Which image files of a folder, and of all below it, are complete and wait to be inspected."""
+"""Search of a folder tree for complete image files that are not inspected yet."""
 
 import os
 import time
@@ -12,44 +12,44 @@ from rcae.base.text import printable
 from rcae.data.image_files import IMAGE_SUFFIXES
 
 SETTLE_S = 1.0
-"""Our choice: a file that did not change for so long is taken for complete, if it can be decoded."""
+"""Debounce time (our choice): a file unchanged for so long is complete if it can be decoded."""
 TRY_AGAIN_S = 5.0
 GIVE_UP_S = 60.0
-"""After so long without a change, a file that cannot be read is left alone until it changes."""
+"""Time without a change after which an unreadable file is ignored until it changes."""
 LARGEST_BYTES = 512 * 1024 * 1024
-"""Our choice: more than the largest image that is decoded has."""
+"""Largest file size (our choice), above that of the largest image that is decoded."""
 
 _NEVER = float("inf")
 _OPEN_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-"""What was a file when it was found may be a link or a pipe by now."""
+"""Flags against a file that was replaced by a link or a pipe after it was found."""
 
 Stamp = tuple[int, int, int]
 
 
 @dataclass
 class WaitingFile:
-    """A file that was found, and what is known of it."""
+    """A file that was found, and its state."""
 
     path: str
     stamp: Stamp
     unchanged_since: float
     try_at: float
-    """When to read it, by the same clock; infinity once it is dealt with."""
+    """Time of the next attempt by the same clock; infinity once the file is done."""
 
 
 class Folder:
-    """Remembers what was found, so that a file is read again only when it changed.
+    """Folder with a memory of its files, so that a file is read again only after a change.
 
-    Found by listing everything again and again (our choice: that works on network shares too, where
-    the system tells nobody of changes). Symbolic links and hidden names are left out. Only a clock that
-    never jumps is asked, and times of files are compared for being the same alone.
+    The folder is listed repeatedly, because network shares send no change events (our choice).
+    Symbolic links and hidden names are left out.
+    Only a monotonic clock is used, and file times are compared only for equality.
     """
 
     def __init__(self, path: Path, now: Callable[[], float] = time.monotonic) -> None:
-        """Take a folder that exists.
+        """Take an existing folder.
 
         Raises:
-            UsageError: it does not, or is no folder.
+            UsageError: `path` does not exist, or is no folder.
         """
         if not path.is_dir():
             raise UsageError(f"{path} is not a folder; give the folder that images are written to.")
@@ -59,7 +59,7 @@ class Folder:
         self._closed_to_us: set[str] = set()
 
     def settled(self) -> list[WaitingFile]:
-        """Look once: the files to read now, oldest first.
+        """List the folder once and return the files to read now, oldest first.
 
         Raises:
             StorageError: the folder itself cannot be listed at the moment.
@@ -76,7 +76,7 @@ class Folder:
         return sorted(ready, key=lambda file: (file.stamp[0], file.path))
 
     def is_given_up(self, file: WaitingFile) -> bool:
-        """Note that a file could not be read; whether that was the last attempt until it changes."""
+        """Record a failed read; return True if it was the last attempt until the file changes."""
         is_late = self._now() - file.unchanged_since >= GIVE_UP_S
         file.try_at = _NEVER if is_late else self._now() + TRY_AGAIN_S
         return is_late
@@ -109,15 +109,15 @@ class Folder:
 
 
 def mark_done(file: WaitingFile) -> None:
-    """Leave it alone until it changes."""
+    """Ignore the file until it changes."""
     file.try_at = _NEVER
 
 
 def read_settled(file: WaitingFile) -> bytes | None:
-    """The content; None if it is gone, or is not any more what it was when it was listed.
+    """Return the content, or None if the file is gone or has changed since it was listed.
 
     Raises:
-        ImageError: it may not be read, the disk fails, or it is too large to be an image.
+        ImageError: the file may not be read, the disk fails, or it is too large to be an image.
     """
     if file.stamp[1] > LARGEST_BYTES:
         raise ImageError(
@@ -147,7 +147,7 @@ def _is_image(entry: os.DirEntry[str]) -> bool:
 
 
 def _stamped(path: str) -> Iterator[tuple[str, Stamp]]:
-    """Nothing if it has gone in the meantime."""
+    """Yield the path and its stamp; yield nothing if the file is gone."""
     try:
         yield path, _stamp(os.lstat(path))
     except FileNotFoundError:
@@ -155,5 +155,5 @@ def _stamped(path: str) -> Iterator[tuple[str, Stamp]]:
 
 
 def _stamp(status: os.stat_result) -> Stamp:
-    """When it was written, its size, and when anything else of it changed (a rename, permissions)."""
+    """Return the modification time, the size, and the change time (a rename, permissions)."""
     return status.st_mtime_ns, status.st_size, status.st_ctime_ns

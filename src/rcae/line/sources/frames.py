@@ -1,4 +1,4 @@
-"""Pictures out of a video file, a stream or a camera, as OpenCV opens them."""
+"""Frames of a video file, a stream or a camera, as OpenCV opens them."""
 
 import os
 from collections.abc import Iterator
@@ -13,41 +13,41 @@ from rcae.base.text import printable
 from rcae.line.inspector import Arrival
 
 TIMEOUT_MS = 10_000
-"""Our choice: to open a stream, and for its next frame."""
+"""Timeout for opening a stream and for its next frame (our choice)."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture."""
+    """One frame of a video."""
 
     number: int
-    """Counted from 1; in a live source those that were not inspected count too."""
+    """Frame number from 1; frames of a live source that were not inspected count too."""
     time_s: float
-    """In a video file, from its start; 0 in a live source."""
+    """Seconds from the start of a video file; 0 in a live source."""
     pixels: Any
-    """As OpenCV gives them: uint8 [height, width, 3], blue first."""
+    """Pixels as OpenCV gives them: uint8 [height, width, 3], channel order BGR."""
 
 
 class VideoSource:
     """A video file, the URL of a stream, or the index of a camera.
 
-    A path names a file, digits a camera, and what has "://" in it a stream.
+    Digits name a camera, a text with "://" names a stream, and any other text names a file.
     """
 
     def __init__(self, source: str) -> None:
-        """Understand what it is; nothing is opened yet.
+        """Determine the kind of the source without opening it.
 
         Raises:
             MissingExtraError: OpenCV is not installed.
             UsageError: there is no such file.
         """
         require("cv2", purpose="rcae camera")
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what matters is said here
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # this module reports what matters
         os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
         self.is_live = source.isdecimal() or "://" in source
         self._source: str | int = int(source) if source.isdecimal() else source
         self.name = f"camera {source}" if source.isdecimal() else _without_password(source)
-        """For people and for the record; no secret."""
+        """Name for people and for the record; without secrets."""
         if not self.is_live:
             self._source = str(Path(source).absolute())
             if not Path(source).is_file():
@@ -57,10 +57,10 @@ class VideoSource:
                 )
 
     def frames(self) -> Iterator[Frame]:
-        """Open it and give every frame, until the file ends or the stream breaks.
+        """Open the source and yield every frame, until the file ends or the stream breaks.
 
         Raises:
-            UsageError: it cannot be opened, or has no frame.
+            UsageError: the source cannot be opened, or has no frame.
         """
         import cv2
 
@@ -69,7 +69,7 @@ class VideoSource:
         else:
             limits = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC)
             options = [value for limit in limits for value in (limit, TIMEOUT_MS)]
-            # By FFmpeg alone: others take some names for patterns of many files.
+            # Only FFmpeg is used: other backends take some names for patterns of many files.
             capture = cv2.VideoCapture(self._source, cv2.CAP_FFMPEG, options)
         try:
             number = 0
@@ -86,7 +86,7 @@ class VideoSource:
 
 
 def arrival_of(frame: Frame, name: str) -> Arrival:
-    """A frame as a PNG file, which loses nothing; OpenCV writes its colours in the order of PNG."""
+    """Encode a frame as a PNG file without loss; OpenCV writes its channels in the order of PNG."""
     import cv2
 
     done, png = cv2.imencode(".png", frame.pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
@@ -96,13 +96,13 @@ def arrival_of(frame: Frame, name: str) -> Arrival:
 
 
 def _without_password(source: str) -> str:
-    """Of a URL, what may be shown: no user, password or query."""
+    """Return a URL without user, password and query."""
     if "://" not in source:
         return printable(source)
     try:
         parts = urlsplit(source)
         port = f":{parts.port}" if parts.port is not None else ""
-    except ValueError:  # which may name a part of the password
+    except ValueError:  # its text may contain a part of the password
         raise UsageError(
             "SOURCE: the URL cannot be read; write rtsp://[user:password@]host[:port]/path, for example."
         ) from None

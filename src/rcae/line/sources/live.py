@@ -1,4 +1,4 @@
-"""The newest frame of a source that does not wait: a stream or a camera."""
+"""Newest frame of a source that does not wait: a stream or a camera."""
 
 import threading
 import time
@@ -11,14 +11,14 @@ from rcae.line.patience import Patience
 from rcae.line.sources.frames import Frame, VideoSource
 
 LOOK_S = 0.1
-"""How often a request to stop is looked for while no frame comes."""
+"""Interval between two checks for a stop request while no frame arrives."""
 
 
 def newest_frames(source: VideoSource, every_s: float, stop: StopRequest) -> Iterator[Frame]:
-    """Each time a frame is asked for, the newest; not before `every_s` after the one before.
+    """Yield the newest frame on each request, at least `every_s` after the previous one.
 
     Raises:
-        UsageError: the source cannot be opened; one that breaks later is opened again and again.
+        UsageError: the source cannot be opened. A source that breaks later is reopened.
     """
     reader = _Reader(source)
     try:
@@ -33,7 +33,7 @@ def newest_frames(source: VideoSource, every_s: float, stop: StopRequest) -> Ite
 
 
 class _Reader:
-    """Reads all frames in a thread of its own, so that none grows old in a buffer; holds the last."""
+    """Thread that reads all frames and holds the last, so that no frame ages in a buffer."""
 
     def __init__(self, source: VideoSource) -> None:
         self._source = source
@@ -44,7 +44,7 @@ class _Reader:
         self._thread.start()
 
     def take(self, longest_s: float) -> Frame | None:
-        """A frame that was not taken before, if one comes in time."""
+        """Return a frame that was not taken before, or None if none arrives in time."""
         with self._changed:
             self._changed.wait_for(lambda: self._newest is not None, longest_s)
             newest, self._newest = self._newest, None
@@ -53,7 +53,7 @@ class _Reader:
         return newest
 
     def close(self) -> None:
-        """Read no more; a read that hangs is left behind."""
+        """Stop reading; a blocked read is abandoned."""
         self._stop.set()
         self._thread.join(1.0)
 

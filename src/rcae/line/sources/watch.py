@@ -1,4 +1,4 @@
-"""Inspects what appears in a folder: every image file once, also across restarts."""
+"""Inspection of new files in a folder: every image file once, also across restarts."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -15,16 +15,16 @@ from rcae.line.sources.folder import Folder, WaitingFile, mark_done, read_settle
 POLL_S = 0.5
 IMAGES_AT_ONCE = 8
 BYTES_AT_ONCE = 64 * 1024 * 1024
-"""Of files that are read together, unless one alone has more."""
+"""Bytes of the files that are read together; a single larger file is read alone."""
 
 
 def watch(
     folder: Folder, inspector: Inspector, record: Record, stop: StopRequest
 ) -> Iterator[Inspection | ImageError]:
-    """Whatever is found, until a stop is requested; an error for each file that is given up.
+    """Yield each inspection until a stop is requested, and an error for each unreadable file.
 
-    What the record holds, by model, path and content, is not inspected again. While the record
-    refuses or the folder is away, it waits; nothing is skipped.
+    A file that the record holds, by model, path and content, is not inspected again.
+    The watch waits while the record refuses or the folder is away. It skips nothing.
     """
     patience = Patience("Watching", stop.wait)
     while not stop.requested:

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
+
+from rcae.model.evidence.evidence import Evidence, Sight, cells_within
 
 RIDGE = 1e-3
 """Added to the variance of every standardised feature: directions that good images hardly use would
@@ -20,7 +22,7 @@ PLACES = 2 * BORDER_CELLS + 1
 """Along a side."""
 
 
-class FeatureDistance(nn.Module):
+class FeatureDistance(Evidence):
     """The Mahalanobis distance of features from those of good images (our addition).
 
     CRD learns to tell the anomalies that training paints. Its features see far more than those: what
@@ -40,10 +42,17 @@ class FeatureDistance(nn.Module):
     mean: Tensor
     whitening: Tensor
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, cell_px: int) -> None:
+        """Take the channels of CRD's levels joined, and the side of the square that one cell stands for."""
         super().__init__()
+        self.cell_px = cell_px
         self.register_buffer("mean", torch.zeros(PLACES, PLACES, channels))
         self.register_buffer("whitening", torch.zeros(2, channels, channels))
+
+    def features(self, sight: Sight) -> Tensor:
+        """CRD's features, [batch, channel, row, column], without what lies beyond the image."""
+        rows, columns = cells_within(sight, self.cell_px)
+        return joined(sight.levels)[:, :, :rows, :columns]
 
     def forward(self, features: Tensor) -> Tensor:
         """Root mean square of the whitened features.

@@ -24,10 +24,6 @@ class CrossRecursionDetection(nn.Module):
     there one convolution over all steps draws the map. With 2, the first convolution spans all steps
     at once: a 3D convolution whose kernel is as deep as its input, which equals a 2D one on the
     stacked steps. The layers behind it are 2D, and a CPU is many times faster at it (our choice).
-
-    With `restores` it also learns to draw the image as it was before anomalies were painted (our
-    addition): its features then know what should stand in a place, and not only that something wrong
-    does. Nobody looks at that image after training; `restoration` is None without it.
     """
 
     def __init__(
@@ -37,7 +33,6 @@ class CrossRecursionDetection(nn.Module):
         widths: Sequence[int],
         map_channels: int,
         dimensions: Literal[2, 3],
-        restores: bool = False,
     ) -> None:
         super().__init__()
         self.dimensions = dimensions
@@ -58,7 +53,6 @@ class CrossRecursionDetection(nn.Module):
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             head = self.network.head
         nn.init.constant_(head.bias, EMPTY_START)  # type: ignore[arg-type]
-        self.restoration = nn.Conv2d(widths[0], image_channels, 3, padding=1) if restores else None
 
     def forward(self, sequence: Tensor, image: Tensor) -> Tensor:
         """The anomaly map M_A.
@@ -94,10 +88,3 @@ class CrossRecursionDetection(nn.Module):
         if drawn.dtype == torch.bfloat16:  # its sigmoid of 6 is 1, with no slope to learn from
             drawn = drawn.float()
         return torch.sigmoid(drawn)
-
-    def restored(self, features: Sequence[Tensor]) -> Tensor:
-        """The image without its anomalies, [batch, channel, height, width], from what `features` returned."""
-        assert self.restoration is not None
-        finest = features[-1].mean(dim=2) if self.dimensions == 3 else features[-1]
-        image: Tensor = self.restoration(finest)
-        return image

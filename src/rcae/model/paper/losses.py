@@ -65,28 +65,3 @@ def detection_loss(
     weight = 1.0 + (ANOMALY_WEIGHT[pixel_term] - 1.0) * mask
     gradients = spatial_gradient((anomaly_map - mask)[:, None])  # M_A' - M_P' = (M_A - M_P)'
     return (weight * errors).sum() / averaged(weight.sum()) + gradients.square().mean()
-
-
-def restoration_loss(
-    restored: Tensor,
-    good: Tensor,
-    mask: Tensor,
-    *,
-    averaged: Callable[[Tensor], Tensor] = lambda total: total,
-) -> Tensor:
-    """The mean absolute error of a restored image, of all pixels and again of the painted ones (our choice).
-
-    Most pixels are as good as they look; what has to be learnt is what stood under an anomaly.
-
-    Args:
-        restored: [batch, channel, height, width].
-        good: the image before anomalies were painted, same shape.
-        mask: M_P, [batch, height, width], 0 or 1.
-        averaged: as in `detection_loss`.
-
-    Returns:
-        A scalar.
-    """
-    errors = (restored - good).abs().mean(dim=1)
-    painted = averaged(mask.sum()).clamp(min=1.0)
-    return errors.mean() + (errors * mask).sum() / painted

@@ -1,1 +1,1 @@
-"""How the record's tables came to be, step by step (Alembic)."""
+"""Migrations of the record's tables, step by step (Alembic)."""

@@ -1,4 +1,4 @@
-"""Run by Alembic: the migrations, on the connection that `rcae.line.record.schema` hands over."""
+"""Alembic environment: it runs the migrations on the connection of `rcae.line.record.schema`."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""The first tables."""
+"""Migration 1: the first tables."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
-    """Make them."""
+    """Create the tables."""
     op.create_table(
         "inspections",
         sa.Column("number", NUMBER, primary_key=True, autoincrement=True),

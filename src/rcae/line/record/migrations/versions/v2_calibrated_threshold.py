@@ -1,4 +1,4 @@
-"""Which calibrated threshold an applied one was chosen against."""
+"""Migration 2: the calibrated threshold that an applied threshold replaced."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,5 +8,5 @@ down_revision = "1"
 
 
 def upgrade() -> None:
-    """Add it; of thresholds applied before, it is not known."""
+    """Add the column; it is null for thresholds applied before."""
     op.add_column("thresholds", sa.Column("calibrated_threshold", sa.Float(53)))

@@ -1,0 +1,29 @@
+"""VisA as published."""
+
+from pathlib import Path
+
+from rcae.data.layouts.sample import (
+    GOOD,
+    Category,
+    Sample,
+    category_of,
+    images_if_any,
+)
+from rcae.data.layouts.visa_table import read_visa_table
+
+
+def read_visa(root: Path) -> Category:
+    """Read VisA as published; the table beside the category gives the split of each image."""
+    place = root.resolve()
+    samples = [
+        Sample(
+            root / row.image,
+            row.split,
+            "anomaly" if row.is_defective else GOOD,
+            root / row.mask if row.mask is not None else None,
+            mask_is_indexed=row.mask is not None,
+        )
+        for row in read_visa_table(place.parent / "split_csv" / "1cls.csv", place.name)
+    ]
+    masks = images_if_any(root / "Data" / "Masks" / "Anomaly")
+    return category_of(root, "visa_raw", samples, masks)

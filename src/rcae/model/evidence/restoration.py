@@ -1,0 +1,52 @@
+"""CRD draws the image without its anomalies as well, so that its features know what should be there."""
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+
+
+class Restoration(nn.Module):
+    """A second head of CRD, trained in stage 3 and never looked at afterwards (our addition).
+
+    CRD's features then know what should stand in a place, and not only that something wrong does.
+    """
+
+    def __init__(self, width: int, image_channels: int) -> None:
+        """Take the channels of CRD's finest features and those of a folded image."""
+        super().__init__()
+        self.head = nn.Conv2d(width, image_channels, 3, padding=1)
+
+    def forward(self, levels: Sequence[Tensor]) -> Tensor:
+        """The image without its anomalies, folded, [batch, channel, height, width].
+
+        Args:
+            levels: CRD's features, coarse to fine; the mean over the steps of the finest counts.
+        """
+        finest = levels[-1].mean(dim=2) if levels[-1].dim() == 5 else levels[-1]
+        image: Tensor = self.head(finest)
+        return image
+
+
+def restoration_loss(
+    restored: Tensor,
+    good: Tensor,
+    mask: Tensor,
+    *,
+    averaged: Callable[[Tensor], Tensor] = lambda total: total,
+) -> Tensor:
+    """The mean absolute error of a restored image, of all pixels and again of the painted ones (our choice).
+
+    Most pixels are as good as they look; what has to be learnt is what stood under an anomaly.
+
+    Args:
+        restored: [batch, channel, height, width].
+        good: the image before anomalies were painted, same shape.
+        mask: M_P, [batch, height, width], 0 or 1.
+        averaged: as in `detection_loss`.
+
+    Returns:
+        A scalar.
+    """
+    errors = (restored - good).abs().mean(dim=1)
+    painted = averaged(mask.sum()).clamp(min=1.0)
+    return errors.mean() + (errors * mask).sum() / painted

@@ -1,0 +1,144 @@
+"""RcAE, DPN and CRD put together as in the paper: an image in, the map M_A out."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rcae.base.settings import ModelSettings
+from rcae.model.paper.cross_recursion_detection import CrossRecursionDetection
+from rcae.model.paper.detail_preservation import DetailPreservationNetwork
+from rcae.model.paper.folding import fold, unfold
+from rcae.model.paper.gradient import spatial_gradient
+from rcae.model.paper.plain_autoencoder import PlainAutoencoder
+from rcae.model.paper.recursive_autoencoder import RecursiveAutoencoder
+
+
+class Sequences(NamedTuple):
+    """What the networks made of a batch of images, step by step."""
+
+    reconstructions: Tensor
+    """I_R^n for every step used, [batch, step, 3, height, width]."""
+    refined: Tensor
+    """I_D^n for the same steps, same shape; equal to `reconstructions` without a detail network."""
+
+
+class PaperNetworks(nn.Module):
+    """The three networks as the settings ask for them, freshly initialised.
+
+    `reconstruction`, `detail` and `detection` are RcAE, DPN and CRD; the last two are None where the
+    settings leave them out.
+
+    `ground`, [3, 1, 1], is the colour that good images have at their edge, taken off before the networks
+    and added to what they return (our choice): zeros lie beyond the edge for their convolutions, and
+    would be a black frame otherwise, which costs them the corners of a bright image.
+    """
+
+    ground: Tensor
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.register_buffer("ground", torch.full((3, 1, 1), 0.5))
+        image_channels = 3 * settings.fold**2
+        self.reconstruction = _reconstruction(image_channels, settings)
+        self.detail = (
+            DetailPreservationNetwork(image_channels, settings.detail_widths)
+            if settings.detail_network
+            else None
+        )
+        self.detection = (
+            CrossRecursionDetection(
+                image_channels,
+                step_count=len(settings.used_steps),
+                widths=settings.detection_widths,
+                map_channels=settings.fold**2,
+                dimensions=settings.detection_dimensions,
+            )
+            if settings.detection_network
+            else None
+        )
+        for network in (self.reconstruction, self.detail):
+            if network is not None:  # twice as fast on a CPU; 5-D weights could not take it
+                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def reconstruct(self, image: Tensor, depth: int) -> Tensor:
+        """I_R^n for n = `depth`, as trained in stage 1; shapes as `image`, [batch, 3, height, width]."""
+        return self.unfolded(self.reconstruction(self.folded(image), depth))
+
+    def refine(self, image: Tensor, depth: int) -> Tensor:
+        """I_D^n for n = `depth`, RcAE frozen, as trained in stage 2; shapes as `image`."""
+        with torch.no_grad():
+            reconstruction = self.reconstruction(self.folded(image), depth)
+        return self.unfolded(self._detailed(reconstruction[:, None], image)[:, 0])
+
+    def detect(self, image: Tensor) -> Tensor:
+        """M_A, RcAE and DPN frozen, as trained in stage 3: [batch, height, width].
+
+        Without CRD it is the last step's mean |I - I_D^N|.
+        """
+        if self.detection is not None:
+            return self.map_of(self.detection_levels(image))
+        with torch.no_grad():
+            last = self.unfolded(self._sequences(image).refined[:, -1])
+        return (last - image).abs().mean(dim=1)
+
+    def sequences(self, image: Tensor) -> Sequences:
+        """I_R^n and I_D^n of images whose height and width are multiples of fold * 2^N."""
+        return Sequences(*map(self.unfolded, self._sequences(image)))
+
+    def detection_levels(self, image: Tensor) -> list[Tensor]:
+        """What CRD's decoder makes of each image, RcAE and DPN frozen, coarse to fine."""
+        assert self.detection is not None
+        with torch.no_grad():
+            refined = self._sequences(image).refined
+        return self.detection.features(refined, self.folded(image))
+
+    def map_of(self, levels: Sequence[Tensor]) -> Tensor:
+        """M_A from what `detection_levels` gave, [batch, height, width]."""
+        assert self.detection is not None
+        return unfold(self.detection.map_of(levels), self.settings.fold)[:, 0]
+
+    def pad(self, image: Tensor) -> Tensor:
+        """Extend right and bottom edges until height and width are multiples of fold * 2^N."""
+        bottom, right = (-length % self.settings.size_multiple for length in image.shape[2:])
+        padded = functional.pad(image, (0, right, 0, bottom), mode="replicate")
+        return padded.contiguous(memory_format=torch.channels_last)
+
+    def folded(self, image: Tensor) -> Tensor:
+        """Images as the networks see them: less the ground, blocks of pixels as channels."""
+        return fold(image - self.ground, self.settings.fold)
+
+    def unfolded(self, seen: Tensor) -> Tensor:
+        """The inverse of `folded`, of [batch, (step,) channel, height, width]."""
+        return unfold(seen, self.settings.fold) + self.ground
+
+    def _sequences(self, image: Tensor) -> Sequences:
+        """As `sequences`, as the networks see them."""
+        reconstructions = self.reconstruction.sequence(self.folded(image), self.settings.used_steps)
+        return Sequences(reconstructions, self._detailed(reconstructions, image))
+
+    def _detailed(self, reconstructions: Tensor, image: Tensor) -> Tensor:
+        if self.detail is None:
+            return reconstructions
+        refined: Tensor = self.detail(
+            reconstructions, fold(spatial_gradient(image), self.settings.fold)
+        )
+        return refined
+
+
+def _reconstruction(
+    image_channels: int, settings: ModelSettings
+) -> RecursiveAutoencoder | PlainAutoencoder:
+    if settings.form == "plain":
+        return PlainAutoencoder(image_channels, settings.reconstruction_widths)
+    return RecursiveAutoencoder(
+        image_channels,
+        recursion_depth=settings.recursion_depth,
+        carried_channels=settings.carried_channels,
+        widths=settings.reconstruction_widths,
+        skip_connections=settings.skip_connections,
+        share_weights=settings.share_weights,
+    )
