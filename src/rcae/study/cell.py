@@ -70,7 +70,7 @@ class CellFolder:
         return self.path / "result.json"
 
     def read_result(self) -> CellResult:
-        """The result as it was written.
+        """Read the result as it was written.
 
         Raises:
             UsageError: another version wrote it, in other terms.

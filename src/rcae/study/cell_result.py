@@ -1,4 +1,4 @@
-"""What came out of one cell of the benchmark's table: what was asked, then the evaluation."""
+"""The result of one cell of the benchmark's table: its request, then the evaluation."""
 
 from rcae.evaluation.result import EvaluationResult, Part
 
@@ -11,22 +11,22 @@ class _Asked(Part):
     budget_s: float | None
     values: tuple[str, ...]
     data_sha256: str
-    """Up to here as in `CellRequest`."""
+    """This field and those above are those of `CellRequest`."""
     note: str
-    """What a reader must know of the model."""
+    """A remark on the model, for the reader of a table."""
     training_s: float
-    """Of all sittings."""
+    """The seconds of all sittings, rounded to 0.1."""
 
 
 class CellResult(EvaluationResult, _Asked):
     """All figures of one cell; the fields are the keys of result.json, in the same order.
 
     Raises:
-        ValidationError: as `EvaluationResult`.
+        ValidationError: an error of `EvaluationResult`.
     """
 
     light: str | None = None
-    """What a reader must know of the category's light; cells of earlier versions did not look."""
+    """A warning where brightness alone tells defects; cells of earlier versions lack the key."""
     threads: int
     versions: dict[str, str]
-    """Of the packages, by name."""
+    """The versions of the packages, by name."""

@@ -19,14 +19,13 @@ from rcae.study.request import CellRequest
 
 
 def run_cells(requests: Sequence[tuple[Path, CellRequest]]) -> Iterator[list[CellResult]]:
-    """Run the cells one after the other; after each, yield the results so far.
+    """Run the cells one after the other; yield the results so far after each cell.
 
     Args:
         requests: the folder and the request of each cell.
 
     Raises:
-        UsageError: a folder holds the result of another request, or the beginning of one; or another
-            version wrote it.
+        UsageError: a folder holds another request, finished or begun, or files of another version.
         CellFailedError: a cell ended with an error, which it has printed.
     """
     results: list[CellResult] = []

@@ -12,7 +12,7 @@ from rcae.study.cell_result import CellResult
 
 
 def write_benchmark(output: Path, results: Sequence[CellResult], paths: Sequence[Path]) -> Path:
-    """Write all files from the results so far; returns the path of the page.
+    """Write all files from the results so far; return the path of the page.
 
     Args:
         output: the benchmark's folder.

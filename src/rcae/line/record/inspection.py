@@ -62,14 +62,14 @@ class Inspection:
     def of(
         cls, detection: Detection, *, source: str, image_sha256: str, model: str, model_sha256: str
     ) -> Self:
-        """What the model said of the image now, with a new id; not yet recorded.
+        """Return the inspection of one detection, with a new id and the time of now; not yet recorded.
 
         Args:
-            detection: with its anomaly map [height, width] at the image's own size.
-            source: as the field; so are the others.
-            image_sha256: in hex.
-            model: its name.
-            model_sha256: in hex.
+            detection: its anomaly map has the image's own size, [height, width].
+            source: see the field.
+            image_sha256: see the field.
+            model: see the field.
+            model_sha256: see the field.
         """
         height_px, width_px = detection.anomaly_map.shape
         return cls(
