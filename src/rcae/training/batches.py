@@ -29,7 +29,7 @@ def drawing_processes(device: torch.device, trainings: int = 1) -> int:
     CPU the networks need the cores themselves, and painting is a twentieth of the work.
 
     Args:
-        device: of the networks.
+        device: the one that the networks are on.
         trainings: how many training processes share the cores of this machine.
     """
     if device.type == "cpu" or "fork" not in multiprocessing.get_all_start_methods():
@@ -70,7 +70,7 @@ def _by_threads(draw: Draw, first: int, end: int) -> Iterator[Batch]:
 
 
 def _by_processes(draw: Draw, first: int, end: int, processes: int) -> Iterator[Batch]:
-    """Forked, so that all share the images which this process has decoded."""
+    """Forked processes draw, so that all share the images which this one has decoded."""
     loader = DataLoader(
         _Drawn(draw, first, end),
         batch_size=None,

@@ -63,7 +63,7 @@ def draw_batch(
         settings: seed, batch size, window size and recursion depth count.
         stage: 0, 1 or 2.
         step: counted from 0.
-        paint: as stage 3 needs it: windows are varied if the settings ask, and most are painted on.
+        paint: whether windows are varied if the settings ask, and most painted on, for stage 3.
         share: the windows of the batch to draw; each is the same in every share.
 
     Raises:

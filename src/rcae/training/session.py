@@ -23,7 +23,7 @@ class Session:
         folder: the run.
         system: the networks in training.
         stages: all stages of the run, also those already done.
-        state: where the run stands; moved on with every step.
+        state: position of the run; moved on with every step.
         is_first: whether this process is the one that saves.
         asked_to_stop: whether somebody wants the training to stop; asked once after every step.
     """

@@ -32,7 +32,7 @@ from rcae.training.whole_batch import normalise_over_processes
 def train(data: Path, run: Path, request: Request, *, resume: bool = False) -> None:
     """Train on the good images of `data`; the folder `run` gets everything.
 
-    Under torchrun all its processes train one model, and see the same `data` and `run`.
+    All processes of torchrun train one model, and see the same `data` and `run`.
 
     Args:
         data: one category, in any layout of `rcae.data.layouts.category`.

@@ -71,7 +71,7 @@ def normalise_over_processes(network: nn.Module, process_count: int) -> None:
     """Exchange every batch normalisation of a fresh network, in place; names and weights stay.
 
     Args:
-        network: in two or three dimensions.
+        network: any; its normalisations are in two or three dimensions.
         process_count: how many processes share a batch.
     """
     for parent in list(network.modules()):

@@ -10,8 +10,8 @@ from rcae.model.paper.layer import layer
 class PlainUpLayer(nn.Module):
     """Deep features doubled in height and width, joined to the shallow ones, and a layer on both.
 
-    The convolution comes before the crop. Beyond an odd height or width it thus sees the doubled features
-    go on, and zeros in place of the shallow ones.
+    The convolution comes before the crop. It thus sees the doubled features go on beyond an odd height or
+    width, and zeros in place of the shallow ones.
     """
 
     def __init__(
