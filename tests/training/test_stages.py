@@ -4,6 +4,7 @@ import torch
 from rcae.base.settings import load_settings
 from rcae.data.view.working_view import WorkingView
 from rcae.model.system import RcaeSystem
+from rcae.training.drawn import draw_batch
 from rcae.training.loop import make_optimizer, run_stage
 from rcae.training.stages import build_stages
 from rcae.training.training_set import TrainingSet
@@ -48,6 +49,15 @@ def test_networks_left_out_have_no_stage(images):
     assert [stage.name for stage in stages] == ["reconstruction", "detection"]
     _, stages, _ = build(images, "model.detection_network=false")
     assert [stage.name for stage in stages] == ["reconstruction", "detail"]
+
+
+def test_each_stage_draws_batches_of_its_own_and_only_those_of_crd_are_painted(images):
+    _, stages, settings = build(images)
+    for number, stage in enumerate(stages):
+        expected = draw_batch(images, settings, number, 7, paint=number == 2)
+        batch = stage.draw(7)
+        assert torch.equal(batch.image, expected.image)
+        assert (batch.good is None) == (number < 2)
 
 
 def test_crd_learns_to_take_anomalies_out_of_the_image(images):
