@@ -1,0 +1,1 @@
+"""What speaks for an anomaly beside the networks' own map."""
