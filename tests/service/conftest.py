@@ -21,14 +21,14 @@ def gate(monkeypatch):
     opened = threading.Event()
     opened.set()
     opened.reached = threading.Event()
-    draw = GreyRunner.draw
+    maps = GreyRunner.maps
 
-    def draw_when_opened(self, image):
+    def maps_when_opened(self, images):
         opened.reached.set()
         assert opened.wait(20)
-        return draw(self, image)
+        return maps(self, images)
 
-    monkeypatch.setattr(GreyRunner, "draw", draw_when_opened)
+    monkeypatch.setattr(GreyRunner, "maps", maps_when_opened)
     yield opened
     opened.set()
 

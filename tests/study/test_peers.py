@@ -1,5 +1,6 @@
 import importlib.util
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 from rcae.base.errors import MissingExtraError, UsageError
 from rcae.study.anomalib_import import anomalib_models
 from rcae.study.contenders import contender
-from rcae.study.peers import PEERS, SIDE_PX, Peer, PeerPredictor, _loader, train_peer
+from rcae.study.map_predictor import MapPredictor
+from rcae.study.peers import PEERS, SIDE_PX, Peer, _loader, peer_maps, train_peer
 from rcae.study.request import CellRequest
 
 
@@ -34,7 +36,7 @@ def good(parts):
 
 
 def test_a_peer_is_scored_and_calibrated_by_the_same_rule_as_ours(parts):
-    inspector = PeerPredictor(Brightness())
+    inspector = MapPredictor(partial(peer_maps, Brightness()))
     inspector.calibrate({path.name: path for path in good(parts)}, 0.1)
     assert len(inspector.calibration.scores) == 16
     scratched = parts / "test" / "scratch" / "000.png"
@@ -48,7 +50,7 @@ def test_a_peer_is_scored_and_calibrated_by_the_same_rule_as_ours(parts):
 
 
 def test_a_peer_without_a_map_has_a_constant_one(parts):
-    inspector = PeerPredictor(Brightness(draws_a_map=False))
+    inspector = MapPredictor(partial(peer_maps, Brightness(draws_a_map=False)))
     inspector.calibrate({path.name: path for path in good(parts)}, 0.1)
     detection = inspector.predict(good(parts)[0])
     assert np.ptp(detection.anomaly_map) == 0

@@ -131,7 +131,7 @@ def test_a_map_that_is_sure_and_wrong_is_corrected_in_bf16_as_in_fp32(images):
 
     exact, rounded = (build(images, *more, change=sure)[0][2] for more in ([], [BF16]))
     assert loss_of(rounded).item() == pytest.approx(loss_of(exact).item(), rel=0.01)
-    ours, theirs = (stage.module.network.head.bias.grad for stage in (rounded, exact))
+    ours, theirs = (stage.module[0].network.head.bias.grad for stage in (rounded, exact))
     torch.testing.assert_close(ours, theirs, rtol=0.05, atol=0)
 
 

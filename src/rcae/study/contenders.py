@@ -10,6 +10,7 @@ from rcae.base.settings import PRESETS, load_settings
 from rcae.detector.detector import Detector
 from rcae.detector.run.run_folder import RunFolder
 from rcae.evaluation.evaluate import Predictor
+from rcae.study.memory import NOTE, fit_memory
 from rcae.study.peers import PEERS, train_peer
 from rcae.study.request import CellRequest
 from rcae.training.request import Request
@@ -64,7 +65,8 @@ def _contenders() -> list[Contender]:
     )
     plain = Contender("autoencoder", note, _rcae("quick", plain_autoencoder("quick")))
     peers = [Contender(name, peer.note, partial(train_peer, peer)) for name, peer in PEERS.items()]
-    return [*ours, plain, *peers]
+    memory = Contender("memory", NOTE, fit_memory)
+    return [*ours, plain, memory, *peers]
 
 
 def _rcae(preset: str, values: Sequence[str] = ()) -> Train:

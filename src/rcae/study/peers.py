@@ -5,9 +5,9 @@ Nothing is downloaded. The note names the replacement if a recommended setting n
 """
 
 import logging
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,9 @@ from rcae.base.errors import UsageError
 from rcae.base.progress import shown
 from rcae.base.settings import load_settings
 from rcae.data.images import read_image, resize
-from rcae.detector.calibration import Calibration, calibrate
-from rcae.detector.calibration_images import score_good_images, scores_of, typical_value_of
-from rcae.detector.detection import Detection
 from rcae.study import lite0
 from rcae.study.anomalib_import import anomalib_models
+from rcae.study.map_predictor import MapPredictor
 from rcae.study.request import CellRequest
 from rcae.training.training_data import GoodParts, open_good_parts
 
@@ -104,39 +102,21 @@ PEERS = {
 }
 
 
-class PeerPredictor:
-    """A trained anomalib model behind the interface of the evaluation."""
-
-    def __init__(self, model: Any) -> None:
-        self._model = model.eval()
-        self.calibration: Calibration
-
-    def calibrate(self, images: Mapping[str, Path], false_alarm_rate: float) -> None:
-        """Set the threshold from held-out good images, by the same rule as ours."""
-        good = score_good_images(images, self._maps)
-        self.calibration = calibrate(scores_of(good), typical_value_of(good), false_alarm_rate)
-
-    def predict(self, image: Path) -> Detection:
-        """Predict the image of a path, like `Detector.predict`."""
-        started_at = time.perf_counter()
-        pixels = read_image(image)
-        drawn = self._map(pixels)
-        return Detection.of(drawn, pixels.shape[:2], self.calibration, started_at)
-
-    def _maps(self, images: Sequence[Array]) -> list[Array]:
-        return [self._map(pixels) for pixels in images]
-
-    @torch.inference_mode()
-    def _map(self, pixels: Array) -> Array:
-        """Return the map [256, 256]; it is constant if the model gives only a score."""
-        device = next(self._model.parameters()).device
-        seen = self._model.model(self._model.pre_processor(_tensor(pixels)[None].to(device)))
+@torch.inference_mode()
+def peer_maps(model: Any, images: Sequence[Array]) -> list[Array]:
+    """Return the maps of a trained anomalib model, [256, 256] each; constant where it gives only a score."""
+    device = next(model.parameters()).device
+    drawn = []
+    for pixels in images:
+        seen = model.model(model.pre_processor(_tensor(pixels)[None].to(device)))
         if seen.anomaly_map is None:
-            return np.full((SIDE_PX, SIDE_PX), float(seen.pred_score), dtype=np.float32)
-        return np.asarray(seen.anomaly_map.cpu().float().reshape(SIDE_PX, SIDE_PX))
+            drawn.append(np.full((SIDE_PX, SIDE_PX), float(seen.pred_score), dtype=np.float32))
+        else:
+            drawn.append(np.asarray(seen.anomaly_map.cpu().float().reshape(SIDE_PX, SIDE_PX)))
+    return drawn
 
 
-def train_peer(peer: Peer, cell: CellRequest, folder: Path) -> PeerPredictor:
+def train_peer(peer: Peer, cell: CellRequest, folder: Path) -> MapPredictor:
     """Train one of anomalib's models on the same good images as ours.
 
     Raises:
@@ -159,9 +139,9 @@ def train_peer(peer: Peer, cell: CellRequest, folder: Path) -> PeerPredictor:
     limit = {} if cell.budget_s is None else {"max_time": {"seconds": int(cell.budget_s)}}
     engine = Engine(default_root_dir=folder, max_epochs=peer.epochs, **limit)
     engine.fit(model, train_dataloaders=_loader(parts, peer))
-    inspector = PeerPredictor(model)
-    inspector.calibrate(parts.calibration_by_hash, settings.calibration.false_alarm_rate)
-    return inspector
+    predictor = MapPredictor(partial(peer_maps, model.eval()))
+    predictor.calibrate(parts.calibration_by_hash, settings.calibration.false_alarm_rate)
+    return predictor
 
 
 def _loader(parts: GoodParts, peer: Peer) -> Any:

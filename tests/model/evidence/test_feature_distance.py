@@ -4,12 +4,12 @@ import torch
 from scipy.spatial.distance import mahalanobis
 
 from rcae.model.evidence.feature_distance import (
-    RIDGE,
     FeatureDistance,
     is_border,
     joined,
     places_along,
 )
+from rcae.model.evidence.whitening import RIDGE
 
 
 def good_features():

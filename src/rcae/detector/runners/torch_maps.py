@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rcae.base.arrays import Array
 from rcae.data.view.working_view import Seen, WorkingView
@@ -15,7 +15,7 @@ from rcae.model.tiles import blended, drawn_together
 
 
 @torch.inference_mode()
-def maps(system: RcaeSystem, working_view: WorkingView, images: Sequence[Array]) -> list[Array]:
+def maps(system: nn.Module, working_view: WorkingView, images: Sequence[Array]) -> list[Array]:
     """The finished anomaly map of each image, of the whole image at working size.
 
     On a GPU, images that look equally large to the networks are drawn together. A CPU is no faster so,
@@ -66,13 +66,13 @@ def explain(system: RcaeSystem, seen: Seen) -> Explanation:
     )
 
 
-def as_batch(image: Array, system: RcaeSystem) -> Tensor:
+def as_batch(image: Array, system: nn.Module) -> Tensor:
     """An image [height, width, 3] as the batch of one that `system` takes, on its device."""
     device = next(system.parameters()).device
     return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].to(device)
 
 
-def _map(system: RcaeSystem, seen: Seen) -> Array:
+def _map(system: nn.Module, seen: Seen) -> Array:
     return seen.on_whole(system(as_batch(seen.image, system))[0].cpu().numpy())
 
 

@@ -7,10 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rcae.model.evidence.evidence import Evidence, Sight, cells_within
-
-RIDGE = 1e-3
-"""Added to the variance of every standardised feature: directions that good images hardly use would
-otherwise decide everything."""
+from rcae.model.evidence.whitening import whitening_of
 
 BORDER_CELLS = 4
 """Cells from the edge of the image that are judged apart: 16 px in the preset `quick`, about half of
@@ -81,7 +78,7 @@ class FeatureDistance(Evidence):
         self.mean.copy_(moments.means())
         for zone in range(2):
             if moments.zone_counts()[zone]:  # an image of three cells has no border
-                self.whitening[zone] = _whitening(moments.covariance(zone))
+                self.whitening[zone] = whitening_of(moments.covariance(zone))
 
     def _of(self, centred: Tensor, zone: int) -> Tensor:
         whitened = functional.conv2d(centred, self.whitening[zone][:, :, None, None])
@@ -127,17 +124,6 @@ class _FeatureSums:
             of_means = torch.einsum("rcm,rcn->mn", means, totals) - of_means
         covariance: Tensor = (self._products[zone] - of_means) / self.zone_counts()[zone]
         return covariance
-
-
-def _whitening(covariance: Tensor) -> Tensor:
-    """The [channel, channel] that makes centred features uncorrelated, after a little ridge."""
-    deviation = covariance.diagonal().clamp(min=1e-12).sqrt()
-    correlation = covariance / torch.outer(deviation, deviation)
-    identity = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
-    # With L L^T = correlation + ridge, L^-1 makes the standardised features uncorrelated.
-    factor = torch.linalg.cholesky(correlation + RIDGE * identity)
-    whitening: Tensor = torch.linalg.solve_triangular(factor, identity, upper=False) / deviation
-    return whitening
 
 
 def places_along(length: int, device: torch.device | None = None) -> Tensor:

@@ -1,0 +1,42 @@
+"""The contender `memory`: pretrained evidence alone, in our own view of the images."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from rcae.base.progress import shown
+from rcae.base.settings import load_settings
+from rcae.detector.runners.torch_maps import as_batch, maps
+from rcae.model.memory_system import MemorySystem
+from rcae.study.map_predictor import MapPredictor
+from rcae.study.request import CellRequest
+from rcae.training.training_data import open_good_parts
+
+MOST_IMAGES = 200
+"""Good images in the memory; each gives about a thousand patches."""
+
+NOTE = (
+    "2,000 good patches at each of two scales in features of EfficientNet-Lite0 (ImageNet), in the view of "
+    "preset quick; nothing is trained, and the budget is not used"
+)
+
+
+def fit_memory(cell: CellRequest, folder: Path) -> MapPredictor:  # noqa: ARG001
+    """Fit a memory on the good images of the cell's data, and calibrate it.
+
+    Raises:
+        DataError, ImageError, SettingsError: as training of ours raises.
+    """
+    settings = load_settings("quick", values=cell.values, seed=cell.seed)
+    parts = open_good_parts(Path(cell.data), settings)
+    system = MemorySystem()
+    order = np.random.default_rng([cell.seed, 5]).permutation(len(parts.training))[:MOST_IMAGES]
+    good = [
+        as_batch(parts.training.image(int(index)), system)
+        for index in shown(order, "remembering good patches")
+    ]
+    system.fit(good, cell.seed)
+    predictor = MapPredictor(partial(maps, system, parts.working_view))
+    predictor.calibrate(parts.calibration_by_hash, settings.calibration.false_alarm_rate)
+    return predictor
