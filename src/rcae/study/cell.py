@@ -70,10 +70,10 @@ class CellFolder:
         return self.path / "result.json"
 
     def read_result(self) -> CellResult:
-        """The result as it was written.
+        """Read the result as it was written.
 
         Raises:
-            UsageError: another version wrote it, in other terms.
+            UsageError: another version of rcae wrote it, with other fields, or the file is damaged.
         """
         try:
             return CellResult.model_validate_json(self.result.read_bytes())

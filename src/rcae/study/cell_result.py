@@ -1,4 +1,4 @@
-"""What came out of one cell of the benchmark's table: what was asked, then the evaluation."""
+"""Result of one cell of the benchmark's table: the request first, then the evaluation."""
 
 from rcae.evaluation.result import EvaluationResult, Part
 
@@ -11,22 +11,22 @@ class _Asked(Part):
     budget_s: float | None
     values: tuple[str, ...]
     data_sha256: str
-    """Up to here as in `CellRequest`."""
+    """SHA-256 of the data; this field and all before it are those of `CellRequest`."""
     note: str
-    """What a reader must know of the model."""
+    """Note on the model for the reader of the table."""
     training_s: float
-    """Of all sittings."""
+    """Duration of all training sessions together."""
 
 
 class CellResult(EvaluationResult, _Asked):
     """All figures of one cell; the fields are the keys of result.json, in the same order.
 
     Raises:
-        ValidationError: as `EvaluationResult`.
+        ValidationError: the errors of `EvaluationResult`.
     """
 
     light: str | None = None
-    """What a reader must know of the category's light; cells of earlier versions did not look."""
+    """Note on the light of the category; None without one, and in cells of earlier versions."""
     threads: int
     versions: dict[str, str]
-    """Of the packages, by name."""
+    """Version of each package, by its name."""

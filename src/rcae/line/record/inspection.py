@@ -62,14 +62,14 @@ class Inspection:
     def of(
         cls, detection: Detection, *, source: str, image_sha256: str, model: str, model_sha256: str
     ) -> Self:
-        """What the model said of the image now, with a new id; not yet recorded.
+        """Make an inspection of a new detection, with a new id and the current time; it is not recorded.
 
         Args:
-            detection: with its anomaly map [height, width] at the image's own size.
-            source: as the field; so are the others.
-            image_sha256: in hex.
-            model: its name.
-            model_sha256: in hex.
+            detection: Detection with its anomaly map [height, width] at the image's own size.
+            source: Value of the field `source`; each other argument is the field of its name, too.
+            image_sha256: SHA-256 of the file, in hex.
+            model: Name of the model.
+            model_sha256: SHA-256 of the weights, in hex.
         """
         height_px, width_px = detection.anomaly_map.shape
         return cls(
