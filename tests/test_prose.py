@@ -27,6 +27,7 @@ ROOMS = [
     "base",
     "cli",
     "data",
+    "detector",
     "drawing",
     "feedback",
     "line",
