@@ -29,6 +29,7 @@ ROOMS = [
     "data",
     "detector",
     "drawing",
+    "evaluation",
     "feedback",
     "line",
     "service",
