@@ -1,4 +1,4 @@
-"""CRD: reads how the whole sequence disagrees with the image, and draws the anomaly map."""
+"""CRD: it reads the differences between the whole sequence and the image, and draws the anomaly map."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -9,21 +9,22 @@ from torch import Tensor, nn
 from rcae.model.paper.blocks import ConvolutionalAutoencoder
 
 EMPTY_START = -2.0
-"""Before the sigmoid: the map starts at about 0.12 everywhere."""
+"""Initial bias before the sigmoid: the map starts at about 0.12 everywhere."""
 
 
 class CrossRecursionDetection(nn.Module):
     """The cross recursion detection of the paper: convolutions see space and recursion step together.
 
     The pair I_D^n concat I enters as I_D^n - I and I, each channel normalised over the batch (our
-    choice: the same information; differences are small, and this way they are seen from the first
-    step on). Batch normalisation in every layer; a sigmoid at the end, which starts near the empty
-    map (our choices).
+    choice). The information is the same. Differences are small, and normalisation makes the network see
+    them from the first step on. Every layer has batch normalisation. A sigmoid at the end starts near
+    the empty map (our choices).
 
-    With `dimensions` = 3 it is the paper's 3D autoencoder, which keeps the recursion axis to the end;
-    there one convolution over all steps draws the map. With 2, the first convolution spans all steps
-    at once: a 3D convolution whose kernel is as deep as its input, which equals a 2D one on the
-    stacked steps. The layers behind it are 2D, and a CPU is many times faster at it (our choice).
+    The paper's 3D autoencoder has `dimensions` = 3. It keeps the recursion axis to the end, where one
+    convolution over all steps draws the map. `dimensions` = 2 is our choice. Its first convolution spans
+    all steps at once: a 3D convolution whose kernel is as deep as its input. This equals a 2D
+    convolution on the stacked steps. The layers behind it are 2D, and a CPU computes them many times
+    faster.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class CrossRecursionDetection(nn.Module):
         nn.init.constant_(head.bias, EMPTY_START)  # type: ignore[arg-type]
 
     def forward(self, sequence: Tensor, image: Tensor) -> Tensor:
-        """The anomaly map M_A.
+        """Return the anomaly map M_A.
 
         Args:
             sequence: I_D^n for every n used, [batch, step, channel, height, width].
@@ -67,9 +68,10 @@ class CrossRecursionDetection(nn.Module):
         return self.map_of(self.features(sequence, image))
 
     def features(self, sequence: Tensor, image: Tensor) -> list[Tensor]:
-        """What the network's decoder makes of its input, level by level, coarse to fine.
+        """Return the features of the network's decoder, level by level, coarse to fine.
 
-        Arguments as in `forward`; each result is [batch, channel, (step,) height / 2^k, width / 2^k].
+        The arguments are those of `forward`. Each result is
+        [batch, channel, (step,) height / 2^k, width / 2^k].
         """
         differences = sequence - image[:, None]
         if self.dimensions == 3:
@@ -81,7 +83,7 @@ class CrossRecursionDetection(nn.Module):
         return self.network.decoded(self.normalise(stacked))
 
     def map_of(self, features: Sequence[Tensor]) -> Tensor:
-        """The anomaly map M_A, as `forward` returns it, from what `features` returned."""
+        """Return the anomaly map M_A, like `forward`, from the result of `features`."""
         drawn: Tensor = self.network.head(features[-1])
         if self.dimensions == 3:
             drawn = self.across_steps(drawn)[:, :, 0]

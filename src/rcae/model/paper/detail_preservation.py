@@ -1,4 +1,4 @@
-"""DPN: puts back the fine texture that recursion loses."""
+"""DPN: it restores the fine texture that recursion loses."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ from rcae.model.paper.blocks import ConvolutionalAutoencoder
 class DetailPreservationNetwork(nn.Module):
     """The detail preservation network of the paper: I_D^n = I_R^n + DPN(I_R^n concat I').
 
-    The first convolution of the concatenation is the sum of one of I_R^n and one of I'; the latter is
-    the same for every n and computed once.
+    The first convolution of the concatenation is the sum of two: one of I_R^n and one of I'. The second
+    is the same for every n, and is computed once.
     """
 
     def __init__(self, image_channels: int, widths: Sequence[int]) -> None:
@@ -21,7 +21,7 @@ class DetailPreservationNetwork(nn.Module):
         self.network = ConvolutionalAutoencoder(widths[0], image_channels, widths)
 
     def forward(self, reconstructions: Tensor, gradient: Tensor) -> Tensor:
-        """I_D^n for every n given.
+        """Return I_D^n = I_R^n + DPN(I_R^n concat I') for every n given.
 
         Args:
             reconstructions: I_R^n, [batch, step, channel, height, width].

@@ -6,9 +6,11 @@ from torch.nn import functional
 
 
 def spatial_gradient(image: Tensor) -> Tensor:
-    """Forward differences along width and height, zero behind the last column and row.
+    """Return X': forward differences along width and height.
 
-    The paper says "first-order spatial gradient"; forward differences are our choice: the smallest
+    They are zero in the last column along width, and in the last row along height.
+
+    The paper says "first-order spatial gradient". Forward differences are our choice: the smallest
     stencil, so that one-pixel texture is seen.
 
     Args:

@@ -9,17 +9,19 @@ from torch import Tensor
 from rcae.model.paper.gradient import spatial_gradient
 
 ANOMALY_WEIGHT = {"squared_error": 30.0, "cross_entropy": 10.0}
-"""How many times as much an anomalous pixel weighs as a normal one: they are one in sixty, and with
-equal weights the map stays empty for hundreds of steps (our choice)."""
+"""Weight of an anomalous pixel; a normal pixel weighs 1 (our choice).
+
+One pixel in sixty is anomalous. The map would stay empty for hundreds of steps with equal weights.
+"""
 
 LEAST_PROBABILITY = 1e-30
-"""Its logarithm is the worst that cross entropy says of a pixel."""
+"""Least probability of the truth; its negative logarithm is the largest cross entropy of a pixel."""
 
 PixelTerm = Literal["squared_error", "cross_entropy"]
 
 
 def reconstruction_loss(reconstruction: Tensor, image: Tensor) -> Tensor:
-    """||I - R||_1 + ||I' - R'||_1: the loss of stage 1 (R = I_R^n) and of stage 2 (R = I_D^n).
+    """Return ||I - R||_1 + ||I' - R'||_1, the loss of stage 1 (R = I_R^n) and stage 2 (R = I_D^n).
 
     The norms are means over all elements (our choice: the loss does not change with image size).
 
@@ -41,18 +43,18 @@ def detection_loss(
     *,
     averaged: Callable[[Tensor], Tensor] = lambda total: total,
 ) -> Tensor:
-    """||M_A - M_P||_2 + ||M_A' - M_P'||_2: the loss of stage 3.
+    """Return ||M_A - M_P||_2 + ||M_A' - M_P'||_2, the loss of stage 3.
 
-    The norms are taken as mean squares (our choice). With `cross_entropy`, the first term is replaced
-    (our choice): through the sigmoid, the slope of a squared error vanishes where the map is wrong
-    and sure of it, which is where false alarms on good images come from.
+    The norms are taken as mean squares (our choice). `cross_entropy` replaces the first term (our
+    choice). The sigmoid makes the slope of a squared error vanish where the map is wrong and certain.
+    False alarms on good images come from such pixels.
 
     Args:
         anomaly_map: M_A, [batch, height, width], 0..1.
         mask: M_P, the painted pseudo anomalies, same shape, 0 or 1.
-        pixel_term: `squared_error`, as the paper has it, or `cross_entropy`.
-        averaged: averages the sum of the weights over the processes that share a batch; the mean of
-            their losses is then the loss of the whole batch.
+        pixel_term: `squared_error`, the paper's term, or `cross_entropy`.
+        averaged: Function that averages the sum of the weights over the processes that share a batch.
+            The mean of their losses is then the loss of the whole batch.
 
     Returns:
         A scalar.

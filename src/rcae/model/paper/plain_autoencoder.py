@@ -8,7 +8,7 @@ from rcae.model.paper.blocks import ConvolutionalAutoencoder
 
 
 class PlainAutoencoder(nn.Module):
-    """Stands in for the recursive autoencoder: a sequence of one reconstruction."""
+    """Replacement of the recursive autoencoder: a sequence of one reconstruction."""
 
     def __init__(self, image_channels: int, widths: Sequence[int]) -> None:
         super().__init__()
@@ -17,10 +17,10 @@ class PlainAutoencoder(nn.Module):
         )
 
     def forward(self, image: Tensor, depth: int) -> Tensor:  # noqa: ARG002
-        """The reconstruction, [batch, channel, height, width], whatever the depth asked for."""
+        """Return the reconstruction, [batch, channel, height, width]; the depth has no effect."""
         reconstruction: Tensor = self.network(image)
         return reconstruction
 
     def sequence(self, image: Tensor, depths: Sequence[int]) -> Tensor:  # noqa: ARG002
-        """The same as the only step, [batch, 1, channel, height, width]."""
+        """Return the reconstruction as the only step, [batch, 1, channel, height, width]."""
         return self.forward(image, 1)[:, None]

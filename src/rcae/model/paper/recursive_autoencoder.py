@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from rcae.model.paper.blocks import ConvolutionalAutoencoder
 
 SMALL_START = 0.1
-"""The blocks inside E and D start this weak, so that a chain starts as plain resampling."""
+"""Initial scale of the blocks inside E and D, so that a chain starts as plain resampling."""
 
 
 class RecursiveAutoencoder(nn.Module):
@@ -17,12 +17,12 @@ class RecursiveAutoencoder(nn.Module):
     Compression     I_C^0 = I,      I_C^i = E(I_C^(i-1))   each E halves height and width
     Reconstruction  I_R^0 = I_C^n,  I_R^j = D(I_R^(j-1))   each D doubles them
 
-    The reconstruction at depth n applies E n times, then D n times. Because E and D are shared by all
-    depths, the parameter count does not depend on N.
+    The reconstruction at depth n applies E n times, then D n times. All depths share E and D, so that the
+    parameter count does not depend on N.
 
-    Our choices: what passes from one application to the next has `carried_channels` channels; a 3x3
-    convolution lifts the (folded) image to them and another brings them back. Without weight sharing each
-    resolution has an encoder and a decoder of its own, used by every chain that passes through it.
+    Our choices: `carried_channels` channels pass from one application to the next. A 3x3 convolution
+    lifts the (folded) image to them, and another one brings them back. Each resolution has its own
+    encoder and decoder if weights are not shared. Every chain that passes through it uses them.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class RecursiveAutoencoder(nn.Module):
         self.to_image = nn.Conv2d(carried_channels, image_channels, kernel_size=3, padding=1)
 
     def compress(self, image: Tensor, depth: int) -> list[Tensor]:
-        """I_C^1 ... I_C^depth of an image [batch, channel, height, width].
+        """Return I_C^1 ... I_C^depth of an image [batch, channel, height, width].
 
         Entry i - 1 is I_C^i, [batch, carried_channels, height / 2^i, width / 2^i].
         """
@@ -62,7 +62,7 @@ class RecursiveAutoencoder(nn.Module):
         return codes
 
     def forward(self, image: Tensor, depth: int) -> Tensor:
-        """I_R^n for n = `depth`: a single chain, as trained in stage 1.
+        """Return I_R^n for n = `depth`: a single chain, trained in stage 1.
 
         Args:
             image: I, [batch, channel, height, width]; height and width are multiples of 2^depth.
@@ -78,14 +78,15 @@ class RecursiveAutoencoder(nn.Module):
         return reconstruction
 
     def sequence(self, image: Tensor, depths: Sequence[int]) -> Tensor:
-        """I_R^n for each n of `depths`, equal to separate chains, with as many calls as the deepest needs.
+        """Return I_R^n for each n of `depths`, with only as many calls as the deepest chain needs.
 
-        All chains that have arrived at the same resolution are decoded together as one batch.
+        The result equals that of separate chains. All chains at the same resolution are decoded together
+        as one batch.
 
         Args:
             image: I, [batch, channel, height, width]; height and width are multiples of
                 2^depths[-1].
-            depths: rising, each 1 ... recursion_depth; what they do not need is not computed.
+            depths: Depths in ascending order, each 1 ... recursion_depth; no other depth is computed.
 
         Returns:
             [batch, len(depths), channel, height, width]
@@ -120,7 +121,7 @@ class Application(nn.Module):
         _start_as_averaging(self.resample)
 
     def forward(self, features: Tensor) -> Tensor:
-        """[batch, channel, height, width] -> half (E) or twice (D) the height and width."""
+        """Map [batch, channel, height, width] to half (E) or twice (D) the height and width."""
         refined = self.block(features)
         if self.block.skip_connections:  # the outermost one leads around the whole block
             refined = refined.add_(features)
@@ -139,10 +140,10 @@ def _block(
 
 
 def _start_as_averaging(resample: nn.Conv2d | nn.ConvTranspose2d) -> None:
-    """Each channel starts as the 2x2 average (E) or as its repetition (D), both of unit norm.
+    """Initialise each channel as the 2x2 average (E) or as its repetition (D), both of unit norm.
 
-    D then undoes E as far as it can from the first step on, at every depth. Started at random, the
-    signal is lost after two applications, and deep reconstructions stay one flat colour.
+    D then undoes E as far as it can from the first step on, at every depth. A random start loses the
+    signal after two applications, and deep reconstructions stay one flat colour.
     """
     channels = torch.eye(resample.in_channels)[:, :, None, None]
     resample.weight.data.copy_(0.5 * channels.expand_as(resample.weight))
