@@ -23,15 +23,20 @@ SENTENCE_END = re.compile(r"(?<=[.!?])[\"')*_\]]*\s+(?=[\"'(*_\[]*[A-Z0-9\u00c0-
 SOURCE = ROOT / "src" / "rcae"
 ROOMS = [
     "__init__.py",
+    "__main__.py",
     "api.py",
     "base",
     "cli",
     "data",
+    "detector",
     "drawing",
+    "evaluation",
     "feedback",
     "line",
+    "model",
     "service",
     "study",
+    "training",
 ]
 """Rooms whose docstrings and comments keep the rule; a room joins by one line."""
 LONGEST_DOCSTRING_SENTENCE = 25

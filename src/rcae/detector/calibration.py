@@ -10,43 +10,48 @@ from scipy.special import bdtr
 from rcae.base.errors import UsageError
 
 RUNTIME_MARGIN = 1e-3
-"""How far above a good image's score the threshold lies, as a share of the way from usual to that score:
-as much as runtimes and processors may differ, so that the images that set the threshold stay good
-in all of them."""
+"""Margin of the threshold above the good image's score that sets it.
+
+The unit is the distance from the typical value to that score. Scores may differ by as much between
+runtimes and processors. The margin keeps the image that sets the threshold good in all of them.
+"""
 
 
 class Calibration(BaseModel):
-    """What good images looked like to the finished model; stored in the model file."""
+    """Threshold of the finished model, and the good images' scores behind it; part of the model file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     scores: tuple[float, ...] = Field(min_length=1)
-    """Anomaly scores of the calibration images, rising."""
+    """Anomaly scores of the calibration images, in ascending order."""
     typical_value: float
-    """Median over all calibration images of the map's median: the low end of the heat scale."""
+    """Median over all calibration images of the map's median. It is the low end of the heat scale."""
     false_alarm_rate: float = Field(gt=0, lt=1)
     """The rate that `threshold` promises."""
     threshold: float
-    """Scores at or above it are defective. A score is the largest pixel of its map, so this is the
-    threshold of pixels as well: the promised share of good images has any pixel at or above it."""
+    """Threshold of scores and pixels; scores at or above it are defective.
+
+    A score is the largest pixel of its map. The promise thus holds for pixels, too: it bounds the share
+    of good images that have any pixel at or above the threshold.
+    """
     confidence: float | None = Field(default=None, gt=0, lt=1)
-    """With which the rate is kept; None: it is kept on average."""
+    """Confidence that the rate is kept; None means that it is kept on average."""
     session_scores: tuple[float, ...] | None = None
-    """Scores of the images held out of the training session, rising; None where `scores` are those."""
+    """Scores of the images held out of the training session, ascending; None if `scores` are those."""
 
     @property
     def is_of_training_session(self) -> bool:
-        """Whether the calibration images were held out of the images to train on."""
+        """True if the calibration images were held out of the images to train on."""
         return self.session_scores is None
 
     @property
     def scores_of_training_session(self) -> tuple[float, ...]:
-        """Of the images held out of the images to train on, rising."""
+        """Scores of the images held out of the images to train on, ascending."""
         return self.scores if self.session_scores is None else self.session_scores
 
     @property
     def assurance(self) -> str:
-        """How the rate is kept: "on average", or "with 95.0% confidence"."""
+        """Assurance that the rate is kept: "on average", or "with 95.0% confidence"."""
         return "on average" if self.confidence is None else f"with {self.confidence:.1%} confidence"
 
     @property
@@ -60,7 +65,7 @@ class Calibration(BaseModel):
         )
 
     def summary(self) -> dict[str, float | str | None]:
-        """For a person to read, in the record of a run."""
+        """Return the fields that a person reads in the record of a run."""
         return {
             "threshold": self.threshold,
             "false_alarm_rate": self.false_alarm_rate,
@@ -69,10 +74,11 @@ class Calibration(BaseModel):
         }
 
     def p_value(self, anomaly_score: float) -> float:
-        """The share of good images with such a score or a higher one, at most: 1 / (n + 1) to 1.
+        """Return the conformal p-value of a score, 1 / (n + 1) to 1 (Vovk et al., 2005).
 
-        The conformal p-value (Vovk et al., 2005): the image itself counts as one of n + 1. On average
-        over calibration sets, at most the share p of good images has a p-value of at most p.
+        It is the share of images with this score or a higher one. The image itself counts as one of
+        n + 1, beside the n calibration images. The share of good images with a p-value of at most p is
+        at most p, on average over calibration sets.
         """
         count = len(self.scores)
         below = int(np.searchsorted(self.scores, anomaly_score, side="left"))
@@ -82,14 +88,15 @@ class Calibration(BaseModel):
 def calibrate(
     scores: Sequence[float], typical_value: float, false_alarm_rate: float
 ) -> Calibration:
-    """The calibration that training ends with, on images held out of the training session.
+    """Make the calibration at the end of training, from images held out of the training session.
 
-    Where n images cannot support the rate, the lowest they can, 1 / (n + 1), is used and recorded.
+    Too few images cannot support the rate. The lowest rate that n images support, 1 / (n + 1), is then
+    used and recorded.
 
     Args:
         scores: float32 values, in any order.
         typical_value: see `Calibration`.
-        false_alarm_rate: asked for, between 0 and 1.
+        false_alarm_rate: Rate asked for, between 0 and 1.
     """
     supported = max(false_alarm_rate, 1 / (len(scores) + 1))
     return Calibration(
@@ -107,24 +114,27 @@ def conformal_threshold(
     *,
     typical_value: float,
 ) -> float:
-    """A threshold that keeps the rate: above the k-th smallest score by `RUNTIME_MARGIN`.
+    """Return a threshold that keeps the rate: the k-th smallest of n scores, plus `RUNTIME_MARGIN`.
 
-    On average, with n scores: k = ceil((n + 1) * (1 - rate)). A new good image, exchangeable with the
-    calibration images, reaches it with a probability of at most 1 - k / (n + 1) (split conformal
-    prediction: Vovk et al., 2005; Papadopoulos et al., 2002).
+    The threshold lies just above this order statistic.
 
-    With a confidence: the smallest k for which at most k - 1 of n images fall below the rate's true
-    quantile with at least that probability, so that of all calibration sets at most 1 - confidence
-    give a threshold that more than the rate reaches (tolerance limit: Wilks, 1941; Vovk, 2012).
+    The bound on average is split conformal prediction (Papadopoulos et al., 2002; Vovk et al., 2005).
+    Its rank is k = ceil((n + 1) * (1 - rate)). A new good image is exchangeable with the calibration
+    images. It reaches the threshold with a probability of at most 1 - k / (n + 1).
+
+    The bound with a confidence is a tolerance limit (Wilks, 1941; Vovk, 2012). Let q be the true
+    (1 - rate) quantile of good scores. The rank is the smallest k with P(at most k - 1 of n scores fall
+    below q) >= confidence. The rate is thus exceeded for a share of at most 1 - confidence of all
+    calibration sets.
 
     Args:
         scores: float32 values, in any order.
-        false_alarm_rate: between 0 and 1.
-        confidence: between 0 and 1, or None for the bound on average.
+        false_alarm_rate: Rate to keep, between 0 and 1.
+        confidence: Confidence between 0 and 1, or None for the bound on average.
         typical_value: see `Calibration`.
 
     Returns:
-        a float32 value.
+        A float32 value.
 
     Raises:
         UsageError: there are too few scores.
@@ -136,7 +146,7 @@ def conformal_threshold(
 
 
 def threshold_rank(count: int, false_alarm_rate: float, confidence: float | None = None) -> int:
-    """k of `conformal_threshold`: which of `count` scores, from 1, the threshold lies just above.
+    """Return the rank k of `conformal_threshold` among `count` scores in ascending order, from 1.
 
     Raises:
         UsageError: there are too few scores.
@@ -153,7 +163,8 @@ def require_enough(count: int, false_alarm_rate: float, confidence: float | None
     """Refuse a rate that so many calibration images cannot support.
 
     Raises:
-        UsageError: names how many are needed; or rate or confidence are not between 0 and 1.
+        UsageError: there are too few images, and the error names how many are needed; or rate or
+            confidence is not between 0 and 1.
     """
     for name, share in (("false-alarm rate", false_alarm_rate), ("confidence", confidence)):
         if share is not None and not 0 < share < 1:
@@ -168,10 +179,10 @@ def require_enough(count: int, false_alarm_rate: float, confidence: float | None
 
 
 def images_needed(false_alarm_rate: float, confidence: float | None = None) -> int:
-    """The fewest calibration images that support a rate.
+    """Return the smallest number n of calibration images that supports a rate.
 
-    On average the smallest n with 1 / (n + 1) <= rate; with a confidence the smallest n with
-    (1 - rate)^n <= 1 - confidence, for then even the highest of n scores suffices.
+    The bound on average needs 1 / (n + 1) <= rate. The bound with a confidence needs
+    (1 - rate)^n <= 1 - confidence: the highest of n scores is then high enough.
     """
     if confidence is None:
         return math.ceil(round(1 / false_alarm_rate - 1, 9))

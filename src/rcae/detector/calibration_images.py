@@ -17,15 +17,15 @@ from rcae.detector.detection import score_of
 
 @dataclass(frozen=True)
 class CalibrationImage:
-    """One good image that was not trained on, and what the model made of it."""
+    """One good image that was not trained on, with its score and the median of its map."""
 
     path: str
-    """Absolute, at the time."""
+    """Absolute path at the time of the calibration."""
     sha256: str
     anomaly_score: float
-    """A float32 value."""
+    """Anomaly score; a float32 value."""
     map_median: float
-    """Of its anomaly map; a float32 value."""
+    """Median of its anomaly map; a float32 value."""
 
 
 def score_good_images(
@@ -34,12 +34,12 @@ def score_good_images(
     """Score good images exactly as `predict` would.
 
     Args:
-        images: paths by the SHA-256 of their content, at least one.
-        maps: as `Runner.maps`.
+        images: Paths by the SHA-256 of their content, at least one.
+        maps: Function like `Runner.maps`.
 
     Raises:
-        ImageError: one cannot be read, or drawn.
-        TrainingError: the model's weights make no number of one.
+        ImageError: an image cannot be read, or the model cannot work on it.
+        TrainingError: the score or the median of an image is not a finite number.
     """
     scored = []
     for sha256, path in shown(images.items(), "calibrating on good images", total=len(images)):
@@ -56,12 +56,12 @@ def score_good_images(
 
 
 def scores_of(images: Sequence[CalibrationImage]) -> list[float]:
-    """Their anomaly scores, in order."""
+    """Return the anomaly scores of the images, in the same order."""
     return [image.anomaly_score for image in images]
 
 
 def typical_value_of(images: Sequence[CalibrationImage]) -> float:
-    """See `Calibration.typical_value`."""
+    """Return the typical value of the images; see `Calibration.typical_value`."""
     return float(np.median([image.map_median for image in images]))
 
 
@@ -69,15 +69,15 @@ _COLUMNS = [field.name for field in fields(CalibrationImage)]
 
 
 def to_csv(images: Sequence[CalibrationImage]) -> str:
-    """The images as the text of a run folder's `calibration.csv`."""
+    """Return the images as the text of a run folder's `calibration.csv`."""
     return csv_text(_COLUMNS, map(astuple, images))
 
 
 def read_calibration_images(path: Path) -> tuple[CalibrationImage, ...]:
-    """The inverse of `to_csv`.
+    """Read a file with the text of `to_csv`.
 
     Raises:
-        CheckpointError: the file is missing, or not such a list.
+        CheckpointError: the file is missing, or is no list of calibration images.
     """
     try:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:

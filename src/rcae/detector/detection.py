@@ -1,4 +1,4 @@
-"""What a detector says of one image: score, decision, anomaly map, regions, and its reasons."""
+"""Answer of a detector for one image: score, decision, anomaly map, regions, and its reasons."""
 
 import time
 from dataclasses import dataclass
@@ -30,19 +30,19 @@ class Region:
 
 @dataclass(frozen=True)
 class Detection:
-    """What the detector says of one image."""
+    """Answer of the detector for one image."""
 
     anomaly_score: float
-    """The largest value of `anomaly_map`; higher is more anomalous."""
+    """Largest value of `anomaly_map`; higher is more anomalous."""
     p_value: float
-    """How unusual that is among good images, 0..1, lower is more; see `Calibration.p_value`."""
+    """Conformal p-value of the score, 0..1; lower is more unusual. See `Calibration.p_value`."""
     threshold: float
     anomaly_map: Array
-    """[height, width] at the image's own size."""
+    """Finished map, [height, width] at the image's own size."""
     working_map: Array
-    """The map as the networks drew it, at working size; `anomaly_map` is it, enlarged."""
+    """Map that the networks drew, at working size; `anomaly_map` is the same map at the image's size."""
     regions: tuple[Region, ...]
-    """Strongest first; empty exactly when the image is not defective."""
+    """Regions, strongest first; empty exactly when the image is not defective."""
     duration_s: float
     """Time for this image, decoding included."""
 
@@ -54,9 +54,9 @@ class Detection:
         calibration: Calibration,
         started_at: float,
     ) -> Self:
-        """What a finished map says of an image of this height and width.
+        """Make the detection of an image of this height and width from its finished map.
 
-        `started_at` is of `time.perf_counter`.
+        `started_at` is a reading of `time.perf_counter`.
         """
         values = resize(working_map, *size_px)
         anomaly_score = score_of(values)
@@ -72,34 +72,35 @@ class Detection:
 
     @property
     def is_defective(self) -> bool:
-        """Whether the score reaches the threshold."""
+        """True if the score is at or above the threshold."""
         return self.anomaly_score >= self.threshold
 
 
 def score_of(anomaly_map: Array) -> float:
-    """The anomaly score of an image: the largest value of its map [height, width] at the image's own size.
+    """Return the anomaly score: the largest value of a map [height, width] at the image's own size.
 
-    It is the same rule for every model, so that a threshold of scores is one of pixels as well.
+    The rule is the same for every model, so that a threshold of scores is one of pixels as well.
     """
     return float(anomaly_map.max())
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What each part of the model made of one image, at working size."""
+    """Output of each part of the model for one image, at working size."""
 
     image: Array
-    """The working image, [height, width, 3], 0..1."""
+    """Working image, [height, width, 3], 0..1."""
     reconstructions: dict[int, Array]
-    """I_R^n by n, for the steps used; each [height, width, 3], not clipped."""
+    """Reconstructions I_R^n by n, for the steps used; each [height, width, 3], not clipped."""
     restored: Array | None
     """I_D^n of the last step used, [height, width, 3]; None without a detail network."""
     anomaly_map: Array
-    """[height, width], smoothed."""
+    """Anomaly map, [height, width], smoothed."""
 
 
 def _regions(anomaly_map: Array, threshold: float) -> tuple[Region, ...]:
-    # In float64, as the score is compared: the threshold rounded to float32 may be met by pixels below it.
+    # The score is compared in float64, and so are the pixels. Pixels below the threshold could reach it
+    # if it were rounded to float32.
     labels, _ = connected_regions(anomaly_map.astype(np.float64) >= threshold)
     regions = []
     for label, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):

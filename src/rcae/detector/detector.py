@@ -22,7 +22,7 @@ from rcae.drawing.pictures import HeatScale
 
 
 class Detector:
-    """A trained model that stays loaded, whatever executes it.
+    """A trained model that stays loaded, with any runtime.
 
     >>> detector = Detector.load("runs/screws")          # doctest: +SKIP
     >>> detector.predict("new/part.png").is_defective    # doctest: +SKIP
@@ -43,21 +43,21 @@ class Detector:
     ) -> Self:
         """Load a run folder, its `model.safetensors`, or a file that `rcae export` wrote.
 
-        A signature is verified right before the file is opened again to load it. Whoever can write
-        to the folder in between could swap the file: keep signed files where only you can write.
+        The signature is verified first, and the file is then opened again to load it. A person with write
+        access to the folder could swap the file in between. Keep signed files where only you can write.
 
         Args:
-            path: what to load; `.onnx` is executed by ONNX Runtime, `.xml` by OpenVINO.
-            device: of a run, like "cpu" or "cuda:1"; the GPU if there is one, unless given.
-            require_signature: a public key (PEM) that must have signed what is loaded; see
+            path: Run folder or file; ONNX Runtime executes `.onnx`, OpenVINO executes `.xml`.
+            device: Device for a run, like "cpu" or "cuda:1". The default is the GPU if there is one.
+            require_signature: Public key (PEM) that must have signed the loaded files; see
                 `rcae.detector.run.signature.verify`.
 
         Raises:
             UsageError: there is no model at `path`, or `device` does not apply or is not there.
-            MissingExtraError: what executes the file is not installed.
-            CheckpointError: the file is damaged, was changed, or is not one of ours.
-            SignatureError: it is not what the key signed, or the key cannot be used.
-            StorageError: it lies in a folder that cannot be entered, or its name is too long.
+            MissingExtraError: the runtime for the file is not installed.
+            CheckpointError: the file is damaged, was changed, or was not written by rcae.
+            SignatureError: the key did not sign these bytes, or the key cannot be used.
+            StorageError: the file lies in a folder that cannot be entered, or its name is too long.
         """
         path = Path(path)
         if require_signature is not None:
@@ -71,7 +71,7 @@ class Detector:
 
     @property
     def calibration(self) -> Calibration:
-        """The threshold, what it promises, and the scores it comes from."""
+        """The threshold, its promise, and the scores behind it."""
         return self.header.calibration
 
     @property
@@ -81,32 +81,32 @@ class Detector:
 
     @property
     def heat_scale(self) -> HeatScale:
-        """The colours' meaning, fixed by calibration and the same for every image."""
+        """The meaning of the colours; the calibration fixes it, and it is the same for every image."""
         return HeatScale(low=self.calibration.typical_value, threshold=self.calibration.threshold)
 
     def predict(self, image: str | Path | NDArray[np.generic]) -> Detection:
         """Inspect one image.
 
         Args:
-            image: a path, or an array [height, width], [height, width, 3] or [height, width, 4]
+            image: Path, or array [height, width], [height, width, 3] or [height, width, 4]
                 (grey, RGB, RGBA) of uint8, uint16, or floats in 0..1.
 
         Raises:
-            ImageError: it cannot be decoded, is neither path nor array, or has a size or type outside
-                the rules.
+            ImageError: the image cannot be decoded, is neither path nor array, or has a size or type
+                that is not allowed.
         """
         started_at = time.perf_counter()
         return self.inspect(_pixels(image), started_at)
 
     def inspect(self, image: Array, started_at: float) -> Detection:
-        """As `predict`, for an image as `rcae.data.images.read_image` gives it.
+        """Inspect one image that `rcae.data.images.read_image` has read.
 
         Args:
             image: float32 [height, width, 3], in 0..1; not checked.
-            started_at: of `time.perf_counter`, from when the image's duration counts.
+            started_at: Start of the image's duration, a reading of `time.perf_counter`.
 
         Raises:
-            ImageError: it is larger than the model can work on.
+            ImageError: the image is larger than the model can work on.
         """
         (answer,) = self.inspect_many([image], [started_at])
         if isinstance(answer, ImageError):
@@ -119,15 +119,15 @@ class Detector:
         started_at: Sequence[float],
         threshold: float | None = None,
     ) -> list[Detection | ImageError]:
-        """Inspect several images, together where that is faster; one answer each, in order.
+        """Inspect several images, in batches where that is faster; return one answer each, in order.
 
         Args:
             images: float32 [height, width, 3] each, in 0..1, of any sizes; not checked.
-            started_at: of `time.perf_counter`, from when each image's duration counts.
-            threshold: decides instead of the calibrated one, if given.
+            started_at: Start of each image's duration, a reading of `time.perf_counter`.
+            threshold: Threshold to use instead of the calibrated one.
 
         Returns:
-            an ImageError for an image larger than the model can work on.
+            A detection per image, or an ImageError for an image larger than the model can work on.
         """
         calibration = self.calibration
         if threshold is not None:
@@ -141,7 +141,7 @@ class Detector:
         ]
 
     def explain(self, image: str | Path | NDArray[np.generic]) -> Explanation:
-        """What each part of the model made of an image; arguments and errors as in `predict`.
+        """Return the output of each part of the model; `predict` has the same arguments and errors.
 
         Raises:
             UsageError: the detector was loaded from an exported file; see `can_explain`.
@@ -150,7 +150,7 @@ class Detector:
 
     @property
     def can_explain(self) -> bool:
-        """Whether `explain` works: for a run, not for an exported file, which draws the map alone."""
+        """True if `explain` works: a run explains itself, an exported file draws only the map."""
         return self.runner.can_explain
 
 

@@ -1,4 +1,4 @@
-"""The rows that predictions.jsonl and predictions.csv hold: one per image, written as known, read back."""
+"""Rows of predictions.jsonl and predictions.csv: one per image, written at once, read back."""
 
 import csv
 import errno
@@ -35,13 +35,16 @@ COLUMNS = (
     "milliseconds",
     "error",
 )
-"""The columns of predictions.csv; each is an attribute of `Prediction`."""
+"""Columns of predictions.csv: attributes of `Prediction`."""
 LONGEST_STEM_BYTES = 240
-"""The longest part of an image's name in its overlay's; number and suffix fit into the 255 of a name."""
+"""Largest part of an image's name in the name of its overlay or map.
+
+Number and suffix are added to it, and the sum stays below 255 bytes, the limit of a file name.
+"""
 
 
 class Prediction(BaseModel):
-    """One image's row; its fields are the keys of predictions.jsonl, in the same order.
+    """Answer for one image; the fields are the keys of its row, in the same order.
 
     Raises:
         ValidationError: a type is wrong, a number is NaN or infinite, or an unreadable image has a score.
@@ -50,24 +53,24 @@ class Prediction(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
 
     path: str
-    """Printable, see `rcae.base.text.printable`."""
+    """Printable path, see `rcae.base.text.printable`."""
     threshold: float
-    """The threshold in force when the image was inspected; scores have no unit."""
+    """Threshold in force when the image was inspected."""
     anomaly_score: float | None
-    """Higher is more anomalous, unbounded; None for an unreadable image."""
+    """Anomaly score; None where the image is unreadable."""
     p_value: float | None = None
-    """The conformal p-value, in 0..1; None for an unreadable image or a file older than p-values."""
+    """Conformal p-value, 0..1; None where the image is unreadable, or the file older than p-values."""
     decision: Literal["good", "defective", "unreadable"]
     regions: tuple[Region, ...]
-    """Strongest first; empty unless the image is defective."""
+    """Regions, strongest first; empty unless the image is defective."""
     milliseconds: float | None
-    """The time for this image, decoding included; None for an unreadable one."""
+    """Time for this image, decoding included; None where it is unreadable."""
     error: str | None
-    """The fault of an unreadable image; else None."""
+    """Reason why the image is unreadable; None where it is readable."""
 
     @classmethod
     def of(cls, path: Path, detection: Detection) -> Self:
-        """Tell what the detection says of the image at `path`."""
+        """Make the row of the image at `path` from its detection."""
         return cls(
             path=printable(path),
             threshold=detection.threshold,
@@ -81,7 +84,7 @@ class Prediction(BaseModel):
 
     @classmethod
     def unreadable(cls, path: Path, threshold: float, error: ImageError) -> Self:
-        """Tell why the image at `path` could not be inspected."""
+        """Make the row of the image at `path`, which could not be inspected because of `error`."""
         return cls(
             path=printable(path),
             threshold=threshold,
@@ -103,7 +106,7 @@ class Prediction(BaseModel):
 
     @property
     def region_count(self) -> int:
-        """The number of regions."""
+        """Number of regions."""
         return len(self.regions)
 
     def to_json(self) -> str:
@@ -113,7 +116,7 @@ class Prediction(BaseModel):
 
 @dataclass(frozen=True)
 class PredictionCounts:
-    """The number of images with each decision."""
+    """Number of images with each decision."""
 
     good: int = 0
     defective: int = 0
@@ -128,22 +131,22 @@ def predict_files(
     overlays: bool = False,
     maps: bool = False,
 ) -> PredictionCounts:
-    """Inspect images one after the other into `predictions.csv` and `predictions.jsonl`.
+    """Inspect images one after the other, and write `predictions.csv` and `predictions.jsonl`.
 
     The next image is decoded while the model is busy with the one before. Memory does not grow with the
     number of images. An unreadable image gets a row with its error.
-    Rows are written as they are known, so an interruption keeps what was inspected.
+    Each row is written at once, so that an interruption keeps the rows before it.
 
     Args:
-        detector: loaded.
-        paths: image files.
-        output: a folder, made if missing.
-        overlays: also write `overlays/<number>-<name>.png`.
-        maps: also write `maps/<number>-<name>.npy`, float32 [height, width].
+        detector: Loaded detector.
+        paths: Image files.
+        output: Folder of the results, made if missing.
+        overlays: True to write `overlays/<number>-<name>.png`, too.
+        maps: True to write `maps/<number>-<name>.npy`, too: float32 [height, width].
 
     Raises:
         UsageError: `output` already holds predictions.
-        StorageError: the disk refused; rows written before stay.
+        StorageError: the disk refused a file; rows written before stay.
     """
     decisions = {"good": 0, "defective": 0, "unreadable": 0}
     with _result_files(output) as (table, lines):
@@ -167,7 +170,7 @@ def predict_files(
 
 
 def _shortened(stem: str) -> str:
-    """Cut an image's name to the length that its overlay's name can hold."""
+    """Cut an image's name to `LONGEST_STEM_BYTES`."""
     while len(os.fsencode(stem)) > LONGEST_STEM_BYTES:
         stem = stem[:-1]
     return stem
@@ -177,9 +180,9 @@ def _shortened(stem: str) -> str:
 class _DecodedImage:
     path: Path
     content: Array | ImageError
-    """[height, width, 3], or why there is none."""
+    """Pixels [height, width, 3], or the error that prevented decoding."""
     duration_s: float
-    """The time that decoding took."""
+    """Duration of decoding."""
 
     @property
     def pixels(self) -> Array:
@@ -189,7 +192,7 @@ class _DecodedImage:
 
 
 def _read_ahead(paths: Sequence[Path]) -> Iterator[_DecodedImage]:
-    """Yield every image in turn, while a thread decodes the next; at most two are in memory."""
+    """Yield every image in turn, while a thread decodes the next one; at most two are in memory."""
     with ThreadPoolExecutor(max_workers=1) as reader:
         following = iter(paths)
         waiting = _submitted(reader, following)
@@ -216,7 +219,7 @@ def _read(path: Path) -> _DecodedImage:
 
 
 def _inspect(detector: Detector, image: _DecodedImage) -> tuple[Prediction, Detection | None]:
-    """Return the row, and its detection unless the image is unreadable."""
+    """Return the row and its detection; the detection is None if the image is unreadable."""
     try:
         started_at = time.perf_counter() - image.duration_s
         detection = detector.inspect(image.pixels, started_at)
@@ -228,7 +231,7 @@ def _inspect(detector: Detector, image: _DecodedImage) -> tuple[Prediction, Dete
 
 @contextmanager
 def _result_files(output: Path) -> Iterator[tuple[TextIO, TextIO]]:
-    """Open both tables for writing; results of before are never overwritten."""
+    """Open both tables for writing; earlier results are never overwritten."""
     as_table, as_lines = output / "predictions.csv", output / "predictions.jsonl"
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -266,11 +269,12 @@ def _write_map(target: Path, detection: Detection) -> None:
 
 
 def read_predictions(files: Sequence[Path]) -> Iterator[Prediction]:
-    """Yield the rows of all files in order; keys beyond the fields are left aside.
+    """Yield the rows of all files in order, one at a time; keys that are no fields are ignored.
 
     Raises:
-        UsageError: there is no such file.
-        DataError: one cannot be read, holds no row, or a row breaks a rule; names file and line.
+        UsageError: a file does not exist.
+        DataError: a file cannot be read, holds no row, or a row breaks a rule; the error names file and
+            line.
     """
     for file in files:
         yield from _rows(file)

@@ -1,1 +1,1 @@
-"""What a detector is worth: measured on test images, compared, verified, watched."""
+"""Quality of a detector: measured on test images, compared, verified, and watched for drift."""

@@ -1,4 +1,4 @@
-"""Two models, A and B, on the same test images: where they decide differently, and by chance or not."""
+"""Comparison of two models, A and B, on the same test images: other decisions, and chance or not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two models and what it said of the test images."""
+    """One of the two models, and its evaluation on the test images."""
 
     path: Path
-    """Of the run folder, the model file or the exported file."""
+    """Path of the run folder, the model file or the exported file."""
     detector: Detector
     evaluation: Evaluation
 
@@ -41,7 +41,7 @@ class Change:
     """A test image that A and B decide differently.
 
     Scores of two models have different units and are never subtracted. `strength_a` and
-    `strength_b` are what each means to its own model; see `HeatScale.strength`.
+    `strength_b` are the scores on the scale of each model; see `HeatScale.strength`.
     """
 
     a: Outcome
@@ -57,46 +57,46 @@ class Change:
 
     @property
     def size(self) -> float:
-        """How sure the less sure model is: its strength's distance from the threshold (our choice)."""
+        """Certainty of the less certain model: distance of its strength from the threshold (our choice)."""
         return min(abs(self.strength_a - 1), abs(self.strength_b - 1))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that was compared."""
+    """All results of a comparison."""
 
     a: Side
     b: Side
     image_auroc: AurocComparison
     defects_found: DecisionComparison
-    """Over the defective images; each model at its own threshold."""
+    """Decisions on the defective images; each model has its own threshold."""
     false_alarms: DecisionComparison
-    """Over the good images."""
+    """Decisions on the good images."""
     changes: tuple[Change, ...]
-    """The largest first."""
+    """Changed decisions, the largest first."""
 
     @property
     def category(self) -> Category:
-        """What both were evaluated on."""
+        """The category that both were evaluated on."""
         return self.a.evaluation.category
 
     def changes_of(self, kind: str) -> list[Change]:
-        """The changes of one of `KINDS`, the largest first."""
+        """Return the changes of one of `KINDS`, the largest first."""
         return [change for change in self.changes if change.kind == kind]
 
 
 def compare_models(model_a: Path, model_b: Path, data: Path) -> Comparison:
-    """Evaluate two models on the test images of one category, then compare.
+    """Evaluate two models on the test images of one category, then compare them.
 
     Args:
-        model_a: a run folder, its `model.safetensors`, or a file that `rcae export` wrote.
-        model_b: another; difference and verdict are of B against A.
-        data: a category with good and defective test images.
+        model_a: Run folder, its `model.safetensors`, or a file that `rcae export` wrote.
+        model_b: Another one; difference and verdict are of B against A.
+        data: Category with good and defective test images.
 
     Raises:
-        UsageError: both are the same model; or as `Detector.load` raises.
+        UsageError: both are the same model, or an error of `Detector.load`.
         DataError: the test images are missing, all good or all defective.
-        RcaeError: as `Detector.load` and `evaluate_model` raise.
+        RcaeError: the errors of `Detector.load` and `evaluate_model`.
     """
     _require_both_classes(open_category(data))
     a, b = Detector.load(model_a), Detector.load(model_b)
@@ -115,7 +115,7 @@ def compare_sides(a: Side, b: Side) -> Comparison:
     """Compare two evaluations of the same test images, good and defective.
 
     Raises:
-        DataError: they are not of the same images.
+        DataError: the evaluations are not of the same images.
     """
     seen_a, seen_b = a.evaluation, b.evaluation
     if [one.sample for one in seen_a.outcomes] != [one.sample for one in seen_b.outcomes]:

@@ -1,4 +1,4 @@
-"""A comparison as files and text: comparison.html, comparison.json, changes.csv, and a table."""
+"""Output of a comparison: comparison.html, comparison.json, changes.csv, and a table as text."""
 
 import json
 from collections.abc import Callable
@@ -43,10 +43,10 @@ class Row(NamedTuple):
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> Path:
-    """Write all files, each in one step; returns the path of the page.
+    """Write all files, each in one step, and return the path of the page.
 
     Raises:
-        StorageError: the disk refused; files of an earlier comparison are whole.
+        StorageError: the disk refused a file; files of an earlier comparison stay intact.
     """
     write_text(folder / "comparison.json", to_json(comparison) + "\n")
     write_text(folder / "changes.csv", changes_csv(comparison))
@@ -69,7 +69,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
 
 
 def table(comparison: Comparison) -> str:
-    """The comparison as text for a terminal."""
+    """Format the comparison as text for a terminal."""
     header = Row("", "A", "B", "difference", "p")
     lines = [f"A: {printable(comparison.a.path)}", f"B: {printable(comparison.b.path)}"]
     lines += [
@@ -80,7 +80,7 @@ def table(comparison: Comparison) -> str:
 
 
 def rows(comparison: Comparison) -> list[Row]:
-    """The three things compared; differences are of B against A."""
+    """Return the three rows of the comparison; differences are of B against A."""
     auroc = comparison.image_auroc
     return [
         Row(
@@ -106,7 +106,7 @@ def _decision_row(what: str, found: DecisionComparison) -> Row:
 
 
 def verdicts(comparison: Comparison) -> list[str]:
-    """A sentence on each row: which model is better, or that it may be chance; what else must be known."""
+    """Return a sentence on each row, and warnings: either a model is better, or it may be chance."""
     auroc, found, alarms = (
         comparison.image_auroc,
         comparison.defects_found,
@@ -122,7 +122,7 @@ def verdicts(comparison: Comparison) -> list[str]:
 
 
 def _verdict(gain: float, p_value: float | None) -> str:
-    """What the gain of B over A amounts to."""
+    """Judge the gain of B over A."""
     if p_value is None:
         return "these images cannot tell whether the difference is more than chance"
     if p_value > 1 - CONFIDENCE:
@@ -131,14 +131,14 @@ def _verdict(gain: float, p_value: float | None) -> str:
 
 
 def change_counts(comparison: Comparison) -> str:
-    """How many images change decision, in all and by kind."""
+    """Count the images that change decision, in all and by kind."""
     kinds = ", ".join(f"{len(comparison.changes_of(kind))} {kind}" for kind in KINDS)
     total = len(comparison.a.evaluation.outcomes)
     return f"{len(comparison.changes)} of {total} images change decision: {kinds}"
 
 
 def to_json(comparison: Comparison) -> str:
-    """Everything compared as one JSON object."""
+    """Return all results of the comparison as one JSON object."""
     plain = {
         "category": comparison.category.name,
         "confidence": CONFIDENCE,
@@ -153,7 +153,7 @@ def to_json(comparison: Comparison) -> str:
 
 
 def changes_csv(comparison: Comparison) -> str:
-    """One row per image that changes decision, the largest change first."""
+    """Return a CSV row per image that changes decision, the largest change first."""
     columns = ["path", "defect_type", "change"]
     columns += [
         f"{name}_{side}" for side in "ab" for name in ("anomaly_score", "threshold", "strength")

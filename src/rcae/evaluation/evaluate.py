@@ -1,4 +1,4 @@
-"""The test images of a category, scored once by a finished detector, and measured."""
+"""Evaluation: a finished detector scores each test image of a category once, and is measured."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,11 +40,11 @@ PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "pixel_f1_max", "aupro", "aupro_5")
 
 
 class Predictor(Protocol):
-    """A model that can be evaluated: `Detector`, or another under the same protocol."""
+    """Interface of a model that can be evaluated: `Detector`, or another one under the same protocol."""
 
     @property
     def calibration(self) -> Calibration:
-        """The threshold and the scores of good images it comes from."""
+        """The threshold, and the scores of good images behind it."""
 
     def predict(self, image: Path) -> Detection:
         """Inspect one image."""
@@ -52,31 +52,33 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """One test image and what the detector said of it."""
+    """One test image, with the answer of the detector."""
 
     sample: Sample
     anomaly_score: float
     p_value: float
-    """See `Calibration.p_value`."""
+    """Conformal p-value, see `Calibration.p_value`."""
     is_rejected: bool
     working_map: Array
-    """Kept at working size, so that memory stays small; enlarged again where needed."""
+    """Anomaly map at working size, so that memory stays small; it is enlarged again where needed."""
     duration_s: float
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that was measured on one category."""
+    """All results on one category."""
 
     category: Category
     outcomes: tuple[Outcome, ...]
     metrics: EvaluationResult
-    """All figures, as metrics.json holds them."""
+    """All figures of metrics.json."""
     calibration: Calibration
-    """The calibration behind the model's threshold."""
+    """Threshold of the model, and its promise."""
     known: tuple[Sample, ...]
-    """Test images that the model was trained or calibrated on, as far as can be told: on them it looks better
-    than it is."""
+    """Test images that the model was trained or calibrated on, as far as can be told.
+
+    The model looks better on them than it is.
+    """
 
     @property
     def good(self) -> tuple[Outcome, ...]:
@@ -90,10 +92,10 @@ class Evaluation:
 
 
 def evaluate_model(path: Path, detector: Detector, data: Path) -> Evaluation:
-    """Call `evaluate_detector` for the model loaded from `path`, whose run may know some images.
+    """Evaluate the model loaded from `path`, like `evaluate_detector`; its run tells the known images.
 
     Raises:
-        RcaeError: an error of `evaluate_detector` or `known_images`.
+        RcaeError: the errors of `evaluate_detector` and `known_images`.
     """
     return evaluate_detector(detector, data, known_images(path, detector.header))
 
@@ -102,14 +104,14 @@ def evaluate_detector(detector: Predictor, data: Path, known: Collection[str] = 
     """Score every test image once, then measure; the threshold is the calibrated one.
 
     Args:
-        detector: the model.
-        data: one category.
+        detector: Model to evaluate.
+        data: One category.
         known: SHA-256 of the images that the model was trained or calibrated on, see `known_images`.
 
     Raises:
-        UsageError, DataError: the folder does not exist, has no test images, or lacks masks for
-            some of its defective images.
-        ImageError: an image or mask is unreadable, or a mask has not its image's size.
+        UsageError, DataError: the folder does not exist, has no test images, or lacks masks for some of
+            its defective images. A mask is empty or has another size than its image.
+        ImageError: an image or mask is unreadable.
     """
     category = open_category(data)
     if not category.test:
@@ -123,7 +125,7 @@ def evaluate_detector(detector: Predictor, data: Path, known: Collection[str] = 
 
 
 def _check_masks(category: Category) -> bool:
-    """Return whether the defective images have masks: all of them or none.
+    """Return True if all defective images have masks, and False if none has.
 
     Raises:
         DataError, ImageError: see `evaluate_detector`.
@@ -170,7 +172,7 @@ def _inspect(detector: Predictor, sample: Sample) -> Outcome:
 
 
 def full_map(outcome: Outcome) -> Array:
-    """Return the anomaly map at the image's own size, float32 [height, width]."""
+    """Return the anomaly map at the image's own size, equal to that of `Detector.predict`."""
     return resize(outcome.working_map, *image_size(outcome.sample.path))
 
 
@@ -202,7 +204,7 @@ def _result(
     has_masks: bool,
     known_count: int,
 ) -> EvaluationResult:
-    """Measure all figures; those of pixels need masks."""
+    """Compute all figures from the scores of `outcomes`, and from their maps if there are masks."""
     good = [outcome for outcome in outcomes if not outcome.sample.is_defective]
     types = {
         name: [outcome for outcome in outcomes if outcome.sample.defect_type == name]
@@ -228,7 +230,7 @@ def _result(
 
 
 def _ranking(outcomes: Sequence[Outcome], has_masks: bool) -> dict[str, Any]:
-    """Measure the fields of `Ranking`; those of pixels are None without masks."""
+    """Compute the fields of `Ranking`; those of pixels are None without masks."""
     metrics = dict.fromkeys(Ranking.model_fields) | image_metrics(*_scores(outcomes))
     return metrics | (pixel_metrics(_maps_and_masks(outcomes)) if has_masks else {})
 
@@ -256,7 +258,10 @@ def _at_threshold(calibration: Calibration, outcomes: Sequence[Outcome]) -> dict
 def _at_fixed_rates(
     calibration: Calibration, outcomes: Sequence[Outcome]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Measure the detection rate at each fixed false-alarm rate, and tell why one is None."""
+    """Compute the detection rate at each fixed false-alarm rate, with the reasons for missing ones.
+
+    The thresholds come from good images alone.
+    """
     metrics: dict[str, Any] = {}
     undefined = {}
     for name, rate in FIXED_RATES.items():

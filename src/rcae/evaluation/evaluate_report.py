@@ -1,4 +1,4 @@
-"""An evaluation as files and text: report.html, metrics.json, scores.csv, and a table."""
+"""Output of an evaluation: report.html, metrics.json, scores.csv, and a table as text."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -24,10 +24,10 @@ PICTURES_PER_GROUP = 6
 def write_evaluation(
     folder: Path, evaluation: Evaluation, detector: Detector, *, licence_note: str = ""
 ) -> Path:
-    """Write all files, each in one step; returns the path of the report.
+    """Write all files, each in one step, and return the path of the report.
 
     Raises:
-        StorageError: the disk refused; files of an earlier evaluation are whole.
+        StorageError: the disk refused a file; files of an earlier evaluation stay intact.
     """
     write_text(folder / "metrics.json", evaluation.metrics.to_json() + "\n")
     write_text(folder / "scores.csv", scores_csv(evaluation))
@@ -37,7 +37,7 @@ def write_evaluation(
 
 
 def table(evaluation: Evaluation) -> str:
-    """Return the main metrics per defect type and overall, as text for a terminal."""
+    """Format the main metrics per defect type and overall, as text for a terminal."""
     header = f"{'':24}{'images':>8}{'found':>8}" + "".join(f"{name:>13}" for name in SUMMARY)
     result = evaluation.metrics
     return "\n".join(
@@ -58,7 +58,7 @@ def table(evaluation: Evaluation) -> str:
 
 
 def known_warning(evaluation: Evaluation) -> list[str]:
-    """Return a warning where the model knows some of the test images, else none."""
+    """Return a warning if the model knows some of the test images, else an empty list."""
     if not evaluation.known:
         return []
     return [
@@ -76,7 +76,7 @@ def _line(name: str, images: int, found: int, ranking: Ranking) -> str:
 
 
 def scores_csv(evaluation: Evaluation) -> str:
-    """Return CSV with one row per test image."""
+    """Return scores.csv, one row per test image."""
     columns = ("path", "defect_type", "anomaly_score", "p_value", "threshold", "decision")
     rows = (
         (
@@ -94,7 +94,7 @@ def scores_csv(evaluation: Evaluation) -> str:
 
 
 def image_name(evaluation: Evaluation, outcome: Outcome) -> str:
-    """Return the image's path within its category, printable."""
+    """Return the image's path within its category."""
     return printable(outcome.sample.path.relative_to(evaluation.category.root).as_posix())
 
 
@@ -194,7 +194,7 @@ def _notes(evaluation: Evaluation) -> list[str]:
 
 
 def model_facts(detector: Detector) -> dict[str, str]:
-    """Return facts of the model for a reader, by name."""
+    """Return the facts about a model for the reader of a report, by name."""
     header = detector.header
     return {
         "Trained on": f"{header.provenance['training_images']} good images of "

@@ -15,19 +15,19 @@ from rcae.evaluation.result import SUMMARY, EvaluationResult
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """The result, and what the report shows beside it."""
+    """The result, and all else that the report shows."""
 
     result: EvaluationResult
     created: str
-    """The time of the report, as text."""
+    """Time of the report, for people."""
     assurance: str
-    """The way in which the false-alarm rate is kept, see `Calibration.assurance`."""
+    """Assurance that the promised false-alarm rate is kept, see `Calibration.assurance`."""
     promise: str
-    """The guarantee in one sentence, see `Calibration.promise`."""
+    """Guarantee in one sentence, with its condition, see `Calibration.promise`."""
     good_scores: Numbers
-    """The scores of the good test images, [images], any floating type."""
+    """Scores of the good test images, [images]."""
     defective_scores: Numbers
-    """The scores of the defective test images, [images], any floating type."""
+    """Scores of the defective test images, [images]."""
     picture_groups: tuple[PictureGroup, ...]
     facts: tuple[FactGroup, ...]
     licence_note: str = ""
@@ -54,7 +54,7 @@ def write_report(path: Path, report: EvaluationReport) -> None:
 
 
 def _charts(report: EvaluationReport) -> list[tuple[bytes, str]]:
-    """Draw the charts, each as (PNG file, text for those who cannot see it)."""
+    """Draw the charts that are defined, each as (PNG file, text for readers who cannot see it)."""
     threshold = report.result.threshold
     histogram = charts.score_histogram(report.good_scores, report.defective_scores, threshold)
     return [
@@ -69,7 +69,7 @@ def _charts(report: EvaluationReport) -> list[tuple[bytes, str]]:
 
 
 def _roc_chart(report: EvaluationReport) -> list[tuple[bytes, str]]:
-    """Draw the ROC curve over image scores, if both classes are there."""
+    """Draw the ROC curve over image scores, in the form of `_charts`; empty where it is not defined."""
     result = report.result
     scores = np.concatenate((report.good_scores, report.defective_scores))
     is_defective: Mask = np.arange(scores.size) >= len(report.good_scores)
@@ -86,7 +86,7 @@ def _roc_chart(report: EvaluationReport) -> list[tuple[bytes, str]]:
 
 
 def _notes(result: EvaluationResult) -> list[str]:
-    """Return the footnotes of the table of defect types: each reason for a missing number, once."""
+    """List the reasons for missing numbers in the table of defect types, each once: its footnotes."""
     reasons = [
         result.why_undefined(name)
         for defect_type in result.defect_types.values()
@@ -97,6 +97,6 @@ def _notes(result: EvaluationResult) -> list[str]:
 
 
 def _weakest(result: EvaluationResult) -> str | None:
-    """Return the type with the lowest image AUROC, or None where all are alike."""
+    """Return the defect type with the lowest image AUROC; None where all types have the same."""
     aurocs = {defect_type.image_auroc for defect_type in result.defect_types.values()}
     return result.worst_first[0] if len(aurocs) > 1 else None

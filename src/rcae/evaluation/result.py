@@ -1,4 +1,4 @@
-"""The result of an evaluation: one class that is computed, written as metrics.json, read back and shown."""
+"""Result of an evaluation: one class that is computed, written as metrics.json, read back and shown."""
 
 import json
 from typing import Self
@@ -19,40 +19,40 @@ MASKS_DIVIDE_NOTHING = "the masks cover no pixel or every pixel"
 
 
 class Part(BaseModel):
-    """The needed keys of a file: others are passed over, NaN and infinity are refused."""
+    """Base of a class that is read from a file: other keys are ignored, NaN and infinity are refused."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
 class _OfCategory(Part):
     category: str
-    """The category's name."""
+    """Name of the category."""
 
 
 class Ranking(Part):
-    """The metrics of ranking defects above what is good, each in 0..1; None is undefined."""
+    """Metrics of scores and maps that separate defective from good, each in 0..1; None: not defined."""
 
     image_auroc: float | None
     image_ap: float | None
     image_f1_max: float | None
-    """The highest F1 over all thresholds on the image score (oracle)."""
+    """F1 at the threshold that suits these images best (oracle)."""
     pixel_auroc: float | None
     pixel_ap: float | None
     pixel_f1_max: float | None
-    """The highest F1 over all thresholds on the pixels (oracle)."""
+    """F1 at the threshold that suits these pixels best (oracle)."""
     aupro: float | None
-    """The area under the per-region overlap, up to a false-positive rate of 0.3."""
+    """AUPRO up to a false-positive rate of 0.3."""
     aupro_5: float | None
-    """The same area up to a false-positive rate of 0.05."""
+    """AUPRO up to a false-positive rate of 0.05."""
 
 
 class DefectTypeResult(Ranking):
     """The images of one defect type against all good test images."""
 
     image_count: int
-    """The images of this type, at least 1."""
+    """Number of images of this type, at least 1."""
     detected_count: int
-    """Those whose score reaches the threshold."""
+    """Number of images of this type with a score at or above the threshold."""
 
 
 MAY_BE_UNDEFINED = (
@@ -62,7 +62,7 @@ MAY_BE_UNDEFINED = (
     "detection_rate_at_1_percent",
     "detection_rate_at_5_percent",
 )
-"""The fields of `EvaluationResult` that are None where `undefined` says why."""
+"""Fields of `EvaluationResult` that may be None; `undefined` then gives the reason."""
 
 
 class EvaluationResult(Ranking, _OfCategory):
@@ -77,29 +77,29 @@ class EvaluationResult(Ranking, _OfCategory):
     good_count: int
     defective_count: int
     threshold: float
-    """Scores at or above it are defective."""
+    """Threshold; scores at or above it are defective."""
     false_alarm_rate_promised: float
-    """The promised upper bound on the rejected share of good images, in 0..1."""
+    """Promised share of false alarms on good images, in 0..1."""
     false_alarm_rate_seen: float | None
-    """The rejected share of the good test images, in 0..1; None without any."""
+    """Share of the good test images that raise a false alarm, in 0..1; None without good images."""
     detection_rate: float | None
-    """The rejected share of the defective test images, in 0..1; None without any."""
+    """Share of the defective test images that are rejected, in 0..1; None without defective images."""
     detection_rate_at_1_percent: float | None
-    """The share at the threshold that calibration sets for a false-alarm rate of 0.01."""
+    """Detection rate at the threshold that calibration sets for a false-alarm rate of 0.01."""
     detection_rate_at_5_percent: float | None
-    """The share at the threshold that calibration sets for a false-alarm rate of 0.05."""
+    """Detection rate at the threshold that calibration sets for a false-alarm rate of 0.05."""
     milliseconds_median: float
-    """The median time per image, decoding included."""
+    """Median time per image, decoding included."""
     milliseconds_p95: float
-    """The 95th percentile of the time per image."""
+    """95th percentile of the time per image: 95 % of the images take at most this long."""
     peak_memory_mib: int | None
-    """The peak of the whole process; None where the system does not say."""
+    """Peak memory of the whole process; None where the system does not report it."""
     defect_types: dict[str, DefectTypeResult]
-    """The result of each defect type, sorted by name."""
+    """Result of each defect type, in the order of their names."""
     undefined: dict[str, str]
-    """The reason for each metric that is None, by the name of its field."""
+    """Reason why a metric is None, by the name of its field."""
     test_images_known: int = 0
-    """Test images that the model was trained or calibrated on; 0 where a file does not say."""
+    """Number of test images that the model was trained or calibrated on; 0 if a file lacks it."""
 
     @model_validator(mode="after")
     def _require_reasons(self) -> Self:
@@ -111,30 +111,30 @@ class EvaluationResult(Ranking, _OfCategory):
 
     @property
     def detected_count(self) -> int:
-        """The defective test images whose score reaches the threshold."""
+        """Number of defective test images with a score at or above the threshold."""
         return sum(one.detected_count for one in self.defect_types.values())
 
     @property
     def false_alarm_count(self) -> int:
-        """The good test images whose score reaches the threshold."""
+        """Number of good test images with a score at or above the threshold."""
         return round((self.false_alarm_rate_seen or 0.0) * self.good_count)
 
     @property
     def worst_first(self) -> list[str]:
-        """The defect types, the lowest image AUROC first; types of equal AUROC by name."""
+        """The defect types, the lowest image AUROC first; equal ones are in the order of their names."""
         types = self.defect_types
         return sorted(types, key=lambda name: (types[name].image_auroc or 0.0, name))
 
     def why_undefined(self, name: str) -> str:
-        """Return why the metric of this field is None, for all test images or for a defect type.
+        """Return the reason why the metric of this field is None, for all test images or a defect type.
 
-        A type alone lacks a metric only where its masks cover every pixel and no image is good.
+        A type alone lacks a metric only if its masks cover every pixel and no image is good.
         """
         return self.undefined.get(name, MASKS_DIVIDE_NOTHING)
 
     def to_json(self) -> str:
         """Return the text of metrics.json, without its last newline.
 
-        Names of files that are no text stay lone surrogates, see `rcae.base.storage.write_text`.
+        Undecodable bytes of file names stay lone surrogates, see `rcae.base.storage.write_text`.
         """
         return json.dumps(self.model_dump(), indent=2, ensure_ascii=False)

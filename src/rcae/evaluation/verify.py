@@ -1,4 +1,4 @@
-"""Whether an exported file says what the run says, on the user's own images."""
+"""Verification of an exported file: it must agree with its run, on the user's own images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,44 +21,47 @@ from rcae.detector.runners.torch_runner import TorchRunner
 from rcae.evaluation.metrics.ranking import image_metrics
 
 TOLERANCES = {"fp32": RUNTIME_MARGIN, "fp16": 1e-2, "int8": 0.5}
-"""Of scores and maps, in units of threshold minus typical value: the distance from usual to defective."""
+"""Largest difference of scores and maps, in units of threshold minus typical value.
+
+The unit is the distance from usual to defective.
+"""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far a runtime's answers are from torch's, over all images."""
+    """Difference between a runtime's answers and those of torch, over all images."""
 
     runtime: str
     image_count: int
     score_difference: float
-    """The largest of all images, in the units of `TOLERANCES`."""
+    """Largest difference over all images, in the unit of `TOLERANCES`."""
     map_difference: float
-    """The largest of all pixels, in the same units."""
+    """Largest difference over all pixels, in the same unit."""
     flipped: tuple[Path, ...]
     """Images with another decision."""
     image_auroc: float | None
-    """None unless good and defective images are given."""
+    """Image AUROC; None unless good and defective images are given."""
     torch_image_auroc: float | None
 
     def is_within(self, tolerance: float) -> bool:
-        """Whether scores and maps agree and no decision flips."""
+        """Return True if scores and maps agree and no decision flips."""
         return max(self.score_difference, self.map_difference) <= tolerance and not self.flipped
 
 
 def verify_export(
     run: Path, file: Path, paths: Sequence[str]
 ) -> tuple[ExportRecord, list[Difference]]:
-    """Inspect images with the run and with the file, in every runtime installed that can open it.
+    """Inspect images with the run and with the file, in every installed runtime that can open it.
 
     Args:
-        run: a run folder or its model file.
-        file: what `export_run` wrote.
-        paths: images, folders or globs; or one category, whose test images are then labelled.
+        run: Run folder or its model file.
+        file: File that `export_run` wrote.
+        paths: Images, folders or globs; or one category, whose test images have labels.
 
     Raises:
         UsageError: the file was made from another model.
         MissingExtraError: no runtime for the file is installed.
-        CheckpointError, ImageError: as loading and inspecting raise.
+        CheckpointError, ImageError: the errors of loading and inspecting.
     """
     original = TorchRunner.open(run, "cpu")
     runners = _runtimes(file)
@@ -71,10 +74,10 @@ def verify_export(
 
 
 def _runtimes(file: Path) -> dict[str, ExportedRunner]:
-    """The file in every runtime that is meant to open it.
+    """Open the file in every runtime that should open it.
 
-    OpenVINO also reads ONNX, where it is installed; but not int8, whose operators it rewrites until
-    the answers are others: it has a format of its own for that.
+    OpenVINO, if installed, also reads ONNX, except for int8. It rewrites the operators of int8 so that
+    the answers change; it has its own format for that.
     """
     runner = open_exported(file)
     if isinstance(runner, OpenvinoRunner):
@@ -91,13 +94,13 @@ def differences(
     images: Sequence[Path],
     labels: Sequence[bool] | None,
 ) -> list[Difference]:
-    """Inspect every image with every runtime; memory does not grow with their number.
+    """Inspect every image with every runtime; memory does not grow with the number of images.
 
     Args:
-        run: the model as trained, on torch.
-        others: the same model in other runtimes, by name.
-        images: files.
-        labels: whether each is defective, where that is known.
+        run: Trained model, on torch.
+        others: The same model in other runtimes, by name.
+        images: Image files.
+        labels: True for each defective image, False for each good one; None if unknown.
 
     Raises:
         ImageError: an image is unreadable.
@@ -130,7 +133,7 @@ def differences(
 
 
 def table(found: Sequence[Difference]) -> str:
-    """The differences as text, one line per runtime, and the images whose decision flips."""
+    """Format the differences as text, one line per runtime, and the images whose decision flips."""
     lines = [f"{'':14s}{'images':>8s}{'score':>10s}{'map':>10s}{'flipped':>9s}{'AUROC':>18s}"]
     for one in found:
         auroc = "-"
@@ -148,10 +151,10 @@ def table(found: Sequence[Difference]) -> str:
 
 
 def require_agreement(file: Path, found: Sequence[Difference], tolerance: float) -> None:
-    """Refuse a file that a runtime reads differently.
+    """Refuse a file whose answers differ from the run's in a runtime.
 
     Raises:
-        VerificationError: a score or map is further from torch's than `tolerance`, or a decision flips.
+        VerificationError: a score or map differs from torch by more than `tolerance`, or a decision flips.
     """
     wrong = [one.runtime for one in found if not one.is_within(tolerance)]
     if wrong:
@@ -173,9 +176,9 @@ def _auroc(scores: Sequence[float], labels: Sequence[bool] | None) -> float | No
 
 
 def _images(paths: Sequence[str]) -> tuple[list[Path], list[bool] | None]:
-    """The files, and whether each is defective where a category says so.
+    """Return the files, with the label of each if they are a category: True means defective.
 
-    Of a category the test images; where its good images are all training images, those as well.
+    A category gives its test images. Its training images are added if no test image is good.
     """
     if len(paths) == 1 and Path(paths[0]).is_dir():
         category = open_category(Path(paths[0]))

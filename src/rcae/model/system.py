@@ -1,4 +1,4 @@
-"""The whole detector: the paper's networks and every addition to them, image in, finished map out."""
+"""The whole system: the paper's networks and every addition to them, image in, finished map out."""
 
 import torch
 from torch import Tensor, nn
@@ -15,17 +15,17 @@ from rcae.model.tiles import blended
 
 
 class RcaeSystem(PaperNetworks):
-    """The paper's three networks, and what the settings add to them.
+    """The paper's three networks, and the additions that the settings choose.
 
-    `restoration` is a second head of CRD in training. `distance` judges CRD's features, `fusion` puts
-    map and distance together, and `thumbnail` judges the whole image. Each is None where the settings
-    leave it out.
+    `restoration` is a second head of CRD in training. `distance` judges CRD's features, `fusion` adds
+    map and distance, and `thumbnail` judges the whole image. Each is None where the settings leave it
+    out.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__(settings)
         self.is_tiled = True
-        """Whether a large image is drawn tile by tile; an exported graph draws it at once."""
+        """True if a large image is drawn tile by tile; an exported graph draws it at once."""
         self.restoration: Restoration | None = None
         self.distance: FeatureDistance | None = None
         self.fusion: Fusion | None = None
@@ -42,7 +42,7 @@ class RcaeSystem(PaperNetworks):
             self.thumbnail = ThumbnailDistance() if settings.thumbnail_distance else None
 
     def forward(self, image: Tensor) -> Tensor:
-        """The finished anomaly map of whole images of any size.
+        """Return the finished anomaly map of whole images of any size.
 
         A large image is drawn tile by tile, so that the networks' memory does not grow with it.
 
@@ -50,8 +50,8 @@ class RcaeSystem(PaperNetworks):
             image: [batch, 3, height, width], 0..1.
 
         Returns:
-            [batch, height, width], higher is more anomalous: M_A, 0..1; with the feature distance the
-            sum of all evidence, in units of `Fusion`.
+            [batch, height, width], higher is more anomalous. It is M_A, 0..1, without the feature
+            distance. It is the sum of all evidence, in units of `Fusion`, with it.
         """
         if self.is_tiled:
             (anomaly_map,) = blended(image, lambda part: [self.map_of_part(part)])
@@ -60,14 +60,14 @@ class RcaeSystem(PaperNetworks):
         return anomaly_map if self.thumbnail is None else raised(anomaly_map, self.thumbnail(image))
 
     def map_of_part(self, image: Tensor) -> Tensor:
-        """The map of parts of images, judged place by place; shapes as in `forward`."""
+        """Return the map of parts of images, judged place by place; the shapes are those of `forward`."""
         if self.fusion is not None:
             fused: Tensor = self.fusion(self.evidence(image), image.shape[2:])
             return fused
         return self._smoothed(self.detect(self.pad(image)), image)
 
     def evidence(self, image: Tensor) -> tuple[Tensor, ...]:
-        """The maps that `fusion` adds up: M_A, the distance, and both again seen wide.
+        """Return the maps that `fusion` adds up: M_A, the distance, and the wide average of each.
 
         Returns:
             [batch, row, column] each, in cells of `Fusion.cells_px`.
@@ -82,7 +82,7 @@ class RcaeSystem(PaperNetworks):
         return near, distance, wide(cells, cell_px), wide(distance, cell_px)
 
     def sight(self, image: Tensor) -> Sight:
-        """What the networks make of images of any size, extended by their edge to whole cells."""
+        """Run the networks on images of any size; their edges extend them to whole cells."""
         extended = self.pad(image)
         levels = self.detection_levels(extended)
         height, width = image.shape[2:]
@@ -90,13 +90,13 @@ class RcaeSystem(PaperNetworks):
 
     @property
     def trained_with_detection(self) -> nn.Module | None:
-        """What stage 3 trains: CRD, and its second head if there is one."""
+        """Modules that stage 3 trains: CRD, and its second head if there is one; None without CRD."""
         if self.detection is None or self.restoration is None:
             return self.detection
         return nn.ModuleList([self.detection, self.restoration])
 
     def detect_and_restore(self, image: Tensor) -> Tensor:
-        """M_A as `detect` gives it, and the image without its anomalies, as trained in stage 3.
+        """Compute M_A, like `detect`, and the image without its anomalies, for training in stage 3.
 
         Returns:
             [batch, 1 + 3, height, width], M_A first.
@@ -107,9 +107,9 @@ class RcaeSystem(PaperNetworks):
         return torch.cat([self.map_of(levels)[:, None], restored], dim=1)
 
     def _smoothed(self, drawn: Tensor, image: Tensor) -> Tensor:
-        """What was drawn of the extended image, within the image.
+        """Cut a map of the extended image to the image, and smooth it.
 
-        Averaged over `smoothing_px` squared so that one noisy pixel does not decide (our choice).
+        It is averaged over `smoothing_px` squared so that one noisy pixel does not decide (our choice).
         """
         height, width = image.shape[2:]
         within = drawn[:, None, :height, :width]

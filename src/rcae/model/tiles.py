@@ -1,4 +1,4 @@
-"""How a large image is cut into overlapping tiles, and how what was drawn of them is blended."""
+"""Overlapping tiles of a large image, and the blending of their maps."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -11,35 +11,41 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Pixels = TypeVar("Pixels", "Array", "Tensor")
-"""numpy where an exported file is executed without PyTorch, else a tensor."""
+"""Pixels as a numpy array if an exported file is executed without PyTorch, else as a tensor."""
 
 TILE_PX = 1024
-"""Side of a tile: the networks of the preset `quick` take about 0.7 GiB for one."""
+"""Side of a tile; the networks of the preset `quick` need about 0.7 GiB for one tile."""
 OVERLAP_PX = 256
-"""Overlap of neighbours. Tiles start at multiples of it, and so on the grid that an image is extended
-to for the recursion (up to fold * 2^N = 256)."""
+"""Overlap of neighbours.
+
+Tiles start at multiples of it. They thus lie on the grid to which the recursion extends an image (up to
+fold * 2^N = 256).
+"""
 MARGIN_PX = 64
-"""Width of the strip along an inner edge where a tile counts nothing: the networks see beyond the tile
-there, and the feature distance takes it for the border of an image."""
+"""Width of the strip along an inner edge where a tile has no weight.
+
+The networks see beyond the tile there, and the feature distance takes it for the border of an image.
+"""
 
 
 class Tile(NamedTuple):
-    """A part of an image, and how much what is drawn of it counts."""
+    """A part of an image, and the weight of its pixels."""
 
     rows: slice
     columns: slice
     weight: Array
-    """[height, width] of the tile; the weights of all tiles sum to 1 at every pixel."""
+    """Weights [height, width] of the tile; the weights of all tiles sum to 1 at every pixel."""
 
 
 def blended(image: Pixels, draw: Callable[[Pixels], Sequence[Pixels]]) -> list[Pixels]:
-    """Draw an image tile by tile: without seams, and in memory that grows with the results alone.
+    """Draw an image tile by tile, without seams; the memory grows with the results alone.
 
-    An image of at most TILE_PX a side is drawn as it is.
+    An image of at most TILE_PX a side is drawn at once.
 
     Args:
         image: [..., height, width].
-        draw: gives arrays [..., height, width] for a part of the image; as many for every part.
+        draw: Function that returns arrays [..., height, width] for a part of the image, the same number
+            for every part.
 
     Returns:
         The same arrays for the whole image, float32.
@@ -58,9 +64,9 @@ def blended(image: Pixels, draw: Callable[[Pixels], Sequence[Pixels]]) -> list[P
 
 
 def drawn_together(count: int, height: int, width: int) -> Iterator[slice]:
-    """So many images of one size, in slices that take no more memory than one tile; in order.
+    """Yield slices of `count` images of one size, in order; no slice takes more memory than one tile.
 
-    One that is cut into tiles is drawn alone: its map must not depend on its neighbours.
+    An image that is cut into tiles is drawn alone: its map must not depend on its neighbours.
     """
     together = TILE_PX**2 // (height * width) if max(height, width) <= TILE_PX else 1
     for start in range(0, count, together):
@@ -68,7 +74,7 @@ def drawn_together(count: int, height: int, width: int) -> Iterator[slice]:
 
 
 def tiles(height: int, width: int) -> Iterator[Tile]:
-    """The tiles of an image of this size: one, of weight 1, where it is no larger than a tile."""
+    """Yield the tiles of an image of this size; an image no larger than a tile is one of weight 1."""
     across = _spans(width)
     for rows, row_weights in _spans(height):
         for columns, column_weights in across:
@@ -76,7 +82,7 @@ def tiles(height: int, width: int) -> Iterator[Tile]:
 
 
 def _spans(length: int) -> list[tuple[slice, Array]]:
-    """The tiles along one axis, each with a weight per pixel."""
+    """Return the tiles along one axis, each with a weight per pixel."""
     starts = range(0, max(length - OVERLAP_PX, 1), TILE_PX - OVERLAP_PX)
     spans = [slice(start, min(start + TILE_PX, length)) for start in starts]
     return [
@@ -86,7 +92,10 @@ def _spans(length: int) -> list[tuple[slice, Array]]:
 
 
 def _ramp(length: int, *, rises: bool, falls: bool) -> Array:
-    """1 in the middle; within an overlap, linear from 0 to 1 between the margins of both tiles."""
+    """Return weights of 1 in the middle, and a linear ramp within an overlap.
+
+    The ramp goes from 0 to 1 between the margins of both tiles.
+    """
     distance = np.arange(length, dtype=np.float32) + np.float32(0.5) - MARGIN_PX
     rising = (distance / (OVERLAP_PX - 2 * MARGIN_PX)).clip(0, 1)
     weight = np.ones(length, dtype=np.float32)
@@ -98,11 +107,11 @@ def _ramp(length: int, *, rises: bool, falls: bool) -> Array:
 
 
 def _zeros(part: Any, height: int, width: int) -> Any:
-    """Zeros as large as the whole image, of the same kind as a part."""
+    """Return zeros for the whole image, of the same kind as a part."""
     shape = (*part.shape[:-2], height, width)
     return np.zeros(shape, np.float32) if isinstance(part, np.ndarray) else part.new_zeros(shape)
 
 
 def _beside(weight: Array, part: Any) -> Any:
-    """Weights of the same kind as a part."""
+    """Convert weights to the same kind as a part."""
     return weight if isinstance(part, np.ndarray) else part.new_tensor(weight)

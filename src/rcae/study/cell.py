@@ -73,7 +73,7 @@ class CellFolder:
         """Read the result as it was written.
 
         Raises:
-            UsageError: another version wrote it, in other terms.
+            UsageError: another version of rcae wrote it, with other fields, or the file is damaged.
         """
         try:
             return CellResult.model_validate_json(self.result.read_bytes())

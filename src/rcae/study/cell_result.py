@@ -1,4 +1,4 @@
-"""The result of one cell of the benchmark's table: its request, then the evaluation."""
+"""Result of one cell of the benchmark's table: the request first, then the evaluation."""
 
 from rcae.evaluation.result import EvaluationResult, Part
 
@@ -11,22 +11,22 @@ class _Asked(Part):
     budget_s: float | None
     values: tuple[str, ...]
     data_sha256: str
-    """This field and those above are those of `CellRequest`."""
+    """SHA-256 of the data; this field and all before it are those of `CellRequest`."""
     note: str
-    """A remark on the model, for the reader of a table."""
+    """Note on the model for the reader of the table."""
     training_s: float
-    """The seconds of all sittings, rounded to 0.1."""
+    """Duration of all training sessions together."""
 
 
 class CellResult(EvaluationResult, _Asked):
     """All figures of one cell; the fields are the keys of result.json, in the same order.
 
     Raises:
-        ValidationError: an error of `EvaluationResult`.
+        ValidationError: the errors of `EvaluationResult`.
     """
 
     light: str | None = None
-    """A warning where brightness alone tells defects; cells of earlier versions lack the key."""
+    """Note on the light of the category; None without one, and in cells of earlier versions."""
     threads: int
     versions: dict[str, str]
-    """The versions of the packages, by name."""
+    """Version of each package, by its name."""

@@ -128,7 +128,7 @@ def _image_counts(requests: Sequence[tuple[Path, CellRequest]]) -> str:
 
 
 def _verdict(variants: Sequence[Variant], results: Sequence[CellResult]) -> str:
-    """Report whether our numbers rise from row to row as the paper's do."""
+    """Say per metric if our numbers rise from row to row as those of the paper do."""
     verdicts = []
     for metric in METRICS:
         means = [summary.over_categories(results, variant.label, metric) for variant in variants]
@@ -143,7 +143,7 @@ def _verdict(variants: Sequence[Variant], results: Sequence[CellResult]) -> str:
 
 
 def _chart(wanted: Ablation, results: Sequence[CellResult]) -> bytes:
-    """Draw the paper's and our numbers per variant, one panel per metric."""
+    """Draw the paper's values and ours per variant, one panel per metric."""
     paper = {
         "image_auroc": [variant.paper_image_auroc for variant in wanted.variants],
         "pixel_auroc": [variant.paper_pixel_auroc for variant in wanted.variants],

@@ -52,7 +52,10 @@ def models(results: Sequence[CellResult]) -> list[str]:
 
 
 def notes(results: Sequence[CellResult]) -> list[tuple[str, str]]:
-    """Return the note of each model, and of each category with telling light, once."""
+    """Return the note of each model, and of each category whose light tells, without repetition.
+
+    The light of a category tells where it alone separates defective from good images.
+    """
     of_models = [(result.label, result.note) for result in results]
     of_categories = [
         (result.category, result.light) for result in results if result.light is not None
@@ -63,13 +66,13 @@ def notes(results: Sequence[CellResult]) -> list[tuple[str, str]]:
 def on_category(
     results: Sequence[CellResult], model: str, category: str, metric: str
 ) -> Spread | None:
-    """Return a model's metric on one category over its seeds; None if it is undefined."""
+    """Return the metric of a model on one category over its seeds; None where it is not defined."""
     values = [getattr(r, metric) for r in results if (r.label, r.category) == (model, category)]
     return spread(values) if values and None not in values else None
 
 
 def over_categories(results: Sequence[CellResult], model: str, metric: str) -> Spread | None:
-    """Return the spread over seeds of a model's metric, averaged over all categories per seed.
+    """Return the metric of a model, averaged per seed over all categories, with the spread over seeds.
 
     Only seeds with all categories count. The result is None without such a seed, or if the metric is
     undefined in one of them.
@@ -85,7 +88,7 @@ def over_categories(results: Sequence[CellResult], model: str, metric: str) -> S
 
 
 def worst_category(results: Sequence[CellResult], model: str) -> tuple[str, Spread] | None:
-    """Return the category with the lowest mean image AUROC of a model."""
+    """Return the category with the lowest mean image AUROC of a model; None if no AUROC is known."""
     known = [
         (name, value)
         for name in categories(results)
@@ -95,7 +98,7 @@ def worst_category(results: Sequence[CellResult], model: str) -> tuple[str, Spre
 
 
 def cost(results: Sequence[CellResult], model: str) -> dict[str, float]:
-    """Return a model's mean training time and latency, and peak memory, over all its cells."""
+    """Return mean training time, mean latency and highest memory of a model over all its cells."""
     mine = [result for result in results if result.label == model]
     return {
         "training_s": mean(result.training_s for result in mine),
@@ -105,14 +108,14 @@ def cost(results: Sequence[CellResult], model: str) -> dict[str, float]:
 
 
 def to_csv(results: Sequence[CellResult]) -> str:
-    """Return CSV with one row per cell, in full precision."""
+    """Write the results as CSV, one row per cell, with full precision."""
     return csv_text(
         CSV_COLUMNS, ([getattr(result, column) for column in CSV_COLUMNS] for result in results)
     )
 
 
 def to_markdown(results: Sequence[CellResult]) -> str:
-    """Return the means over categories, a table per metric, and the notes, as Markdown."""
+    """Write the results as Markdown: means over categories, a table per metric, and the notes."""
     names = categories(results)
     head = ["model", *(TITLES[metric] for metric in ACCURACY), "worst category (image AUROC)"]
     rows = []

@@ -1,4 +1,4 @@
-"""From a run to one file that other runtimes execute, pre- and post-processing inside."""
+"""Export of a run to one file for other runtimes, with pre- and post-processing inside."""
 
 from rcae.base.extras import require
 

@@ -1,4 +1,4 @@
-"""The whole of a prediction as one graph: camera image in, anomaly map, score and decision out."""
+"""The whole prediction as one graph: camera image in, anomaly map, score and decision out."""
 
 import copy
 
@@ -13,12 +13,13 @@ from rcae.model.paper.up_layer import UpLayer, doubled_and_joined
 
 
 class PredictionGraph(nn.Module):
-    """What `Detector.predict` does, in operators that every runtime has.
+    """Computation of `Detector.predict`, in operators that every runtime has.
 
-    Pre-processing: 0..255 to 0..1, to working size and exposure. Post-processing: back to the image's size,
-    the largest value as score, the comparison with the threshold.
+    Pre-processing scales 0..255 to 0..1, and brings the image to working size and exposure.
+    Post-processing resizes the map to the image's size, takes the largest value as score, and compares
+    it with the threshold.
 
-    Sizes are tensors wherever they are computed with, so that a trace keeps them free.
+    Computations with sizes use tensors, so that a trace keeps the sizes free.
     """
 
     def __init__(self, model: Model) -> None:
@@ -36,8 +37,8 @@ class PredictionGraph(nn.Module):
         """Inspect a batch.
 
         Args:
-            images: uint8 RGB [batch, height, width, 3], as decoders give them.
-            threshold: float32, no axes; scores at or above it are defective.
+            images: uint8 RGB [batch, height, width, 3], the output of image decoders.
+            threshold: float32 scalar; scores at or above it are defective.
 
         Returns:
             anomaly_map float32 [batch, height, width], anomaly_score float32 [batch], is_defective
@@ -54,7 +55,7 @@ class PredictionGraph(nn.Module):
         return anomaly_map, anomaly_score, anomaly_score >= threshold
 
     def _drawn(self, working: Tensor) -> Tensor:
-        """The anomaly map of whole images at working size and exposure, as `Seen.on_whole` gives it."""
+        """Draw the anomaly map of whole images at working size and exposure, like `Seen.on_whole`."""
         frame = self.working_view.frame
         if frame is None:
             drawn: Tensor = self.system(working)
@@ -65,13 +66,13 @@ class PredictionGraph(nn.Module):
         return put_back(frame, drawn, pose, least)[:, 0]
 
     def _working(self, length: Tensor) -> Tensor:
-        """As `WorkingView.size_of`, for one side."""
+        """Return the working length of one side, like `WorkingView.size_of`."""
         if self.working_view.squashed_px is not None:
             return torch.tensor(self.working_view.squashed_px)
         return (length.double() * self.working_view.scale + 0.5).long().clamp(min=1)
 
     def _exposed(self, images: Tensor) -> Tensor:
-        """As the end of `WorkingView.of`."""
+        """Bring images to the model's brightness, like the last step of `WorkingView.of`."""
         brightness = self.working_view.brightness
         if brightness is None:
             return images
@@ -80,26 +81,29 @@ class PredictionGraph(nn.Module):
 
 
 def _means(images: Tensor) -> Tensor:
-    """The mean of each image [batch, channel, height, width], as [batch, 1, 1, 1].
+    """Return the mean of each image [batch, channel, height, width], as [batch, 1, 1, 1].
 
-    Of what is left of a first mean once more: runtimes add all values up in one float32, whose rounding
-    grows to a ten-thousandth of the mean within a few hundred thousand of them.
+    Runtimes add all values up in one float32. Its rounding error grows to a ten-thousandth of the mean
+    within a few hundred thousand values. The mean of the differences from a first mean corrects it.
     """
     first = images.mean(dim=(1, 2, 3), keepdim=True)
     return first + (images - first).mean(dim=(1, 2, 3), keepdim=True)
 
 
 def resized(planes: Tensor, height: Tensor, width: Tensor) -> Tensor:
-    """As `rcae.data.images.resize`, on the last two axes.
+    """Resize the last two axes, like `rcae.data.images.resize`.
 
-    Two matrix products: the antialiased resampling of ONNX is another one in every runtime.
+    Two matrix products do this, because the antialiased resampling of ONNX differs between runtimes.
     """
     old_height, old_width = (torch.as_tensor(length) for length in planes.shape[-2:])
     return _weights(old_height, height) @ planes @ _weights(old_width, width).T
 
 
 def _weights(length: Tensor, new_length: Tensor) -> Tensor:
-    """[new_length, length]: a triangle as wide as two pixels of the coarser side (Pillow's bilinear)."""
+    """Return the weights [new_length, length] that resize one axis: Pillow's bilinear filter.
+
+    The filter is a triangle with a width of two pixels of the coarser side.
+    """
     ratio = length / new_length
     centres = (_count_to(new_length)[:, None] + 0.5) * ratio
     distances = (_count_to(length) + 0.5 - centres).abs()
@@ -113,7 +117,7 @@ def _count_to(length: Tensor) -> Tensor:
 
 
 class _Scaling(nn.Module):
-    """Batch normalisation of a finished model that has no weights of its own, which ONNX asks for."""
+    """Batch normalisation of a finished model, without affine weights, which the ONNX operator needs."""
 
     mean: Tensor
     scale: Tensor
@@ -128,12 +132,12 @@ class _Scaling(nn.Module):
         self.register_buffer("scale", (normalise.running_var + normalise.eps).rsqrt().view(axes))
 
     def forward(self, values: Tensor) -> Tensor:
-        """Values of any shape whose second axis is the channel, standardised."""
+        """Standardise values of any shape; the second axis is the channel."""
         return (values - self.mean) * self.scale
 
 
 class _ConstantUp(nn.Module):
-    """An `UpLayer` of a finished model, whose weights are not computed again for every image."""
+    """An `UpLayer` of a finished model; its weights are computed once instead of for every image."""
 
     of_deep: Tensor
     of_shallow: Tensor | None
@@ -147,7 +151,7 @@ class _ConstantUp(nn.Module):
         self.finish = up.finish
 
     def forward(self, deep: Tensor, shallow: Tensor) -> Tensor:
-        """As `UpLayer.forward`."""
+        """Compute the result of `UpLayer.forward`."""
         convolved = doubled_and_joined(deep, shallow, self.of_deep, self.of_shallow, self.bias)
         activated: Tensor = self.finish(convolved)
         return activated

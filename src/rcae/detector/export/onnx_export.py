@@ -1,4 +1,4 @@
-"""A model as one ONNX file."""
+"""Export of a model as one ONNX file."""
 
 import io
 import tempfile
@@ -32,7 +32,7 @@ Images = Iterable[Array]
 
 OPSET = 18
 EXAMPLE_SIZE_PX = (200, 264)
-"""Any size will do: batch, height and width stay free."""
+"""Size of the traced example. Any size will do: batch, height and width stay free."""
 WHITENING = "/distance/"
 """Part of the names of the operators that belong to the feature distance."""
 FREE_AXES = {
@@ -47,15 +47,16 @@ def export_onnx(model: Model, precision: Precision, good_images: Images, path: P
     """Write the model as ONNX.
 
     Args:
-        model: on the CPU.
-        precision: "fp32"; "fp16", weights stored in half the bytes and computed with in fp32; "int8",
-            convolutions in 8 bits, their ranges taken from `good_images`.
-        good_images: [height, width, 3] in 0..1; read for "int8" only.
-        path: of the file.
+        model: Model on the CPU.
+        precision: One of "fp32", "fp16" and "int8". Precision "fp16" stores weights in half the bytes and
+            computes in fp32. Precision "int8" computes convolutions in 8 bits, with ranges from
+            `good_images`.
+        good_images: Images [height, width, 3] in 0..1; read for "int8" only.
+        path: File to write.
 
     Raises:
         MissingExtraError: the packages that write ONNX are not installed.
-        StorageError: the disk refused; an older file at `path` is unchanged.
+        StorageError: the disk refused the file; an older file at `path` is unchanged.
     """
     proto = onnx_model(model)
     if precision == "fp16":
@@ -68,7 +69,7 @@ def export_onnx(model: Model, precision: Precision, good_images: Images, path: P
 
 
 def record(model: Model, precision: Precision) -> ExportRecord:
-    """What the exported file says of itself."""
+    """Make the record that the exported file holds about itself."""
     return ExportRecord(
         header=model.header,
         precision=precision,
@@ -78,15 +79,15 @@ def record(model: Model, precision: Precision) -> ExportRecord:
 
 
 def onnx_model(model: Model) -> Any:
-    """The prediction graph as an `onnx.ModelProto`, fp32, without metadata.
+    """Return the prediction graph as an `onnx.ModelProto`, fp32, without metadata.
 
-    Traced (`dynamo=False`): `torch.export` reasons about every size of the nested recursion
-    symbolically, which takes minutes even for the smallest model.
+    The graph is traced (`dynamo=False`). `torch.export` would reason symbolically about every size of
+    the nested recursion, which takes minutes even for the smallest model.
     """
     images = torch.zeros((2, *EXAMPLE_SIZE_PX, 3), dtype=torch.uint8)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # That it is a trace; the tests compare the graph at sizes other than the example's.
+        # The warnings say that this is a trace. The tests compare the graph at other sizes, too.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             PredictionGraph(model).eval(),
@@ -102,7 +103,7 @@ def onnx_model(model: Model) -> Any:
 
 
 def _halve_weights(proto: Any) -> None:
-    """Store the weights of convolutions as float16, turned back to float32 when the file is loaded."""
+    """Store the weights of convolutions as float16; they become float32 when the file is loaded."""
     casts = []
     for tensor in proto.graph.initializer:
         if tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) >= 4:
@@ -116,9 +117,9 @@ def _halve_weights(proto: Any) -> None:
 
 
 def _quantised(proto: Any, model: Model, good_images: Images) -> Any:
-    """Convolutions in 8 bits, with scales from what they see on good images.
+    """Quantise convolutions to 8 bits, with scales from their inputs on good images.
 
-    Not the whitening of the feature distance: its weights differ by orders of magnitude.
+    The whitening of the feature distance is not quantised: its weights differ by orders of magnitude.
     """
     require("onnxruntime", purpose="int8")
     from onnxruntime import quantization
@@ -151,7 +152,7 @@ def _quantised(proto: Any, model: Model, good_images: Images) -> Any:
 
 
 def calibration_inputs(model: Model, good_images: Images) -> Iterator[dict[str, NDArray[Any]]]:
-    """What the graph is given while the ranges for int8 are measured, image by image."""
+    """Yield the inputs of the graph, image by image, to measure the ranges for int8."""
     threshold = np.array(model.header.calibration.threshold, np.float32)
     for image in good_images:
         yield {IMAGES: as_bytes(image), THRESHOLD: threshold}

@@ -1,4 +1,4 @@
-"""A model as an OpenVINO file pair: `.xml` and, beside it, `.bin`."""
+"""Export of a model as an OpenVINO file pair: `.xml` and, beside it, `.bin`."""
 
 import tempfile
 from pathlib import Path
@@ -19,11 +19,11 @@ from rcae.detector.runners.exported import METADATA_KEY
 
 
 def export_openvino(model: Model, precision: Precision, good_images: Images, path: Path) -> None:
-    """Write the model for OpenVINO; arguments as in `export_onnx`, `path` ends in `.xml`.
+    """Write the model for OpenVINO. `export_onnx` has the same arguments; `path` ends in `.xml`.
 
     Raises:
-        MissingExtraError: OpenVINO, or for int8 NNCF, is not installed.
-        StorageError: the disk refused; older files are unchanged.
+        MissingExtraError: OpenVINO is not installed, or NNCF, which int8 needs.
+        StorageError: the disk refused the files; older files are unchanged.
     """
     require("openvino", purpose="rcae export --to openvino")
     import openvino
@@ -37,7 +37,7 @@ def export_openvino(model: Model, precision: Precision, good_images: Images, pat
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as name:
             ready = Path(name) / "ready.xml"
             openvino.save_model(network, ready, compress_to_fp16=precision == "fp16")
-            # The weights first: the .xml is what readers look for.
+            # The weights come first, because readers look for the .xml.
             for suffix in (".bin", ".xml"):
                 write_bytes(path.with_suffix(suffix), ready.with_suffix(suffix).read_bytes())
     except (OSError, RuntimeError) as error:  # the latter is OpenVINO's word for a full disk

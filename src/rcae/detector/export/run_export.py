@@ -1,4 +1,4 @@
-"""A run to a file for another runtime."""
+"""Export of a run to a file for another runtime."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from rcae.detector.runners.torch_runner import TorchRunner
 Target = Literal["onnx", "openvino"]
 SUFFIXES: dict[Target, str] = {"onnx": ".onnx", "openvino": ".xml"}
 MOST_IMAGES = 32
-"""Of the good images, that int8 takes its ranges from."""
+"""Largest number of good images that give the ranges for int8."""
 
 
 def export_run(
@@ -25,15 +25,15 @@ def export_run(
     """Write the model of a run for another runtime.
 
     Args:
-        run: a run folder or its model file.
-        target: the format.
+        run: Run folder or its model file.
+        target: Format of the file.
         precision: see `export_onnx`.
-        good: folder of good images, for int8.
-        file: to write; its suffix is that of the format.
+        good: Folder of good images; int8 needs it, and nothing else takes it.
+        file: File to write; its suffix is that of the format.
 
     Raises:
-        UsageError: a wrong suffix, or int8 without good images.
-        MissingExtraError, CheckpointError, ImageError, StorageError: as the steps raise.
+        UsageError: the suffix is wrong, int8 lacks good images, or another precision has them.
+        MissingExtraError, CheckpointError, ImageError, StorageError: the errors of the steps.
     """
     suffix = SUFFIXES[target]
     if file.suffix != suffix:
@@ -49,7 +49,7 @@ def export_run(
 
 
 def _some(folder: Path) -> Iterator[Array]:
-    """Good images of a category or a plain folder, evenly spread."""
+    """Read up to `MOST_IMAGES` good images of a category or a plain folder, evenly spread."""
     paths = [sample.path for sample in open_category(folder).train_good]
     step = max(1, len(paths) // MOST_IMAGES)
     for path in shown(paths[::step][:MOST_IMAGES], "measuring ranges for int8"):

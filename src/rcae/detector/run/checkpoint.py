@@ -1,4 +1,4 @@
-"""The model file and the training state file: safetensors with a described, verified header."""
+"""Model file and training state file: safetensors with a documented header and a digest."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ METADATA_KEY = "rcae"
 
 @dataclass(frozen=True)
 class Model:
-    """All that is needed to predict."""
+    """Networks and header: all that a prediction needs."""
 
     system: RcaeSystem
     header: ModelHeader
@@ -33,17 +33,17 @@ def save_model(path: Path, model: Model) -> None:
     """Write `model` to one safetensors file; see docs/file-format.md.
 
     Raises:
-        StorageError: the disk refused; an older file at `path` is unchanged.
+        StorageError: the disk refused the file; an older file at `path` is unchanged.
     """
     save_tensors(path, model.system.state_dict(), model.header.to_plain(), file_format=FORMAT)
 
 
 def load_model(path: Path) -> Model:
-    """Read a model file written by `save_model`; on the CPU, ready to predict.
+    """Read a model file that `save_model` wrote. The model is on the CPU, ready to predict.
 
     Raises:
         UsageError: there is no file at `path`.
-        CheckpointError: the file is not a model file of ours, is damaged, or was changed.
+        CheckpointError: the file was not written by `save_model`, is damaged, or was changed.
     """
     tensors, plain = load_tensors(path, file_format=FORMAT)
     header = ModelHeader.from_plain(plain, path)
@@ -58,25 +58,25 @@ def load_model(path: Path) -> Model:
 def save_tensors(
     path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any], *, file_format: str
 ) -> None:
-    """Tensors and a JSON header in one safetensors file, with a digest over both.
+    """Write tensors and a JSON header to one safetensors file, with a digest over both.
 
     Raises:
-        StorageError: the disk refused; an older file at `path` is unchanged.
+        StorageError: the disk refused the file; an older file at `path` is unchanged.
     """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     content = {"format": file_format, "header": header}
     content["digest"] = _digest(plain, content)
-    # One key, since safetensors writes several in any order: equal models are equal files.
+    # Several keys would be written in any order. A single key makes equal models equal files.
     metadata = {METADATA_KEY: json.dumps(content, sort_keys=True)}
     write_bytes(path, save(plain, metadata))  # `save_file` hides the disk's errors in its own
 
 
 def load_tensors(path: Path, *, file_format: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The inverse of `save_tensors`; nothing is unpickled.
+    """Read tensors and header that `save_tensors` wrote; nothing is unpickled.
 
     Raises:
         UsageError: there is no file at `path`.
-        CheckpointError: not this format, damaged, or header and tensors do not fit their digest.
+        CheckpointError: the file has another format, is damaged, or does not fit its digest.
     """
     if not path.is_file():
         raise UsageError(f"{path} does not exist; give a run folder or a model.safetensors file.")
@@ -105,7 +105,7 @@ def load_tensors(path: Path, *, file_format: str) -> tuple[dict[str, Tensor], di
 
 
 def _read_content(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """What `save_tensors` put into the metadata; empty where the file is somebody else's."""
+    """Return the metadata that `save_tensors` wrote; empty if another program wrote the file."""
     try:
         content = json.loads(metadata.get(METADATA_KEY, "{}"))
     except json.JSONDecodeError:
@@ -115,14 +115,14 @@ def _read_content(metadata: Mapping[str, str]) -> dict[str, Any]:
 
 
 def weights_sha256(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256, hexadecimal, over every tensor, sorted by name: name, type, shape and bytes."""
+    """Return SHA-256, in hex, over name, type, shape and bytes of every tensor, sorted by name."""
     sha = hashlib.sha256()
     _update(sha, tensors)
     return sha.hexdigest()
 
 
 def _digest(tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> str:
-    """As `weights_sha256`, with format and header before the tensors."""
+    """Return SHA-256, in hex, over format and header, and then the tensors like `weights_sha256`."""
     sha = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     _update(sha, tensors)
     return sha.hexdigest()

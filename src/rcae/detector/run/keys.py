@@ -1,4 +1,4 @@
-"""Ed25519 keys as PEM files: made, and read again. The private one signs, the public one verifies."""
+"""Ed25519 keys as PEM files, to make and to read. The private key signs, the public key verifies."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,18 +17,18 @@ PRIVATE_MODE, PUBLIC_MODE = 0o600, 0o644
 
 
 def write_key_pair(path: Path) -> Path:
-    """Make a new pair: the private key at `path`, for its owner's eyes only; the public one at `path`.pub.
+    """Make a new pair: the private key at `path`, the public key at `path`.pub.
 
-    The same files as of `openssl genpkey -algorithm ed25519` and `openssl pkey -pubout`: PKCS8
-    without a password, and SubjectPublicKeyInfo.
+    Only the owner can read the private key. The formats are PKCS8 without a password, and
+    SubjectPublicKeyInfo. `openssl genpkey -algorithm ed25519` and `openssl pkey -pubout` write the same.
 
     Returns:
         The path of the public key.
 
     Raises:
         MissingExtraError: cryptography is not installed.
-        UsageError: one of the files exists; none is made then.
-        StorageError: the disk refused; none is made then.
+        UsageError: one of the files exists; no file is made then.
+        StorageError: the disk refused a file; no file is made then.
     """
     require("cryptography", purpose="a signing key")
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -53,11 +53,11 @@ def write_key_pair(path: Path) -> Path:
 
 
 def read_private_key(path: Path) -> "Ed25519PrivateKey":
-    """The key that signs, from PEM.
+    """Read the private key, which signs, from PEM.
 
     Raises:
         MissingExtraError: cryptography is not installed.
-        SignatureError: not readable, protected by a password, or not an Ed25519 private key.
+        SignatureError: the file is not readable, has a password, or is no Ed25519 private key.
     """
     require("cryptography", purpose="signing")
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -82,11 +82,11 @@ def read_private_key(path: Path) -> "Ed25519PrivateKey":
 
 
 def read_public_key(path: Path) -> "Ed25519PublicKey":
-    """The key that verifies, from PEM.
+    """Read the public key, which verifies, from PEM.
 
     Raises:
         MissingExtraError: cryptography is not installed.
-        SignatureError: not readable, or not an Ed25519 public key.
+        SignatureError: the file is not readable, or is no Ed25519 public key.
     """
     require("cryptography", purpose="verifying a signature")
     from cryptography.exceptions import UnsupportedAlgorithm

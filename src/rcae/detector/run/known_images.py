@@ -1,4 +1,4 @@
-"""Which images a model knows, by their content: what it is measured on must not be among them."""
+"""Images that a model knows, by their content: no image that measures the model may be among them."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.run.run_folder import RunFolder
 
 FINE_TUNED_ON = "fine_tuned_on"
-"""In a model's provenance: SHA-256 of the images that it was fine-tuned with."""
+"""Key in a model's provenance: SHA-256 of the images that it was fine-tuned with."""
 
 
 def learnt_images(folder: RunFolder, header: ModelHeader) -> set[str]:
-    """SHA-256 of every image that a run's model has learnt, those of a later fine-tuning included.
+    """Return SHA-256 of every image that a run's model has learnt, later fine-tuning included.
 
     Raises:
         CheckpointError: the run's list of images is missing or damaged.
@@ -22,9 +22,9 @@ def learnt_images(folder: RunFolder, header: ModelHeader) -> set[str]:
 
 
 def known_images(path: Path, header: ModelHeader) -> set[str]:
-    """SHA-256 of the images that the model at `path` was trained, fine-tuned or calibrated on.
+    """Return SHA-256 of the images that the model at `path` was trained, fine-tuned or calibrated on.
 
-    Empty for a file that lies apart from its run.
+    The set is empty for a file that lies apart from its run.
 
     Raises:
         CheckpointError: a list of images in the run's folder is missing or damaged.

@@ -1,4 +1,4 @@
-"""What a model file says beside its weights; the same in every format a model is kept in."""
+"""Header of a model file: all but its weights. It is the same in every file format of a model."""
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -13,7 +13,7 @@ from rcae.detector.calibration import Calibration
 
 
 class _Provenance(BaseModel):
-    """What a provenance that can be reported has; it is kept as it is, whatever else is in it."""
+    """Keys that reports need of a provenance; further keys are kept unchanged."""
 
     model_config = ConfigDict(strict=True)
 
@@ -25,16 +25,16 @@ class _Provenance(BaseModel):
 
 @dataclass(frozen=True)
 class ModelHeader:
-    """Everything a prediction depends on but the networks' weights."""
+    """Everything that a prediction depends on, except the weights of the networks."""
 
     settings: Settings
     working_view: WorkingView
     calibration: Calibration
     provenance: dict[str, Any]
-    """Where the model comes from: category, versions, counts, hash of the data list."""
+    """Origin of the model: category, versions, counts, hash of the data list."""
 
     def to_plain(self) -> dict[str, Any]:
-        """Plain values for JSON; see docs/file-format.md."""
+        """Return plain values for JSON; see docs/file-format.md."""
         frame = self.working_view.frame
         return {
             "settings": to_plain(self.settings),
@@ -50,7 +50,7 @@ class ModelHeader:
 
     @property
     def training_facts(self) -> dict[str, str]:
-        """What was trained, and for how long, by the names that reports give it."""
+        """Facts about the trained model and the length of the training, by their names in reports."""
         image, training = self.settings.image, self.settings.training
         stages = (training.reconstruction, training.detail, training.detection)
         return {
@@ -71,10 +71,11 @@ class ModelHeader:
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any], path: Path) -> Self:
-        """The inverse of `to_plain`.
+        """Make a header from values of `to_plain`.
 
         Raises:
-            CheckpointError: names `path`, where the values come from, and what is wrong with them.
+            CheckpointError: a value is missing or breaks a rule; the error names `path`, the origin of
+                the values.
         """
         try:
             _Provenance.model_validate(plain["provenance"])
@@ -90,7 +91,7 @@ class ModelHeader:
 
 
 def incomplete(path: Path, error: Exception) -> CheckpointError:
-    """The error for a file whose header or weights do not make a model."""
+    """Return the error for a file whose header or weights do not make a model."""
     reason = str(error).splitlines()[0]
     if isinstance(error, ValidationError):
         first = error.errors()[0]

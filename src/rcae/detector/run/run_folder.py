@@ -1,4 +1,4 @@
-"""The run folder: the name of every file in it, and how the plain ones are read and written."""
+"""The run folder: the name of every file in it, and functions that read and write its plain files."""
 
 import json
 import tomllib
@@ -23,7 +23,7 @@ class RunFolder:
 
     @property
     def settings(self) -> Path:
-        """The complete settings, step counts included: repeats the run."""
+        """Complete settings, step counts included; they repeat the run."""
         return self.path / "settings.toml"
 
     @property
@@ -43,7 +43,7 @@ class RunFolder:
 
     @property
     def loss_chart(self) -> Path:
-        """The same as a picture."""
+        """The losses as a picture."""
         return self.path / "losses.png"
 
     @property
@@ -53,42 +53,42 @@ class RunFolder:
 
     @property
     def state(self) -> Path:
-        """What `--resume` needs; removed when the model is finished."""
+        """Training state for `--resume`; removed when the model is finished."""
         return self.path / "training-state.safetensors"
 
     @property
     def lock(self) -> Path:
-        """Held by the process that trains; removed when it ends."""
+        """Lock of the process that trains; removed when it ends."""
         return self.path / "training.lock"
 
     @property
     def evaluation(self) -> Path:
-        """Where `rcae evaluate` writes: report, metrics, scores, pictures."""
+        """Folder of `rcae evaluate`: report, metrics, scores, pictures."""
         return self.path / "evaluation"
 
     @property
     def model(self) -> Path:
-        """All that is needed to predict."""
+        """The model: all that a prediction needs."""
         return self.path / "model.safetensors"
 
     @property
     def versions(self) -> Path:
-        """Earlier models of the run, kept when another took their place."""
+        """Earlier models of the run, kept when another model replaced them."""
         return self.path / "versions"
 
     @property
     def calibration(self) -> Path:
-        """The images behind the threshold: hash and score."""
+        """The images behind the threshold, with hash and score."""
         return self.path / "calibration.csv"
 
     @property
     def feedback(self) -> Path:
-        """What people said of inspected images, one line each, append-only."""
+        """Verdicts of people on inspected images, one line each, append-only."""
         return self.path / "feedback.jsonl"
 
     @property
     def feedback_files(self) -> Path:
-        """Copies of those images and of masks, named by their hashes."""
+        """Copies of images with a verdict, and of masks, named by their hashes."""
         return self.path / "feedback"
 
     @property
@@ -103,19 +103,19 @@ class RunFolder:
 
     @property
     def manifest(self) -> Path:
-        """The hashes of what is signed."""
+        """Hashes of the signed files."""
         return self.path / "manifest.json"
 
     @property
     def signature(self) -> Path:
-        """Over the exact bytes of the manifest."""
+        """Signature over the exact bytes of the manifest."""
         return self.path / "manifest.json.sig"
 
     def require_finished(self) -> None:
-        """Refuse what is not the folder of a finished run.
+        """Refuse a path that is not the folder of a finished run.
 
         Raises:
-            UsageError: names what is there instead.
+            UsageError: the path is no folder, or holds no finished model.
         """
         if not self.path.is_dir():
             raise UsageError(f"{self.path} is not a folder; give the run folder of 'rcae train'.")
@@ -125,10 +125,10 @@ class RunFolder:
             )
 
     def require_free(self) -> None:
-        """Refuse a folder that holds something; what a start that was killed left behind is nothing.
+        """Refuse a folder that is not empty; files that a killed start left behind do not count.
 
         Raises:
-            UsageError: a finished or interrupted run, or a folder of something else.
+            UsageError: the folder holds a finished run, an interrupted run, or other files.
         """
         if self.model.exists():
             raise UsageError(f"{self.path} already holds a finished run; choose another -o folder.")
@@ -145,10 +145,11 @@ class RunFolder:
             raise UsageError(f"{self.path} is not an empty folder; choose another -o folder.")
 
     def read_settings(self) -> Settings:
-        """The settings of the run.
+        """Read the settings of the run.
 
         Raises:
             UsageError: there is no run here.
+            CheckpointError: the file cannot be read, or is not TOML.
             SettingsError: the file was changed and breaks a rule.
         """
         text = _read(self.settings)
@@ -158,11 +159,16 @@ class RunFolder:
             raise CheckpointError(f"{self.settings} is not readable TOML: {error}.") from error
 
     def write_settings(self, settings: Settings) -> None:
-        """Write the complete settings; errors as in `storage.write_text`."""
+        """Write the complete settings; the errors are those of `storage.write_text`."""
         write_text(self.settings, tomli_w.dumps(to_plain(settings)))
 
     def read_record(self) -> dict[str, Any]:
-        """The record of the run; errors as in `read_settings`."""
+        """Read the record of the run.
+
+        Raises:
+            UsageError: there is no run here.
+            CheckpointError: the file cannot be read, or is not JSON.
+        """
         text = _read(self.record)
         try:
             record: dict[str, Any] = json.loads(text)
@@ -171,11 +177,11 @@ class RunFolder:
         return record
 
     def write_record(self, record: Mapping[str, Any]) -> None:
-        """Write the record; errors as in `storage.write_text`."""
+        """Write the record; the errors are those of `storage.write_text`."""
         write_text(self.record, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
     def write_losses(self, losses: Mapping[str, Sequence[float]]) -> None:
-        """Write the table of losses; errors as in `storage.write_text`."""
+        """Write the table of losses; the errors are those of `storage.write_text`."""
         rows = (
             (stage, step, loss)
             for stage, values in losses.items()

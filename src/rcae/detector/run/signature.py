@@ -1,6 +1,6 @@
-"""A run folder's signature: a manifest of its files' hashes, and an Ed25519 signature over that.
+"""Signature of a run folder: a manifest of its files' hashes, and an Ed25519 signature over it.
 
-The signature is over the exact bytes of the manifest (Bernstein et al., 2012; RFC 8032), 64 bytes.
+The signature (Bernstein et al., 2012; RFC 8032) has 64 bytes, and signs the exact bytes of the manifest.
 """
 
 import hashlib
@@ -25,11 +25,11 @@ SIGN_ANEW = "If it is meant to be so, 'rcae card RUN --sign KEY' signs anew."
 def sign(folder: RunFolder, key: "Ed25519PrivateKey") -> None:
     """Write manifest and signature of a run folder: model, card, settings, record, data list, exports.
 
-    An interruption between the two leaves a signature that does not fit, which is refused.
+    An interruption between the two leaves a signature that does not fit; verification refuses it.
 
     Raises:
         SignatureError: a file cannot be read.
-        StorageError: the disk refused.
+        StorageError: the disk refused a file.
     """
     files = [folder.model, folder.card, folder.card_page]
     files += [folder.settings, folder.record, folder.data]
@@ -42,20 +42,21 @@ def sign(folder: RunFolder, key: "Ed25519PrivateKey") -> None:
 
 
 def verify(path: Path, public_key: Path) -> None:
-    """Refuse a model that is not, byte for byte, what the key signed.
+    """Refuse a model that differs in any byte from the signed one.
 
-    Of a run folder every file in the manifest is checked; of a single file, which may lie anywhere
-    beside manifest and signature, itself, and the weights (.bin) of an OpenVINO .xml.
+    A run folder is checked as a whole: every file in the manifest. A single file is checked alone, an
+    OpenVINO .xml together with its weights (.bin). Such a file may lie in any folder, beside manifest
+    and signature.
 
     Args:
-        path: a run folder, a `model.safetensors` or an exported file, about to be loaded.
-        public_key: of the key that signed, as a PEM file.
+        path: Run folder, `model.safetensors` or exported file, about to be loaded.
+        public_key: PEM file with the public key of the signer.
 
     Raises:
         UsageError: there is nothing at `path`.
         MissingExtraError: cryptography is not installed.
-        SignatureError: no manifest or signature, not signed by this key, a file is missing, not
-            in the manifest, or changed after signing, or the key file cannot be used.
+        SignatureError: manifest or signature is missing, or not of this key. A file is missing, not in
+            the manifest, or changed after signing. The key file cannot be used.
     """
     if not path.exists():
         raise UsageError(f"{path} does not exist; give a run folder or a model file.")
@@ -71,7 +72,7 @@ def verify(path: Path, public_key: Path) -> None:
 
 
 def _signed_hashes(folder: RunFolder, public_key: Path) -> dict[str, str]:
-    """SHA-256 by file name, from a manifest that the key signed."""
+    """Return SHA-256 by file name, from a manifest that the key signed."""
     key = read_public_key(public_key)
     from cryptography.exceptions import InvalidSignature
 
@@ -98,7 +99,7 @@ def _signed_hashes(folder: RunFolder, public_key: Path) -> dict[str, str]:
 
 
 def _is_manifest(content: Any) -> bool:
-    """Whether it has our format and no name leads out of the folder."""
+    """Return True if the content has our format, and no name leads out of the folder."""
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         return False
     files = content.get("files")

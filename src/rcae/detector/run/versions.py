@@ -1,4 +1,4 @@
-"""The models a run had before: kept whenever another takes their place, and brought back on request."""
+"""Earlier models of a run: each is kept when another replaces it, and is restored on request."""
 
 import json
 import shutil
@@ -15,14 +15,14 @@ from rcae.detector.run.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Version:
-    """A model that was in use until another took its place."""
+    """A model that was in use until another replaced it."""
 
     number: int
-    """From 1, in the order in which they were kept."""
+    """Number of the version, counted from 1 in the order of replacement."""
     until: str
-    """When it was replaced, UTC."""
+    """Time of the replacement, in UTC."""
     replaced_by: str
-    """What took its place, in words."""
+    """Description of the model that replaced it."""
     threshold: float
     promise: str
 
@@ -33,17 +33,17 @@ def replace_model(
     """Keep the run's model as a version, then put `model` in its place in one step.
 
     Args:
-        folder: of a finished run.
-        model: the new one.
-        description: of the new one, in words.
-        calibration_images: the text of its `calibration.csv`, if it has one.
+        folder: Folder of a finished run.
+        model: New model.
+        description: Description of the new model.
+        calibration_images: Text of the new model's `calibration.csv`; None without one.
 
     Returns:
-        The number under which the old one is kept.
+        The version number of the old model.
 
     Raises:
         CheckpointError: the run's model is damaged.
-        StorageError: the disk refused; the run's model is still in place, and not kept twice.
+        StorageError: the disk refused a file; the run's model is still in place, and not kept twice.
     """
     before = load_model(folder.model).header.calibration
     number = 1 + max((version.number for version in list_versions(folder)), default=0)
@@ -57,7 +57,7 @@ def replace_model(
             write_atomically(_images_file(folder, number), _copying(folder.calibration))
         save_model(folder.model, model)
     except StorageError:
-        # The note first: without it the others are of no version.
+        # The note is removed first: the other files belong to no version without it.
         for file in (_note_file, _images_file, _model_file):
             file(folder, number).unlink(missing_ok=True)
         raise
@@ -72,24 +72,24 @@ def replace_model(
 
 
 def list_versions(folder: RunFolder) -> tuple[Version, ...]:
-    """The kept models of a run, oldest first.
+    """Return the kept models of a run, oldest first.
 
     Raises:
-        CheckpointError: a note on one of them is damaged.
+        CheckpointError: the note of a version is damaged.
     """
     notes = folder.versions.glob("*.json") if folder.versions.is_dir() else ()
     return tuple(sorted(map(_read_note, notes), key=lambda version: version.number))
 
 
 def restore(folder: RunFolder, number: int) -> int:
-    """Bring a kept model back; the one it replaces is kept in turn.
+    """Restore a kept model; the model that it replaces is kept as a new version.
 
     Returns:
-        The number under which that one is kept.
+        The number of the new version.
 
     Raises:
         UsageError: there is no such version, or no finished run.
-        CheckpointError, StorageError: as reading and writing models raise.
+        CheckpointError, StorageError: the errors of reading and writing models.
     """
     folder.require_finished()
     known = [version.number for version in list_versions(folder)]
@@ -105,7 +105,7 @@ def restore(folder: RunFolder, number: int) -> int:
 
 
 def table(versions: Sequence[Version]) -> str:
-    """For a terminal, oldest first."""
+    """Format the versions for a terminal, in the given order."""
     if not versions:
         return "no earlier model: the one of this run was never replaced"
     rows = [

@@ -1,1 +1,1 @@
-"""What executes a model: torch on a run, another runtime on an exported file."""
+"""Runners, which execute a model: torch for a run, another runtime for an exported file."""

@@ -1,4 +1,4 @@
-"""What exported files of every format share: names in the graph, metadata, how an image is drawn."""
+"""Common parts of exported files of every format: names in the graph, metadata, drawing of a map."""
 
 import json
 from abc import ABC, abstractmethod
@@ -21,34 +21,34 @@ METADATA_KEY = "rcae"
 IMAGES, THRESHOLD = "images", "threshold"
 OUTPUTS = ("anomaly_map", "anomaly_score", "is_defective")
 LARGEST_PIXELS = 4_000_000
-"""Of a working image that is drawn at once: about what fits in 6 GiB with the preset `quick`."""
+"""Most pixels of a working image that is drawn at once: about what fits in 6 GiB with preset `quick`."""
 LARGEST_WEIGHTS = 100_000_000
-"""Of a matrix that resizes one side, which has as many as that side is long before and after: 400 MB."""
+"""Most weights of a matrix that resizes one side: old length times new length; 400 MB."""
 
 
 @dataclass(frozen=True)
 class ExportRecord:
-    """What an exported file says of itself."""
+    """Record that an exported file holds about itself."""
 
     header: ModelHeader
     precision: str
-    """"fp32", "fp16" or "int8"."""
+    """Precision: "fp32", "fp16" or "int8"."""
     weights_sha256: str
-    """Of the model it was made from, see `rcae.detector.run.checkpoint.weights_sha256`."""
+    """Hash of the exported model's weights, see `rcae.detector.run.checkpoint.weights_sha256`."""
     exported_with: dict[str, str]
     """Versions of this package and of PyTorch."""
 
     def to_text(self) -> str:
-        """For the file's metadata."""
+        """Return the text for the file's metadata."""
         plain = {**self.__dict__, "header": self.header.to_plain(), "format": FORMAT}
         return json.dumps(plain, sort_keys=True)
 
     @classmethod
     def from_text(cls, text: str | None, path: Path) -> Self:
-        """The inverse of `to_text`.
+        """Read the text that `to_text` wrote.
 
         Raises:
-            CheckpointError: the file was not written by 'rcae export', or by another version.
+            CheckpointError: the file was not written by 'rcae export', or by another version of it.
         """
         try:
             plain = json.loads(text or "{}")
@@ -67,7 +67,7 @@ class ExportRecord:
 
 
 class ExportedRunner(ABC):
-    """Executes an exported file; subclasses know a runtime each. Needs neither torch nor the run."""
+    """Runner for an exported file; each subclass knows one runtime. It needs neither torch nor the run."""
 
     can_explain = False
 
@@ -86,7 +86,11 @@ class ExportedRunner(ABC):
         return self.record.weights_sha256
 
     def refusal(self, image: Array) -> ImageError | None:
-        """See `Runner.refusal`: more than LARGEST_PIXELS without tiles, or LARGEST_WEIGHTS to resize it."""
+        """Refuse an image that is too large to draw at once; see `Runner.refusal`.
+
+        An image drawn in tiles has no limit. Any other may have LARGEST_PIXELS at working size, and need
+        LARGEST_WEIGHTS to resize one side.
+        """
         if self._draws_tiles:
             return None
         working_view = self.header.working_view
@@ -116,7 +120,10 @@ class ExportedRunner(ABC):
 
     @property
     def _draws_tiles(self) -> bool:
-        """Whether a large image is drawn tile by tile: the model sees it as it is, and not as a whole."""
+        """True if a large image is drawn tile by tile.
+
+        The model must see the image unchanged, and must not compare it as a whole.
+        """
         has_thumbnail = self.header.settings.model.thumbnail_distance
         return self.header.working_view.keeps_image and not has_thumbnail
 
@@ -132,12 +139,12 @@ class ExportedRunner(ABC):
 
     @abstractmethod
     def execute(self, inputs: dict[str, NDArray[Any]]) -> Array:
-        """The graph's output `anomaly_map`, [batch, height, width], for its two inputs."""
+        """Return the graph's output `anomaly_map`, [batch, height, width], for its two inputs."""
 
 
 def as_bytes(image: Array) -> NDArray[np.uint8]:
-    """An image [height, width, 3] in 0..1 as the graph takes it: uint8 [1, height, width, 3].
+    """Turn an image [height, width, 3] in 0..1 into the graph's input: uint8 [1, height, width, 3].
 
-    Exact for 8-bit images; deeper ones are rounded to 8 bits.
+    The values are exact for 8-bit images; images with more bits are rounded to 8 bits.
     """
     return np.rint(image[None] * 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""An exported ONNX file, executed by ONNX Runtime."""
+"""Runner for an exported ONNX file, by ONNX Runtime."""
 
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,18 @@ from rcae.detector.runners.exported import METADATA_KEY, OUTPUTS, ExportedRunner
 
 
 class OnnxRunner(ExportedRunner):
-    """On the CPU."""
+    """Runner for an ONNX file, on the CPU."""
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         """Open a file written by 'rcae export --to onnx'.
 
         Args:
-            path: of the file.
-            threads: as many as the CPU has cores, unless given.
+            path: File to open.
+            threads: Number of threads. The default is one per CPU core.
 
         Raises:
             MissingExtraError: ONNX Runtime is not installed.
-            CheckpointError: not such a file, or damaged.
+            CheckpointError: the file was not written by 'rcae export --to onnx', or is damaged.
         """
         require("onnxruntime", purpose=str(path))
         import onnxruntime

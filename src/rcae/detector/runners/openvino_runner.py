@@ -1,4 +1,4 @@
-"""An exported OpenVINO model, executed by OpenVINO."""
+"""Runner for an exported OpenVINO model, by OpenVINO."""
 
 from collections import Counter
 from pathlib import Path
@@ -18,25 +18,28 @@ from rcae.detector.runners.exported import (
 )
 
 RECURRING = 3
-"""Batches of one shape until the graph is compiled for that shape: each then takes about a quarter less
-time, and compiling takes as long as some dozen images of 256 px."""
+"""Number of batches of one shape until the graph is compiled for that shape.
+
+A batch of that shape then takes about a quarter less time. Compilation takes as long as some dozen
+images of 256 px.
+"""
 MOST_SHAPES = 4
-"""That it is compiled for; all others are left to the graph for any shape."""
+"""Most shapes that the graph is compiled for; the graph for any shape handles all others."""
 
 
 class OpenvinoRunner(ExportedRunner):
-    """On the CPU, in float32 whatever the machine could do: answers do not depend on it."""
+    """Runner for an OpenVINO model, on the CPU, always in float32: answers do not depend on the machine."""
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
-        """Open a file written by 'rcae export --to openvino', its `.bin` beside it; or by '--to onnx'.
+        """Open a file that 'rcae export --to openvino' wrote, with its `.bin` beside it, or '--to onnx'.
 
         Args:
-            path: of the file.
-            threads: as many as the CPU has cores, unless given.
+            path: File to open.
+            threads: Number of threads. The default is one per CPU core.
 
         Raises:
             MissingExtraError: OpenVINO is not installed.
-            CheckpointError: not such a file, or damaged.
+            CheckpointError: the file was not written by 'rcae export', or is damaged.
         """
         require("openvino", purpose=str(path))
         import openvino
@@ -78,7 +81,7 @@ class OpenvinoRunner(ExportedRunner):
 
 
 def _metadata(network: Any) -> str | None:
-    """Of either format: OpenVINO keeps an ONNX file's under 'framework'."""
+    """Return the metadata of either format: OpenVINO keeps that of an ONNX file under 'framework'."""
     for place in ([METADATA_KEY], ["framework", METADATA_KEY]):
         if network.has_rt_info(place):
             return str(network.get_rt_info(place).astype(str))

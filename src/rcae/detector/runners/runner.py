@@ -1,4 +1,4 @@
-"""What every runtime offers, and which one a path needs."""
+"""Interface of every runner, and the choice of the runner for a path."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,24 +15,24 @@ EXPORTED_SUFFIXES = (".onnx", ".xml")
 
 
 class Runner(Protocol):
-    """What executes a loaded model."""
+    """Interface of an object that executes a loaded model."""
 
     can_explain: bool
-    """Whether `explain` works."""
+    """True if `explain` works."""
 
     @property
     def header(self) -> ModelHeader:
-        """What the model's file says beside the weights."""
+        """All that the model's file holds beside the weights."""
 
     @property
     def weights_sha256(self) -> str:
-        """Of the model's weights; an exported file has that of its run."""
+        """SHA-256 of the model's weights; an exported file has that of its run."""
 
     def refusal(self, image: Array) -> ImageError | None:
-        """Why an image [height, width, 3] cannot be drawn; None where it can."""
+        """Return the error for an image [height, width, 3] that cannot be drawn; None if it can."""
 
     def maps(self, images: Sequence[Array]) -> list[Array]:
-        """The finished anomaly map of each image; the one way from pixels to a map.
+        """Return the finished anomaly map of each image; there is no other way from pixels to a map.
 
         Args:
             images: [height, width, 3] each, RGB in 0..1, of any sizes; none has a `refusal`.
@@ -42,22 +42,22 @@ class Runner(Protocol):
         """
 
     def explain(self, image: Array) -> Explanation:
-        """What each network made of an image [height, width, 3], RGB in 0..1.
+        """Return the output of each network for an image [height, width, 3], RGB in 0..1.
 
         Raises:
-            UsageError: the runner cannot.
+            UsageError: the runner cannot explain.
         """
 
 
 def open_runner(path: Path, device: str | None) -> Runner:
-    """The runner for a run folder, a `model.safetensors`, an `.onnx` or an OpenVINO `.xml` file.
+    """Open the runner for a run folder, a `model.safetensors`, an `.onnx` or an OpenVINO `.xml` file.
 
-    Each imports its runtime when it is opened: a machine needs only the one it uses.
+    Each runner imports its runtime when it is opened: a machine needs only the runtime that it uses.
 
     Raises:
         UsageError: there is no model at `path`, or `device` is given for an exported file.
         MissingExtraError: the runtime is not installed.
-        CheckpointError: the file is damaged, was changed, or is not one of ours.
+        CheckpointError: the file is damaged, was changed, or was not written by rcae.
     """
     if path.suffix in EXPORTED_SUFFIXES:
         return open_exported(path, device)
@@ -68,7 +68,7 @@ def open_runner(path: Path, device: str | None) -> Runner:
 
 
 def open_exported(path: Path, device: str | None = None) -> ExportedRunner:
-    """The runner for a file that 'rcae export' wrote; errors as in `open_runner`."""
+    """Open the runner for a file that 'rcae export' wrote; the errors are those of `open_runner`."""
     if path.suffix not in EXPORTED_SUFFIXES:
         raise UsageError(
             f"{path} does not end in {' or '.join(EXPORTED_SUFFIXES)}; give a file that 'rcae "

@@ -1,4 +1,4 @@
-"""From images to their anomaly maps by networks in memory, of a finished or unfinished model."""
+"""Anomaly maps of images, by networks in memory; the model may be finished or in training."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ from rcae.model.tiles import blended, drawn_together
 def maps(system: nn.Module, working_view: WorkingView, images: Sequence[Array]) -> list[Array]:
     """The finished anomaly map of each image, of the whole image at working size.
 
-    On a GPU, images that look equally large to the networks are drawn together. A CPU is no faster so,
-    and would round the sums of a batch otherwise, by about 1e-6: a score would depend on its neighbours.
+    A GPU draws images together that have the same size for the networks. A CPU is no faster with batches,
+    and rounds their sums differently, by about 1e-6: a score would depend on its neighbours.
 
     Args:
-        system: in evaluation mode.
-        working_view: the model's rule.
+        system: Networks in evaluation mode.
+        working_view: View of the model.
         images: [height, width, 3] each, float32, RGB in 0..1, of any sizes.
 
     Returns:
@@ -42,7 +42,7 @@ def maps(system: nn.Module, working_view: WorkingView, images: Sequence[Array]) 
 
 @torch.inference_mode()
 def explain(system: RcaeSystem, seen: Seen) -> Explanation:
-    """The recursion of one image, step by step, on the whole image at working size.
+    """Return the recursion of one image, step by step, on the whole image at working size.
 
     A large image is drawn tile by tile.
     """
@@ -77,7 +77,7 @@ def _map(system: nn.Module, seen: Seen) -> Array:
 
 
 def _by_size(seen: Sequence[Seen]) -> list[list[int]]:
-    """Places of the images that look equally large."""
+    """Group the places of images that have the same size for the networks."""
     places = defaultdict(list)
     for place, one in enumerate(seen):
         places[one.image.shape].append(place)

@@ -1,4 +1,4 @@
-"""A run's own model, executed by torch."""
+"""Runner for the model of a run, by torch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +16,12 @@ from rcae.detector.runners.torch_maps import explain, maps
 
 
 class TorchRunner:
-    """The only runner that can also show what each network made of an image."""
+    """Runner for the model of a run; no other runner can explain an image by each network's output."""
 
     can_explain = True
 
     def __init__(self, model: Model, device: str | None = None) -> None:
-        """Use a model already in memory, on `device` or else on the GPU if there is one.
+        """Use a model in memory, on `device`; without one, on the GPU if there is one, else on the CPU.
 
         Raises:
             UsageError: PyTorch knows no such device, or it is not there.
@@ -41,7 +41,7 @@ class TorchRunner:
         """Load a run folder or its `model.safetensors`.
 
         Raises:
-            UsageError, CheckpointError: as `load_model` and `TorchRunner` raise.
+            UsageError, CheckpointError: the errors of `load_model` and `TorchRunner`.
         """
         return cls(load_model(RunFolder(path).model if path.is_dir() else path), device)
 
@@ -56,7 +56,7 @@ class TorchRunner:
         return weights_sha256(self.model.system.state_dict())
 
     def refusal(self, image: Array) -> None:
-        """See `Runner.refusal`; tiles draw images of any size."""
+        """Refuse no image: tiles draw images of any size."""
 
     def maps(self, images: Sequence[Array]) -> list[Array]:
         """See `Runner.maps`; at working size."""

@@ -1,4 +1,4 @@
-"""Model cards: what a run folder says of its model, gathered, measured against doubt, and written."""
+"""Model cards: facts of a run folder about its model, with confidence intervals, written as files."""
 
 from rcae.base.extras import require
 

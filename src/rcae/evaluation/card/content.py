@@ -1,4 +1,4 @@
-"""The model card: what a model is for, comes from, promises, was measured to do, and cannot do."""
+"""Content of a model card: purpose, origin, promise, measured results and limits of a model."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,10 @@ from rcae.evaluation.card.section import Section
 from rcae.evaluation.card.sources import Sources
 
 SURE_COUNT = images_needed(0.05, confidence=0.95)
-"""Calibration images of which the highest score exceeds those of 95 % of good images with a confidence
-of 95 %: the smallest n with 0.95^n < 0.05 (Wilks, 1941)."""
+"""Smallest number n of calibration images with 0.95^n < 0.05 (Wilks, 1941).
+
+Their highest score exceeds those of 95 % of good images with a confidence of 95 %.
+"""
 
 NOT_FOR = (
     "Other parts, cameras, distances or light: it knows its training images and nothing else.",
@@ -38,7 +40,7 @@ EXPOSURE = {
 
 @dataclass(frozen=True)
 class Card:
-    """All that the card says, in the order in which it is read."""
+    """All content of the card, in reading order."""
 
     title: str
     summary: str
@@ -46,7 +48,7 @@ class Card:
 
 
 def card_of(sources: Sources) -> Card:
-    """The card of a model; says the same of the same sources."""
+    """Make the card of a model; equal sources give an equal card."""
     evaluation = sources.evaluation
     return Card(
         title=f"Model card: {printable(sources.record.data.category)}",

@@ -1,4 +1,4 @@
-"""What an evaluation says on a card: tables with intervals, and the limits it showed."""
+"""Section of a card about the evaluation: tables with intervals, and the limits that it showed."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ NOT_MEASURED = Section(
 
 
 def measured_section(evaluation: PastEvaluation) -> Section:
-    """What the evaluation found, with 95 % intervals."""
+    """Make the section with the results of the evaluation and their 95 % intervals."""
     metrics, found, alarms = evaluation.metrics, evaluation.found(), evaluation.false_alarms
     rows = [
         ("Defective images found", share_text(found), interval_text(found.interval, percent)),
@@ -54,7 +54,7 @@ def measured_section(evaluation: PastEvaluation) -> Section:
 
 
 def _by_defect_type(evaluation: PastEvaluation) -> Iterator[Table]:
-    """One table, if there are defective test images."""
+    """Yield the table of defect types; nothing without defective test images."""
     rows = []
     for name in evaluation.metrics.worst_first:
         ranking, found = evaluation.metrics.defect_types[name], evaluation.found(name)
@@ -75,7 +75,7 @@ def _by_defect_type(evaluation: PastEvaluation) -> Iterator[Table]:
 
 
 def limits_measured(evaluation: PastEvaluation, promised: float) -> Iterator[str]:
-    """What the test images showed that a user of this very model must know."""
+    """Yield the limits of this model that the test images showed."""
     known = evaluation.metrics.test_images_known
     if known:
         yield (

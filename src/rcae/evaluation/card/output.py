@@ -20,7 +20,7 @@ SAMPLES = {
     "good": "a good image that was never trained on",
     "painted": "the same with pseudo anomalies painted in",
 }
-"""The kinds of pictures in `samples/`, by the first part of their names."""
+"""Kinds of pictures in `samples/`, by the first part of their names."""
 PICTURES = (
     "From left to right: the image, what each recursion made of it, its detail restored, and the map "
     "over it. The defects are painted: no real one was needed."
@@ -28,16 +28,17 @@ PICTURES = (
 
 
 def write_card(folder: RunFolder, licence: str | None = None) -> Path:
-    """Write both files, each in one step; returns the path of the page.
+    """Write both files, each in one step, and return the path of the page.
 
     Args:
-        folder: of a finished run.
-        licence: of its images; kept in `run.json` for later cards. None: as it is there.
+        folder: Folder of a finished run.
+        licence: Licence of its images; `run.json` keeps it for later cards. None leaves the entry in
+            `run.json` unchanged.
 
     Raises:
         UsageError, CheckpointError: see `read_sources`; nothing is written then.
         ImageError: a picture in `samples/` is damaged; nothing is written then.
-        StorageError: the disk refused; older files are whole.
+        StorageError: the disk refused a file; older files stay intact.
     """
     sources = read_sources(folder)
     if licence is not None:
@@ -56,7 +57,7 @@ def write_card(folder: RunFolder, licence: str | None = None) -> Path:
 
 
 def markdown(card: Card, created: str, pictures: Sequence[Path]) -> str:
-    """The card as GitHub-flavoured Markdown; pictures are linked, relative to the run folder."""
+    """Return the card as GitHub-flavoured Markdown; links to pictures are relative to the run folder."""
     lines = [f"# {_plain(card.title)}", f"{_plain(card.summary)} Written {created}."]
     for section in card.sections:
         lines += _section(section)
@@ -84,12 +85,12 @@ def _table(table: Table) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that Markdown shows as it is."""
+    """Escape text so that Markdown shows it unchanged."""
     return re.sub(r"([\\`*_\[\]<>|&~#])", r"\\\1", text)
 
 
 def _samples(folder: Path) -> list[Path]:
-    """Each good image, then the same with pseudo anomalies."""
+    """List each good image, followed by the same image with pseudo anomalies."""
     files = [file for kind in SAMPLES for file in folder.glob(f"{kind}-[0-9].png")]
     return sorted(files, key=lambda file: file.stem.split("-")[::-1])
 

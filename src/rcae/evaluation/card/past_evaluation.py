@@ -1,4 +1,4 @@
-"""The files of `rcae evaluate` in a run folder, read back, with their uncertainty."""
+"""Results of `rcae evaluate` in a run folder, read back, with their uncertainty."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ from rcae.evaluation.result import EvaluationResult, Part
 
 
 class ScoredImage(Part):
-    """The needed columns of a row of `scores.csv`."""
+    """Fields of a row of `scores.csv`."""
 
     defect_type: str
     anomaly_score: float
@@ -27,52 +27,52 @@ class ScoredImage(Part):
 
 @dataclass(frozen=True)
 class Share:
-    """A count among some images."""
+    """Number of images with a property, among a total."""
 
     count: int
     total: int
 
     @property
     def interval(self) -> Interval | None:
-        """The interval of the share; see `proportion_interval`."""
+        """Confidence interval of the estimated share; see `proportion_interval`."""
         return proportion_interval(self.count, self.total)
 
 
 @dataclass(frozen=True)
 class PastEvaluation:
-    """The result, and the test images that their intervals come from."""
+    """The result, and the test images behind its intervals."""
 
     metrics: EvaluationResult
     images: tuple[ScoredImage, ...]
 
     @property
     def false_alarms(self) -> Share:
-        """The good images that reach the threshold."""
+        """The share of good images with a score at or above the threshold."""
         return _rejected(image for image in self.images if image.defect_type == GOOD)
 
     def found(self, defect_type: str | None = None) -> Share:
-        """Count the defective images, of one type or of all, that reach the threshold."""
+        """Count the defective images, of one type or of all, with a score at or above the threshold."""
         return _rejected(image for image in self._chosen(defect_type) if image.defect_type != GOOD)
 
     def auroc_interval(self, defect_type: str | None = None) -> Interval | None:
-        """Return the interval of one defect type or of all against the good images; see `auroc_interval`."""
+        """Return the interval of one defect type, or of all, against good images; see `auroc_interval`."""
         images = list(self._chosen(defect_type))
         scores = np.array([image.anomaly_score for image in images], np.float64)
         is_defective = np.array([image.defect_type != GOOD for image in images], np.bool_)
         return auroc_interval(scores, is_defective)
 
     def _chosen(self, defect_type: str | None) -> Iterator[ScoredImage]:
-        """Yield the good images, and the defective ones of one type or of all."""
+        """Yield the good images, and the defective images of one type or of all."""
         for image in self.images:
             if defect_type is None or image.defect_type in (GOOD, defect_type):
                 yield image
 
 
 def read_evaluation(folder: Path) -> PastEvaluation | None:
-    """Read `metrics.json` and `scores.csv`; None where neither is there.
+    """Read `metrics.json` and `scores.csv`; return None where neither is there.
 
     Raises:
-        CheckpointError: one of them is missing or damaged, or they are of different evaluations.
+        CheckpointError: one file is missing or damaged, or the two are from different evaluations.
     """
     metrics_path, scores_path = folder / "metrics.json", folder / "scores.csv"
     if not metrics_path.exists() and not scores_path.exists():
@@ -94,10 +94,11 @@ AnyPart = TypeVar("AnyPart", bound=Part)
 
 
 def checked(part: type[AnyPart], plain: Any, path: Path) -> AnyPart:
-    """Take what is needed out of plain values.
+    """Make a `Part` from plain values.
 
     Raises:
-        CheckpointError: names `path`, where they come from, and what is wrong with them.
+        CheckpointError: a value is missing or breaks a rule; the error names `path`, the origin of the
+            values.
     """
     try:
         return part.model_validate(plain)
@@ -113,7 +114,7 @@ def _rejected(images: Iterator[ScoredImage]) -> Share:
 
 
 def _text(path: Path) -> str:
-    """Read a file as `storage.write_text` writes it."""
+    """Read a file that `storage.write_text` wrote."""
     return path.read_bytes().decode("utf-8", "surrogateescape")
 
 

@@ -1,4 +1,4 @@
-"""The pieces a card is written in, and how numbers read in them."""
+"""Parts of a card, and the text of numbers in them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from rcae.evaluation.card.past_evaluation import Share
 from rcae.evaluation.metrics.intervals import Interval
 
 NONE = "\N{EN DASH}"
-"""What stands where there is no number."""
+"""Text in place of a missing number."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the card: paragraphs, then facts, tables and points, each where there are any."""
+    """One part of the card: paragraphs, facts, tables and points, in this order; each may be empty."""
 
     title: str
     text: tuple[str, ...] = ()
@@ -31,17 +31,17 @@ class Section:
 
 
 def share_text(share: Share) -> str:
-    """The count, of how many, and the share in percent."""
+    """Write the count, the total, and the share in percent."""
     if not share.total:
         return "no such test images"
     return f"{share.count} of {share.total}, {percent(share.count / share.total)}"
 
 
 def value_text(value: float | None) -> str:
-    """A metric in 0..1."""
+    """Write a metric in 0..1."""
     return NONE if value is None else number(value)
 
 
 def interval_text(interval: Interval | None, written: Callable[[float], str]) -> str:
-    """Both ends, each as `written` writes it."""
+    """Write both ends of an interval, each by `written`."""
     return NONE if interval is None else f"{written(interval.low)} to {written(interval.high)}"

@@ -1,4 +1,4 @@
-"""What a model card is made from, read out of a run folder and found to belong together."""
+"""Sources of a model card, read from a run folder and checked to be of the same model."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class RunData(Part):
 
 
 class Machine(Part):
-    """What the run was trained on."""
+    """Machine of the training."""
 
     system: str
     cores: int | None
@@ -31,14 +31,14 @@ class Machine(Part):
 
 
 class Timings(Part):
-    """How many seconds the run took."""
+    """Duration of the run, in seconds."""
 
     training: float
     finishing: float
 
 
 class RunRecord(Part):
-    """Out of `run.json`."""
+    """Fields of `run.json`."""
 
     data: RunData
     machine: Machine
@@ -61,7 +61,7 @@ def read_sources(folder: RunFolder) -> Sources:
 
     Raises:
         UsageError: there is no finished run in the folder.
-        CheckpointError: a file is damaged, or is of another model than `model.safetensors`.
+        CheckpointError: a file is damaged, or belongs to another model than `model.safetensors`.
     """
     model = load_model(folder.model)
     record = checked(RunRecord, folder.read_record(), folder.record)

@@ -1,1 +1,1 @@
-"""Whether scores still look like those of the calibration."""
+"""Drift: a test of new scores against those of the calibration."""

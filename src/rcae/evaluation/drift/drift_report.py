@@ -1,4 +1,4 @@
-"""What a monitor says of many predictions, as text, JSON and a chart."""
+"""Report of a monitor on many predictions, as text, JSON and a chart."""
 
 import json
 from collections.abc import Iterable
@@ -28,13 +28,13 @@ MEANING = {
 
 @dataclass(frozen=True)
 class Watched:
-    """Images in order, and what the monitor said after each."""
+    """Images in order, and the state of the monitor after each."""
 
     calibration: Calibration
     false_alarm_rate: float
     alarm_evidence: float
     images: tuple[Prediction, ...]
-    """Those with a score."""
+    """Images with a score."""
     scores: tuple[float, ...]
     states: tuple[DriftState, ...]
     unreadable_count: int
@@ -43,16 +43,16 @@ class Watched:
 
     @property
     def end(self) -> DriftState:
-        """What the monitor says in the end."""
+        """State of the monitor after the last image."""
         return self.states[-1]
 
     @property
     def rejected(self) -> tuple[bool, ...]:
-        """Of each image, by the calibration's threshold."""
+        """Decision on each image, by the calibration's threshold."""
         return tuple(score >= self.calibration.threshold for score in self.scores)
 
     def image(self, number: int) -> str:
-        """How an image is named to the user; the first is number 1."""
+        """Return the name of an image for the user; the first image has number 1."""
         return f"image {number} ({printable(self.images[number - 1].path)})"
 
 
@@ -61,7 +61,7 @@ def watch(calibration: Calibration, rows: Iterable[Prediction], false_alarm_rate
 
     Raises:
         UsageError: the rate is not between 0 and 1.
-        DataError: no row has a score; or as the rows are read, see `read_predictions`.
+        DataError: no row has a score, or an error of `read_predictions`, which reads the rows.
     """
     monitor = Monitor(calibration, false_alarm_rate)
     images, scores, states = [], [], []
@@ -92,14 +92,14 @@ def watch(calibration: Calibration, rows: Iterable[Prediction], false_alarm_rate
 
 
 def verdict(watched: Watched) -> str:
-    """What became of the scores, and since which image."""
+    """Return the verdict, with the image at which the drift started."""
     end = watched.end
     since = "" if end.since is None else f" since about {watched.image(end.since)}"
     return f"{end.verdict}{since}"
 
 
 def report(watched: Watched) -> str:
-    """A few lines for a terminal."""
+    """Format the result as a few lines for a terminal."""
     end, calibration = watched.end, watched.calibration
     lines = [
         f"{end.images} images, {sum(watched.rejected)} rejected at the threshold "
@@ -134,10 +134,10 @@ def _seen(watched: Watched) -> str:
 
 
 def write_watched(folder: Path, watched: Watched) -> None:
-    """Write `drift.json` and `drift.png`, each in one step, over those of before.
+    """Write `drift.json` and `drift.png`, each in one step; they replace earlier ones.
 
     Raises:
-        StorageError: the disk refused; what was there before is whole.
+        StorageError: the disk refused a file; the earlier file stays intact.
     """
     text = json.dumps(to_json(watched), indent=2, ensure_ascii=False)
     write_text(folder / "drift.json", text + "\n")
@@ -145,7 +145,7 @@ def write_watched(folder: Path, watched: Watched) -> None:
 
 
 def to_json(watched: Watched) -> dict[str, Any]:
-    """Plain values for JSON."""
+    """Return plain values for JSON."""
     end, calibration = watched.end, watched.calibration
     return {
         "verdict": end.verdict,
@@ -173,7 +173,7 @@ def _place(watched: Watched, number: int | None) -> dict[str, Any] | None:
 
 
 def chart(watched: Watched) -> bytes:
-    """`rcae.drawing.charts.drift_chart` of all images."""
+    """Draw `rcae.drawing.charts.drift_chart` of all images."""
     return drift_chart(
         scores=watched.scores,
         rejected=watched.rejected,

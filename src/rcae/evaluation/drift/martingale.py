@@ -1,11 +1,13 @@
-"""Bets that something changed, as money won by betting that it did.
+"""Conformal test martingale: bets that something changed; their capital is the evidence.
 
-Of each new score only its rank counts, among the reference and all scores before it. While nothing
-changes, these ranks are independent and each is equally likely, exactly, however few scores the reference
-holds; so no bet on them makes money on average, and capital that starts at 1 ever reaches 1 / alpha with
-a probability of at most alpha (Ville, 1939; Vovk, Gammerman and Shafer, Algorithmic Learning in a Random
-World, 2nd ed., 2022, chapter 8). Ranks among the reference alone would all share the luck of its few
-draws, and the capital of a bet on that luck would grow for ever although nothing changes.
+Only the rank of each new score counts, among the reference and all scores before it. These ranks are
+independent and uniform while nothing changes. This is exact for any size of the reference, so that no bet
+on ranks wins money on average. Capital that starts at 1 ever reaches 1 / alpha with a probability of at
+most alpha (Ville, 1939). See chapter 8 of Vovk, Gammerman and Shafer, Algorithmic Learning in a Random
+World (2nd ed., 2022).
+
+Ranks among the reference alone would not do: all of them would share the luck of its few draws. The
+capital of a bet on that luck would grow for ever although nothing changes.
 """
 
 import math
@@ -20,12 +22,12 @@ from scipy.special import ndtr, ndtri
 
 
 class Rank(NamedTuple):
-    """Where a score stands among others."""
+    """Position of a score among others."""
 
     above: int
-    """How many score higher."""
+    """Number of higher scores."""
     below: int
-    """How many score lower."""
+    """Number of lower scores."""
 
 
 class Ranks:
@@ -36,9 +38,9 @@ class Ranks:
         self._random = random
 
     def rank(self, score: float) -> Rank:
-        """Its rank among all before it, which it then joins; equal ones are ordered at random.
+        """Return the rank of a score among all before it, and add it; equal ones get a random order.
 
-        The time grows with the logarithm of their number, but for moving 8 bytes each.
+        The search takes time in the logarithm of their number; the insertion moves 8 bytes per score.
         """
         below, others = bisect_left(self._scores, score), len(self._scores)
         equal = bisect_right(self._scores, score, lo=below) - below
@@ -49,11 +51,11 @@ class Ranks:
 
 
 def shift_outcomes(rank: Rank, shifts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What bets on a shift make of 1: float64 [shift], with a mean of 1 over all ranks.
+    """Return the payoff of a stake of 1 on each shift: float64 [shift], with a mean of 1 over all ranks.
 
-    The probability of the rank if scores were normal and moved by so many standard deviations, over its
-    probability if nothing moved (our choice: where scores do move together, such bets win sooner than
-    powers of the p-value).
+    The payoff is a likelihood ratio of the rank. The numerator is its probability if scores are normal
+    and moved by so many standard deviations. The denominator is its probability if nothing moved. This
+    is our choice: such bets win sooner than powers of the p-value when scores move together.
     """
     if rank.above > rank.below:  # the other end of the normal distribution is computed exactly
         return shift_outcomes(Rank(above=rank.below, below=rank.above), -shifts)
@@ -66,29 +68,32 @@ def shift_outcomes(rank: Rank, shifts: NDArray[np.float64]) -> NDArray[np.float6
 class Bets:
     """The capital of several bets, each of them started again at every observation.
 
-    A share of the capital goes to every start in advance, so the sum is a martingale from 1 and sees a
-    change after thousands of observations nearly as soon as after ten. What waits for starts after the
-    t-th is 1 / (1 + log(1 + t)) of it: our choice, since it falls slowly, so that a late start is not
-    worth much less than an early one, and yet sums to 1. One addition per bet and observation keeps all
-    starts: the capital running is (running + starting now) * outcome.
+    Every start owns a share of the capital in advance. The sum is thus a martingale that starts at 1. It
+    sees a change after thousands of observations nearly as soon as after ten.
+
+    The share that waits for starts after the t-th is 1 / (1 + log(1 + t)) (our choice). It falls slowly,
+    so that a late start is not worth much less than an early one. All shares still sum to 1.
+
+    One addition per bet and observation keeps all starts. The running capital becomes
+    (running + starting now) * outcome.
     """
 
     def __init__(self, bet_count: int) -> None:
         self.log10 = 0.0
-        """The capital, as a power of ten."""
+        """Capital, as a power of ten."""
         self._count = 0
         self._running = np.full(bet_count, -np.inf)
         """Log capital of each bet, over all its starts so far."""
         self._growth = np.zeros(bet_count)
-        """Log of what each bet has gained since its best start: CUSUM (Page, 1954)."""
+        """Log gain of each bet since its best start: CUSUM (Page, 1954)."""
         self._since = np.zeros(bet_count, dtype=np.int64)
 
     def observe(self, number: int, log_outcomes: NDArray[np.float64]) -> None:
         """Settle every bet.
 
         Args:
-            number: of the image, for `since`.
-            log_outcomes: [bet], log of what each bet makes of 1; the outcomes have a mean of at most 1.
+            number: Number of the image, for `since`.
+            log_outcomes: [bet], log payoff of a stake of 1 on each bet; a payoff has a mean of at most 1.
         """
         starting = math.log(math.log1p(1 / (1 + self._count)))
         starting += math.log(_waiting(self._count) * _waiting(self._count + 1))
@@ -103,15 +108,15 @@ class Bets:
 
     @property
     def leader(self) -> int:
-        """Which bet has gained most since its best start."""
+        """Index of the bet with the largest gain since its best start."""
         return int(self._growth.argmax())
 
     @property
     def since(self) -> int:
-        """The best start of that bet: the likeliest first image after a change, were there one."""
+        """Best start of the leader: the likeliest first image after a change, if there is one."""
         return int(self._since[self.leader])
 
 
 def _waiting(count: int) -> float:
-    """The share of capital for starts after `count` observations."""
+    """Return the share of capital for starts after `count` observations."""
     return 1 / (1 + math.log1p(count))

@@ -1,4 +1,4 @@
-"""Do recent scores still look like the calibration scores? Watched image by image, at a stated rate."""
+"""Monitor: do new scores still look like the calibration scores? It has a stated false-alarm rate."""
 
 import math
 from array import array
@@ -13,13 +13,13 @@ from rcae.detector.calibration import Calibration, threshold_rank
 from rcae.evaluation.drift.martingale import Bets, Ranks, shift_outcomes
 
 SHIFTS = np.array([0.5, 1.0, 2.0, -0.5, -1.0, -2.0])
-"""Our choice: bets that scores moved by so many standard deviations, were they normal."""
+"""Bets that scores moved by so many standard deviations, as if they were normal (our choice)."""
 DEFECT_SHARES = np.array([0.05, 0.1, 0.2, 0.4, 0.8])
-"""Our choice: bets that so large a share of images has a new defect and is rejected."""
+"""Bets that this share of images has a new defect and is rejected (our choice)."""
 
 
 class DriftVerdict(StrEnum):
-    """What became of the scores."""
+    """Verdict on the scores."""
 
     NONE = "no drift"
     DEFECTS = "more defects"
@@ -29,48 +29,53 @@ class DriftVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class DriftState:
-    """What a monitor says after an image; images are counted from 1."""
+    """State of a monitor after an image; images are counted from 1."""
 
     images: int
-    """Images observed."""
+    """Number of images observed."""
     shift_evidence: float
-    """That accepted images score otherwise than they did: a power of ten, 0 at the start."""
+    """Evidence that scores of accepted images changed: a power of ten, 0 at the start."""
     rejection_evidence: float
-    """That more images are rejected, or nearly, than calibration allows: likewise."""
+    """Evidence that more images are rejected than calibration allows: a power of ten, 0 at the start.
+
+    It also counts images that are nearly rejected; see `Monitor`.
+    """
     verdict: DriftVerdict
-    """Once there is drift it stays; its kind is judged again with every image."""
+    """Verdict so far. Drift stays reported; its kind is judged again with every image."""
     seen: int | None = None
-    """The image at which evidence first reached `Monitor.alarm_evidence`."""
+    """Image at which evidence first reached `Monitor.alarm_evidence`."""
     since: int | None = None
-    """The likeliest first image of the drift, as judged at that moment; about right, not exact."""
+    """Likeliest first image of the drift, as judged at that moment; it is approximate."""
     rejected_since: int = 0
-    """Images rejected from that one to now."""
+    """Number of images rejected from `since` to now."""
 
 
 class Monitor:
-    """Compares each new score with calibration, and never forgets; O(log n) and 8 bytes an image.
+    """Monitor of new scores against calibration. It takes O(log n) time and 8 bytes per image.
 
-    Two kinds of evidence, for which half the false-alarm rate each is spent:
+    It never forgets a score. There are two kinds of evidence; each spends half of the false-alarm rate.
 
-    shift: over accepted images alone, whether their scores rank evenly among the accepted calibration
-    scores and each other. Rejected images do not count, so defects, which are rejected, do not look like
-    a shift. The threshold lies just above the k-th smallest calibration score; given that score, the
-    smaller ones and the new accepted ones are exchangeable, so it is left out itself.
+    Evidence of a shift: scores of accepted images do not rank evenly among the accepted calibration
+    scores and each other. Rejected images do not count, so that defects, which are rejected, do not look
+    like a shift. The threshold lies just above an order statistic, the k-th smallest calibration score.
+    Given that score, the smaller ones and the new accepted ones are exchangeable. The k-th score itself
+    is therefore left out.
 
-    rejections: whether images reach the k-th smallest calibration score more often than calibration
-    allows. Of t - 1 images r did and n scores calibrated: the next does with a probability of exactly
-    (n - k + 1 + r) / (n + t), whatever the scores' distribution (Pólya's urn). These are the rejected
-    images, and the few accepted ones that lie between that score and the threshold, `RUNTIME_MARGIN`
-    above it; of the threshold itself no such probability is known. Nothing else of a score is used:
-    ranks of high scores would also answer to a small shift of all images, before the other evidence can
-    tell the two apart.
+    Evidence of more rejections: images reach the k-th smallest calibration score more often than
+    calibration allows. Let n be the number of calibration scores, and r the number of images among the
+    first t - 1 that reached it. The t-th image then reaches it with a probability of exactly
+    (n - k + 1 + r) / (n + t). This is Pólya's urn; it holds for any distribution of scores. Images that
+    reach the k-th score are the rejected ones, and the few accepted ones between it and the threshold,
+    `RUNTIME_MARGIN` above it. No such probability is known for the threshold itself. The evidence uses
+    nothing else of a score. Ranks of high scores would also answer to a small shift of all images,
+    before the other evidence can tell the two apart.
 
-    If all images change so much that hardly one is accepted, only the second kind can see it. Therefore:
-    where more than half of the images since then are rejected, everything shifted (our choice: a
-    process seldom fails in every second part, light and focus fail in all).
+    Only the second kind can see a change so large that hardly an image is accepted. The verdict is thus
+    a shift of everything if more than half of the images since then are rejected (our choice). A process
+    seldom fails in every second part, while light and focus fail in all.
 
-    Equal scores are ordered at random, so that both kinds stay exact. The seed is taken from the
-    calibration scores: every run says the same, and yet no two models share their luck.
+    Equal scores are ordered at random, so that both kinds stay exact. The seed comes from the calibration
+    scores. Every run thus gives the same result, and yet no two models share their luck.
 
     >>> from rcae.detector.calibration import calibrate
     >>> monitor = Monitor(calibrate([0.1 * n for n in range(20)], 0.0, 0.05))
@@ -82,8 +87,8 @@ class Monitor:
         """Start with no image seen.
 
         Args:
-            calibration: of the detector that gives the scores, `Detector.calibration`.
-            false_alarm_rate: the probability of ever reporting drift while nothing changes, in 0..1.
+            calibration: Calibration of the detector that gives the scores, `Detector.calibration`.
+            false_alarm_rate: Probability of ever reporting drift while nothing changes, between 0 and 1.
 
         Raises:
             UsageError: the rate is not between 0 and 1.
@@ -93,7 +98,7 @@ class Monitor:
                 f"A false-alarm rate of {false_alarm_rate} is not between 0 and 1; give one like 0.01."
             )
         self.alarm_evidence = math.log10(2 / false_alarm_rate)
-        """Bets of either kind that means drift."""
+        """Evidence of either kind that means drift, as a power of ten."""
         scores = sorted(calibration.scores)
         rank = threshold_rank(len(scores), calibration.false_alarm_rate, calibration.confidence)
         self._random = np.random.default_rng(np.array(scores).view(np.uint64))
@@ -101,10 +106,10 @@ class Monitor:
         self._limit = scores[rank - 1]
         below, equal = bisect_left(scores, self._limit), scores.count(self._limit)
         self._tied_below = self._random.beta(rank - below, below + equal - rank + 1)
-        """Which share of scores that equal the limit is ordered below it."""
+        """Share of scores equal to the limit that are ordered below it."""
         self._accepted = Ranks(scores[: rank - 1], self._random)
         self._above, self._all = len(scores) - rank + 1, len(scores) + 1
-        """The urn."""
+        """Pólya's urn before the next score: the part that reaches the limit, and the whole."""
         self._images, self._rejected = 0, array("q")
         self._shift, self._rejections = Bets(len(SHIFTS)), Bets(len(DEFECT_SHARES))
         self._seen: int | None = None
@@ -112,7 +117,7 @@ class Monitor:
         self._shifted_by = 0.0
 
     def observe(self, anomaly_score: float) -> DriftState:
-        """Take the next score into account.
+        """Add the next score to the evidence.
 
         Raises:
             UsageError: the score is not a finite number; nothing is counted.
@@ -146,7 +151,7 @@ class Monitor:
         self._shift.observe(self._images, np.log(outcomes))
 
     def _note_alarms(self) -> None:
-        """At the first evidence of each kind that is enough."""
+        """Note the image, the start and the direction when evidence of a kind first suffices."""
         for evidence in (self._shift, self._rejections):
             if self._seen is None and evidence.log10 >= self.alarm_evidence:
                 self._seen, self._since = self._images, evidence.since

@@ -1,1 +1,1 @@
-"""How well a detector separates defective from good, measured exactly on raw scores."""
+"""Metrics of the separation between defective and good, computed exactly on raw scores."""

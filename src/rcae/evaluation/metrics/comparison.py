@@ -1,4 +1,4 @@
-"""Whether two models differ on the same images by more than chance: DeLong's and McNemar's tests."""
+"""Tests of two models on the same images, by DeLong and McNemar: is a difference more than chance?"""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,9 @@ from rcae.evaluation.metrics.ranking import Floats
 
 @dataclass(frozen=True)
 class AurocComparison:
-    """The AUROC of models A and B on the same images, and how far they are apart.
+    """The AUROC of models A and B on the same images, and their difference.
 
-    An interval is None where the scores do not tell how sure the number is; see `auroc_interval`.
+    An interval is None where the scores do not determine it; see `auroc_interval`.
     """
 
     a: float
@@ -23,22 +23,23 @@ class AurocComparison:
     interval_a: Interval | None
     interval_b: Interval | None
     difference: float
-    """B minus A."""
+    """AUROC of B minus AUROC of A."""
     interval: Interval | None
-    """Of the difference, cut to -1..1."""
+    """Interval of the difference, cut to -1..1."""
     p_value: float | None
-    """Chance of a difference at least as large, either way, if the models were equally good."""
+    """Two-sided probability of a difference at least as large, if the models were equally good."""
 
 
 def compare_auroc(scores_a: Floats, scores_b: Floats, is_positive: Mask) -> AurocComparison:
-    """The paired test of DeLong, DeLong & Clarke-Pearson, 1988; rather cautious with few images.
+    """Compare two AUROC by the paired test of DeLong, DeLong & Clarke-Pearson, 1988.
 
-    Without a difference p is 1. It is None where there is one whose variance cannot be told.
+    The test is rather cautious with few images. The p-value is 1 without a difference. It is None if
+    there is a difference whose variance is unknown.
 
     Args:
-        scores_a: float32 or float64 [images], finite; only their order counts, so each model may
-            have a unit of its own.
-        scores_b: the same images' scores of B.
+        scores_a: float32 or float64 [images], finite. Only their order counts, so that each model may
+            have its own unit.
+        scores_b: Scores of B for the same images.
         is_positive: boolean [images]; True = defective.
 
     Raises:
@@ -72,7 +73,7 @@ def _p_value(difference: Placements) -> float | None:
 
 @dataclass(frozen=True)
 class DecisionComparison:
-    """How many of the same images models A and B reject."""
+    """Number of the same images that models A and B reject."""
 
     total: int
     a: int
@@ -80,15 +81,17 @@ class DecisionComparison:
     only_a: int
     only_b: int
     p_value: float
-    """Chance of `only_a` and `only_b` at least as unequal, if the models rejected equally often."""
+    """Probability of counts at least as unequal, if `only_a` and `only_b` were equally likely."""
 
 
 def compare_decisions(rejected_a: Mask, rejected_b: Mask) -> DecisionComparison:
-    """McNemar's exact test (1947): of images decided differently, half should be either model's.
+    """Compare decisions by McNemar's exact test (1947).
+
+    Equal models share the images decided differently: each rejects half of them on average.
 
     Args:
         rejected_a: boolean [images], of one class; True = called defective by A.
-        rejected_b: the same images, by B.
+        rejected_b: Decisions of B on the same images.
     """
     only_a = int(np.sum(rejected_a & ~rejected_b))
     only_b = int(np.sum(rejected_b & ~rejected_a))

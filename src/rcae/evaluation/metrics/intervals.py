@@ -1,4 +1,4 @@
-"""How far a measured share or AUROC may be from the truth: 95 % confidence intervals."""
+"""Confidence intervals of 95 % for a measured share and for AUROC."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, Self
@@ -14,16 +14,16 @@ CONFIDENCE = 0.95  # our choice: what most readers take an interval for
 
 
 class Interval(NamedTuple):
-    """Both ends, which belong to it."""
+    """A closed interval: both ends belong to it."""
 
     low: float
     high: float
 
 
 def proportion_interval(count: int, total: int) -> Interval | None:
-    """Interval, within 0..1, of the share that `count` of `total` images estimate; None of nothing.
+    """Return the interval, within 0..1, of a share from `count` of `total` images; None without images.
 
-    Exact: it covers the truth at least as often as it says (Clopper & Pearson, 1934).
+    It is exact: it covers the truth at least as often as stated (Clopper & Pearson, 1934).
 
     Raises:
         ValueError: `count` is negative or above `total`.
@@ -35,12 +35,14 @@ def proportion_interval(count: int, total: int) -> Interval | None:
 
 
 def auroc_interval(scores: Floats, is_positive: Mask) -> Interval | None:
-    """Interval of the AUROC, cut to 0..1, or None where the scores do not tell how sure it is.
+    """Return the interval of the AUROC, cut to 0..1; None where the scores do not determine it.
 
-    DeLong, DeLong & Clarke-Pearson, 1988. There is none where a class has fewer than two images, or
-    where all are placed alike, as in a perfect separation: the variance is then 0, which is no
-    certainty. The normal interval is kept as it is, not made on the logit scale (our choice: the
-    same method then serves a difference). It is too narrow for few images and near 0 or 1.
+    The method is that of DeLong, DeLong & Clarke-Pearson, 1988. There is no interval where a class has
+    fewer than two images. There is none either where all images have equal placements, like in a perfect
+    separation: the variance is then 0, which is no certainty.
+
+    The interval is normal, not on the logit scale (our choice: the same method then serves a difference).
+    It is too narrow for few images and near 0 or 1.
 
     Args:
         scores: float32 or float64 [images], finite; higher is more anomalous.
@@ -57,17 +59,18 @@ def auroc_interval(scores: Floats, is_positive: Mask) -> Interval | None:
 class Placements:
     """DeLong's structural components, as counts of images; those of two models can be subtracted.
 
-    Counted by midranks (Sun & Xu, 2014); multiples of 0.5, so sums and zero variances are exact.
+    Midranks give the counts (Sun & Xu, 2014). They are multiples of 0.5, so that sums and zero variances
+    are exact.
     """
 
     positives: NDArray[np.float64]
-    """[positives]: the negatives that each scores above, a tie counting half."""
+    """Number of negatives below each positive, [positives]; a tie counts half."""
     negatives: NDArray[np.float64]
-    """[negatives]: the positives that score above each, a tie counting half."""
+    """Number of positives above each negative, [negatives]; a tie counts half."""
 
     @classmethod
     def of(cls, scores: Floats, is_positive: Mask) -> Self:
-        """Place each image among those of the other class; arguments as in `auroc_interval`."""
+        """Place each image among those of the other class; see `auroc_interval` for the arguments."""
         require_rankable("scores", scores, is_positive)
         ranks = stats.rankdata(scores)
         positives, negatives = scores[is_positive], scores[~is_positive]
@@ -81,7 +84,7 @@ class Placements:
 
     @property
     def has_both_classes(self) -> bool:
-        """Without both there is no AUROC."""
+        """True if both classes have images; there is no AUROC otherwise."""
         return self.positives.size > 0 and self.negatives.size > 0
 
     @property
@@ -91,7 +94,7 @@ class Placements:
 
     @property
     def variance(self) -> float | None:
-        """Of `auroc`; None where it cannot be told: a class of one image, or all placed alike."""
+        """Variance of `auroc`; None if a class has fewer than two images, or all placements are equal."""
         counts = self.positives.size, self.negatives.size
         if min(counts) < 2:
             return None
@@ -99,7 +102,7 @@ class Placements:
         return float(spread / (counts[0] * counts[1])) or None
 
     def interval(self, lowest: float) -> Interval | None:
-        """Normal interval of `auroc`, cut to `lowest`..1; None without a variance."""
+        """Return the normal interval of `auroc`, cut to `lowest`..1; None without a variance."""
         if self.variance is None:
             return None
         reach = float(special.ndtri((1 + CONFIDENCE) / 2) * np.sqrt(self.variance))

@@ -1,4 +1,4 @@
-"""How well scores rank positives above negatives: AUROC, AP and F1-max, exact, ties included.
+"""Metrics of a ranking of positives above negatives: AUROC, AP and F1-max, exact, ties included.
 
 A positive is a defective image or a defective pixel. Nothing is clamped, rescaled or binned.
 """
@@ -17,10 +17,10 @@ Floats = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class ThresholdTable:
-    """What lies above each score of a positive; all arrays have shape [thresholds].
+    """Counts of positives and negatives at each score of a positive; all arrays are [thresholds].
 
-    Scores that only negatives have need no row: between two rows nothing but negatives is passed,
-    so every metric here follows from these counts, and memory grows with the positives alone.
+    A score that only negatives have needs no row, because only negatives lie between two rows. Every
+    metric here follows from these counts, and memory grows with the positives alone.
     """
 
     thresholds: Floats
@@ -36,12 +36,12 @@ class ThresholdTable:
 
     @property
     def has_both_classes(self) -> bool:
-        """Without both, nothing is ranked and every metric is None (null in JSON)."""
+        """True if there are positives and negatives; every metric is None (null in JSON) otherwise."""
         return self.positive_count > 0 and self.negative_count > 0
 
 
 class ThresholdCounter:
-    """Builds a `ThresholdTable` from all positives at once and the negatives in batches."""
+    """Counter for a `ThresholdTable`: it takes all positives at once, and the negatives in batches."""
 
     def __init__(self, positive_scores: Floats) -> None:
         """Take the scores of all positives, shape [positives], finite."""
@@ -55,7 +55,7 @@ class ThresholdCounter:
     def add_negatives(self, scores: Floats) -> None:
         """Count a batch of negatives, shape [negatives], finite, of the positives' dtype."""
         self._negative_count += scores.size
-        # Sorted needles keep the search in the cache: three times faster, sorting included.
+        # Sorted scores keep the search in the cache: it is three times faster, sorting included.
         candidates = np.sort(scores[scores >= self._lowest])
         highest_reached = np.searchsorted(self.ascending, candidates, side="right") - 1
         np.add.at(self._reaching, highest_reached, 1)
@@ -63,7 +63,7 @@ class ThresholdCounter:
         np.add.at(self._tied, highest_reached[is_tied], 1)
 
     def table(self) -> ThresholdTable:
-        """The counts of everything added so far."""
+        """Return the counts of all scores added so far."""
         true_positives = np.cumsum(self._positives[::-1], dtype=np.int64)
         false_positives = np.cumsum(self._reaching[::-1])
         return ThresholdTable(
@@ -93,7 +93,7 @@ def rank_scores(scores: Floats, is_positive: Mask) -> ThresholdTable:
 
 
 def require_rankable(name: str, scores: Floats, is_positive: Mask) -> None:
-    """Refuse what cannot be ranked; `name` is what the message calls the scores.
+    """Refuse scores that cannot be ranked; `name` is their name in the message.
 
     Raises:
         DataError: scores are not float32 or float64, labels not boolean, shapes differ, or a score
@@ -118,9 +118,10 @@ def require_rankable(name: str, scores: Floats, is_positive: Mask) -> None:
 
 
 def auroc(table: ThresholdTable) -> float | None:
-    """Chance that a positive scores above a negative, a tie counting half; None without both.
+    """Return the probability that a positive scores above a negative; None without both classes.
 
-    Equal to scikit-learn's `roc_auc_score`; summed in integers, so rounded only once.
+    A tie counts half. The value equals scikit-learn's `roc_auc_score`. The sum is in integers, so that
+    the result is rounded only once.
     """
     if not table.has_both_classes:
         return None
@@ -131,9 +132,9 @@ def auroc(table: ThresholdTable) -> float | None:
 
 
 def average_precision(table: ThresholdTable) -> float | None:
-    """Precision at each threshold weighted by the recall gained there; None without both classes.
+    """Return the mean precision over thresholds, weighted by gained recall; None without both classes.
 
-    Equal to scikit-learn's `average_precision_score`: a step function, nothing interpolated.
+    The value equals scikit-learn's `average_precision_score`: a step function without interpolation.
     """
     if not table.has_both_classes:
         return None
@@ -147,11 +148,11 @@ class F1Max(NamedTuple):
 
     value: float
     threshold: float
-    """The highest threshold that gives it; scores at least as high count as defective."""
+    """Highest threshold with the best F1; scores at or above it count as defective."""
 
 
 def f1_max(table: ThresholdTable) -> F1Max | None:
-    """Best harmonic mean of precision and recall, chosen by oracle; None without both classes."""
+    """Return the best harmonic mean of precision and recall, an oracle; None without both classes."""
     if not table.has_both_classes:
         return None
     flagged = table.true_positives + table.false_positives
@@ -168,21 +169,24 @@ class Curve(NamedTuple):
 
 
 def roc_curve(table: ThresholdTable) -> Curve | None:
-    """True-positive rate over false-positive rate, (0, 0) to (1, 1); None without both classes."""
+    """Return the ROC curve from (0, 0) to (1, 1); None without both classes.
+
+    It is the true-positive rate over the false-positive rate.
+    """
     if not table.has_both_classes:
         return None
     return curve_of(table, table.true_positives / table.positive_count)
 
 
 def curve_of(table: ThresholdTable, heights: NDArray[np.float64]) -> Curve:
-    """The curve of a quantity that positives alone raise, over the false-positive rate.
+    """Return the curve, over the false-positive rate, of a quantity that positives alone raise.
 
-    It starts at (0, 0), runs level while negatives are passed, climbs straight where positives and
-    negatives are tied, and ends level at false-positive rate 1.
+    It starts at (0, 0) and ends at false-positive rate 1. It is level where only negatives are added. It
+    is a straight slope where positives and negatives are tied.
 
     Args:
-        table: with at least one negative.
-        heights: [thresholds], the quantity when everything at or above each threshold is passed.
+        table: Counts with at least one negative.
+        heights: [thresholds], quantity over all scores at or above each threshold.
     """
     passed = np.column_stack((table.false_positives_above, table.false_positives)).ravel()
     ends = np.concatenate(([0], passed, [table.negative_count])) / table.negative_count
@@ -190,14 +194,14 @@ def curve_of(table: ThresholdTable, heights: NDArray[np.float64]) -> Curve:
 
 
 def image_metrics(scores: Floats, is_defective: Mask) -> dict[str, float | None]:
-    """How well one score per image, shape [images], separates defective images from good ones.
+    """Measure how well one score per image, shape [images], separates defective from good images.
 
     Returns:
         `image_auroc`, `image_ap` and `image_f1_max` (oracle), each in 0..1, or None where only
         one of the two classes is there.
 
     Raises:
-        DataError: as in `rank_scores`.
+        DataError: the errors of `rank_scores`.
     """
     table = rank_scores(scores, is_defective)
     best = f1_max(table)

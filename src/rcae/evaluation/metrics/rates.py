@@ -1,4 +1,4 @@
-"""What a given threshold does: defects caught, and good ones rejected by mistake."""
+"""Rates at a given threshold: defects found, and good images rejected by mistake."""
 
 from typing import NamedTuple
 
@@ -10,21 +10,21 @@ from rcae.evaluation.metrics.ranking import Floats, require_rankable
 
 
 class DetectionRates(NamedTuple):
-    """Shares in 0..1; None where there is nothing to take a share of."""
+    """Shares in 0..1; a share is None where its class is empty."""
 
     true_positive_rate: float | None
-    """Defective ones that are rejected, of all defective ones."""
+    """Share of defective ones that are rejected."""
     false_alarm_rate: float | None
-    """Good ones that are rejected, of all good ones."""
+    """Share of good ones that are rejected."""
 
 
 def detection_rates(scores: Floats, is_positive: Mask, threshold: float) -> DetectionRates:
-    """Rates when a score at or above `threshold` is rejected, which is the detector's own rule.
+    """Measure the rates of the detector's own rule: a score at or above `threshold` is rejected.
 
     Args:
         scores: float32 or float64, any shape, finite.
         is_positive: boolean, same shape; True = defective.
-        threshold: infinity, which rejects nothing, is allowed. Never rounded to the scores' dtype.
+        threshold: Any number; infinity rejects nothing. It is never rounded to the scores' dtype.
 
     Raises:
         DataError: a dtype, shape or value breaks these rules.

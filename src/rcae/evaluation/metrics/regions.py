@@ -1,7 +1,7 @@
-"""How well anomaly maps find defective pixels and whole defect regions (AUPRO), exactly.
+"""Metrics of anomaly maps on defective pixels and on whole defect regions (AUPRO), exact.
 
-The maps are gone through twice, one at a time, so memory grows with the defective pixels alone:
-the first pass collects their scores, the second counts the good pixels between those scores.
+The maps are read twice, one at a time. The first pass collects the scores of defective pixels. The second
+pass counts the good pixels between those scores. Memory grows with the defective pixels alone.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,29 +25,31 @@ from rcae.evaluation.metrics.ranking import (
 )
 
 PixelMaps = Callable[[], Iterable[tuple[Floats, Mask]]]
-"""Called once per pass; gives each image's anomaly map and mask (True = defect), both
-[height, width], the same ones in both passes. Maps are float32 or float64, finite and unbounded;
-sizes may differ from image to image, the dtype may not."""
+"""Function that gives each image's anomaly map and mask (True = defect), both [height, width].
+
+It is called once per pass, and gives the same maps and masks in both. Maps are float32 or float64, finite
+and unbounded. Sizes may differ from image to image, the dtype may not.
+"""
 
 
 @dataclass(frozen=True)
 class PixelTable:
-    """All pixels of all images against every score of a defective pixel."""
+    """Counts of all pixels of all images, at every score of a defective pixel."""
 
     pixels: ThresholdTable
     region_overlap: NDArray[np.float64]
-    """[thresholds], 0..1: share of a region at or above the threshold, mean over all regions."""
+    """Mean over all regions of their share at or above the threshold: [thresholds], 0..1."""
 
 
 def rank_pixels(pixel_maps: PixelMaps) -> PixelTable:
     """Count good and defective pixels, and region overlaps, at every threshold in two passes.
 
     Every pixel outside a mask is a negative, those of good images included. A defective image
-    whose mask is empty has no region and only negatives.
+    with an empty mask has no region and only negatives.
 
     Raises:
         DataError: no map is given, a map or mask breaks the rules of `PixelMaps`, or the second
-            pass does not give what the first gave.
+            pass differs from the first.
     """
     positives, weights, pixel_count = _collect_positives(pixel_maps())
     counter = ThresholdCounter(positives)
@@ -63,7 +65,7 @@ def rank_pixels(pixel_maps: PixelMaps) -> PixelTable:
         )
     gained = np.bincount(np.searchsorted(counter.ascending, positives), weights)
     overlap = np.cumsum(gained[::-1])
-    # The last sum is the number of regions but for rounding; dividing by it ends at exactly 1.
+    # The last sum is the number of regions, except for rounding. Division by it ends at exactly 1.
     return PixelTable(table, overlap / overlap[-1:])
 
 
@@ -95,7 +97,7 @@ def _require_map(name: str, anomaly_map: Floats, mask: Mask, dtype: np.dtype[np.
 
 
 def _region_weights(mask: Mask) -> NDArray[np.float64]:
-    """1 / (pixels of its region) for each pixel inside, so that every region weighs 1."""
+    """Return 1 / (pixels of its region) for each pixel inside, so that every region weighs 1."""
     if not mask.any():
         return np.empty(0)
     labels, _ = connected_regions(mask)
@@ -104,15 +106,15 @@ def _region_weights(mask: Mask) -> NDArray[np.float64]:
 
 
 def aupro(table: PixelTable, maximum_false_positive_rate: float = 0.3) -> float | None:
-    """Area under the per-region overlap curve; None without both defective and good pixels.
+    """Return the area under the per-region overlap curve; None without both kinds of pixels.
 
-    The mean overlap over regions is drawn against the false-positive rate over all good pixels of
-    all images, integrated exactly by trapezoids from 0 to the limit, and divided by the limit, so
+    The curve is the mean overlap over regions, against the false-positive rate over all good pixels of
+    all images. Trapezoids integrate it exactly from 0 to the limit. The area is divided by the limit, so
     that 1 is perfect (Bergmann et al., "The MVTec Anomaly Detection Dataset", IJCV 2021).
 
     Args:
-        table: from `rank_pixels`.
-        maximum_false_positive_rate: the limit, above 0 and up to 1.
+        table: Result of `rank_pixels`.
+        maximum_false_positive_rate: Limit, above 0 and up to 1.
 
     Raises:
         UsageError: the limit lies outside that range.
@@ -137,14 +139,14 @@ def aupro(table: PixelTable, maximum_false_positive_rate: float = 0.3) -> float 
 
 
 def pixel_metrics(pixel_maps: PixelMaps) -> dict[str, float | None]:
-    """How well anomaly maps separate defective pixels from good ones.
+    """Measure how well anomaly maps separate defective pixels from good ones.
 
     Returns:
         `pixel_auroc`, `pixel_ap`, `pixel_f1_max` (oracle), `aupro` (false-positive rate up to 0.3)
         and `aupro_5` (up to 0.05), each in 0..1, or None without both kinds of pixels.
 
     Raises:
-        DataError: as in `rank_pixels`.
+        DataError: the errors of `rank_pixels`.
     """
     table = rank_pixels(pixel_maps)
     best = f1_max(table.pixels)

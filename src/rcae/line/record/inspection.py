@@ -62,14 +62,14 @@ class Inspection:
     def of(
         cls, detection: Detection, *, source: str, image_sha256: str, model: str, model_sha256: str
     ) -> Self:
-        """Return the inspection of one detection, with a new id and the time of now; not yet recorded.
+        """Make an inspection of a new detection, with a new id and the current time; it is not recorded.
 
         Args:
-            detection: its anomaly map has the image's own size, [height, width].
-            source: see the field.
-            image_sha256: see the field.
-            model: see the field.
-            model_sha256: see the field.
+            detection: Detection with its anomaly map [height, width] at the image's own size.
+            source: Value of the field `source`; each other argument is the field of its name, too.
+            image_sha256: SHA-256 of the file, in hex.
+            model: Name of the model.
+            model_sha256: SHA-256 of the weights, in hex.
         """
         height_px, width_px = detection.anomaly_map.shape
         return cls(

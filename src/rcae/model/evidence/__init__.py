@@ -1,1 +1,1 @@
-"""What speaks for an anomaly beside the paper's map, one file for each addition."""
+"""Evidence of an anomaly beside the paper's map, one file for each addition."""

@@ -9,10 +9,10 @@ from torch.nn import functional
 
 
 class Sight(NamedTuple):
-    """What the three networks made of a batch of images, each extended to whole cells."""
+    """Output of the three networks for a batch of images, each extended to whole cells."""
 
     image: Tensor
-    """I, [batch, 3, height, width], 0..1."""
+    """Images I, [batch, 3, height, width], 0..1."""
     levels: list[Tensor]
     """Features of CRD's decoder, coarse to fine, [batch, channel, (step,) height / 2^k, width / 2^k]."""
     drawn: Tensor
@@ -22,9 +22,9 @@ class Sight(NamedTuple):
 
 
 class Evidence(nn.Module, ABC):
-    """How unlike good images each cell of an image is, judged by one kind of features.
+    """Difference of each cell of an image from good images, judged by one kind of features.
 
-    A kind knows good images through `fit`, in closed form, and nothing of the other kinds.
+    A kind knows good images through `fit`, in closed form, and knows nothing of the other kinds.
     """
 
     cell_px: int
@@ -32,28 +32,32 @@ class Evidence(nn.Module, ABC):
 
     @abstractmethod
     def features(self, sight: Sight) -> Tensor:
-        """What this kind looks at: [batch, channel, row, column], without what lies beyond the image."""
+        """Return the features of this kind, [batch, channel, row, column], of the image alone.
+
+        Cells of the extension beyond the image are left out.
+        """
 
     @abstractmethod
     def fit(self, good_features: Iterable[Tensor]) -> None:
-        """Learn what good images look like; each tensor is one that `features` gave, read once."""
+        """Learn the features of good images; each tensor is a result of `features`, and is read once."""
 
     @abstractmethod
     def forward(self, features: Tensor) -> Tensor:
-        """The map in cells, [batch, row, column]; higher is more anomalous."""
+        """Return the map in cells, [batch, row, column]; higher is more anomalous."""
 
 
 def cells_within(sight: Sight, cell_px: int) -> tuple[int, int]:
-    """Rows and columns of the cells that lie in the image, the last ones perhaps in part.
+    """Count the rows and columns of cells in the image; the last cells may lie in it only in part.
 
-    Rounded up without negative numbers, which an exported graph divides another way.
+    The counts are rounded up without negative numbers, because an exported graph divides these
+    differently.
     """
     height, width = sight.size_px
     return (height - 1) // cell_px + 1, (width - 1) // cell_px + 1
 
 
 def averaged(maps: Tensor, side_px: int) -> Tensor:
-    """Maps [batch, kind, height, width] averaged over a square of odd side, of the pixels that exist."""
+    """Average maps [batch, kind, height, width] over a square of odd side, over the pixels that exist."""
     rows = functional.avg_pool2d(
         maps, (side_px, 1), stride=1, padding=(side_px // 2, 0), count_include_pad=False
     )

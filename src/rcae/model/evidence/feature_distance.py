@@ -1,4 +1,4 @@
-"""How unlike good images CRD's own features are: the other half of the anomaly map."""
+"""Distance of CRD's own features from those of good images: the other half of the anomaly map."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,55 +10,59 @@ from rcae.model.evidence.evidence import Evidence, Sight, cells_within
 from rcae.model.evidence.whitening import whitening_of
 
 BORDER_CELLS = 4
-"""Cells from the edge of the image that are judged apart: 16 px in the preset `quick`, about half of
-what CRD sees around a position."""
+"""Number of cells from the edge of the image that are judged separately.
+
+They are 16 px in the preset `quick`, about half of CRD's view around a position.
+"""
 
 WITHIN = BORDER_CELLS
-"""The place along a side of every cell that is not at its border, see `places_along`."""
+"""Place along a side of every cell that is not at its border, see `places_along`."""
 PLACES = 2 * BORDER_CELLS + 1
-"""Along a side."""
+"""Number of places along a side."""
 
 
 class FeatureDistance(Evidence):
     """The Mahalanobis distance of features from those of good images (our addition).
 
-    CRD learns to tell the anomalies that training paints. Its features see far more than those: what
-    a real defect does to them is unlike anything good images do, even where the map stays calm. As in
-    CutPaste (Li et al., 2021), where the features of a classifier of painted anomalies tell more than
-    its answer. Mean and covariance are known in closed form after training: one of each for all
-    positions within the image, where the networks see nothing but the image. At its border they see
-    beyond the edge, from each place in another way: there each place has a mean of its own, as the
-    corner, unlike all others in every image, would otherwise outweigh most defects; one covariance
-    serves the whole border. A position at the border may look like either: where ground runs
-    out of the image it looks as within.
+    CRD learns to find the anomalies that training paints. Its features see far more than those. A real
+    defect changes them in a way that good images never do, even where the map stays calm. CutPaste
+    (Li et al., 2021) uses the same effect: the features of a classifier of painted anomalies tell more
+    than its answer.
 
-    `mean` is [row place, column place, channel], see `places_along`; `whitening` is
-    [zone, channel, channel], the zones being within and border; zero until `fit`.
+    Mean and covariance are known in closed form after training. All positions within the image share one
+    of each, because the networks see nothing but the image there. The networks see beyond the edge from
+    a position at the border, and each place there sees it differently. Each place of the border thus has
+    its own mean. A corner is unlike all other places in every image, and would otherwise outweigh most
+    defects. One covariance serves the whole border. A position at the border may look like either zone,
+    and the smaller distance counts. It looks like a position within where ground runs out of the image.
+
+    `mean` is [row place, column place, channel], see `places_along`. `whitening` is
+    [zone, channel, channel]; the zones are within and border. Both are zero until `fit`.
     """
 
     mean: Tensor
     whitening: Tensor
 
     def __init__(self, channels: int, cell_px: int) -> None:
-        """Take the channels of CRD's levels joined, and the side of the square that one cell stands for."""
+        """Take the sum of channels of CRD's levels, and the side of the square that a cell stands for."""
         super().__init__()
         self.cell_px = cell_px
         self.register_buffer("mean", torch.zeros(PLACES, PLACES, channels))
         self.register_buffer("whitening", torch.zeros(2, channels, channels))
 
     def features(self, sight: Sight) -> Tensor:
-        """CRD's features, [batch, channel, row, column], without what lies beyond the image."""
+        """Return CRD's features, [batch, channel, row, column], without cells beyond the image."""
         rows, columns = cells_within(sight, self.cell_px)
         return joined(sight.levels)[:, :, :rows, :columns]
 
     def forward(self, features: Tensor) -> Tensor:
-        """Root mean square of the whitened features.
+        """Compute the root mean square of the whitened features.
 
         Args:
-            features: [batch, channel, row, column] of whole images, nothing beyond their edges.
+            features: [batch, channel, row, column] of whole images, without cells beyond their edges.
 
         Returns:
-            [batch, row, column]: about 1 on good images, more where the features are unlike them.
+            [batch, row, column]: about 1 on good images, more where the features differ from theirs.
         """
         rows, columns = (places_along(length, features.device) for length in features.shape[2:])
         means = self.mean[rows][:, columns].permute(2, 0, 1)
@@ -70,7 +74,7 @@ class FeatureDistance(Evidence):
         """Take means and covariances from all positions of features of good images.
 
         Args:
-            good_features: tensors as `forward` takes them; read once, one after the other.
+            good_features: Tensors with the shape of the argument of `forward`; each is read once.
         """
         moments = _FeatureSums(self.mean)
         for features in good_features:
@@ -82,7 +86,7 @@ class FeatureDistance(Evidence):
 
     def _of(self, centred: Tensor, zone: int) -> Tensor:
         whitened = functional.conv2d(centred, self.whitening[zone][:, :, None, None])
-        # Summed by a convolution: a mean over channels costs ONNX Runtime more than the whitening.
+        # A convolution takes the sum: a mean over channels costs ONNX Runtime more than the whitening.
         ones = torch.ones_like(self.whitening[0, :1, :, None, None])
         return (functional.conv2d(whitened.square(), ones)[:, 0] / self.mean.shape[2]).sqrt()
 
@@ -96,7 +100,7 @@ class _FeatureSums:
         self._products = self._totals.new_zeros(2, mean.shape[2], mean.shape[2])
 
     def add(self, features: Tensor) -> None:
-        """Features of images, [batch, channel, row, column]."""
+        """Add features of images, [batch, channel, row, column]."""
         rows, columns = (places_along(length, features.device) for length in features.shape[2:])
         place = (rows[:, None].expand(-1, len(columns)), columns.expand(len(rows), -1))
         count = torch.full(features.shape[2:], len(features)).to(self._counts)
@@ -108,16 +112,16 @@ class _FeatureSums:
             self._products[zone] += here.T @ here
 
     def means(self) -> Tensor:
-        """[place, place, channel]; zero at places that no image had."""
+        """Return the means, [place, place, channel]; zero at places that no image had."""
         return self._totals / self._counts.clamp(min=1)[..., None]
 
     def zone_counts(self) -> Tensor:
-        """How many positions were within, and how many at the border."""
+        """Count the positions within and those at the border, [zone]."""
         within = self._counts[WITHIN, WITHIN]
         return torch.stack([within, self._counts.sum() - within])
 
     def covariance(self, zone: int) -> Tensor:
-        """Of the zone's features about the means of their places, [channel, channel]."""
+        """Return the covariance of a zone's features about the means of their places, [channel, channel]."""
         means, totals = self.means(), self._totals
         of_means = torch.outer(means[WITHIN, WITHIN], totals[WITHIN, WITHIN])
         if zone == 1:
@@ -127,13 +131,13 @@ class _FeatureSums:
 
 
 def places_along(length: int, device: torch.device | None = None) -> Tensor:
-    """Where each of `length` cells in a row lies: 0 ... 3 from the start, 4 within, 5 ... 8 to the end.
+    """Return the place of each of `length` cells in a row: 0..3 at the start, 4 within, 5..8 at the end.
 
     The border is `BORDER_CELLS` wide, at most a quarter of the side at each end.
     """
     from_start = torch.arange(length, device=device)
     from_end = length - 1 - from_start
-    # Not min(BORDER_CELLS, length // 4): an exported graph keeps its branch for every length.
+    # An exported graph would keep one branch of min(BORDER_CELLS, length // 4) for every length.
     at_start, at_end = (
         (cells < BORDER_CELLS) & (4 * (cells + 1) <= length) for cells in (from_start, from_end)
     )
@@ -142,12 +146,12 @@ def places_along(length: int, device: torch.device | None = None) -> Tensor:
 
 
 def is_border(rows: Tensor, columns: Tensor) -> Tensor:
-    """Which positions lie at the border of the image, bool [row, column], from their places."""
+    """Return True for positions at the border of the image, bool [row, column], from their places."""
     return (rows != WITHIN)[:, None] | (columns != WITHIN)
 
 
 def joined(levels: Sequence[Tensor]) -> Tensor:
-    """Features of several resolutions as one tensor, at the resolution of the second finest.
+    """Join features of several resolutions in one tensor, at the resolution of the second finest.
 
     Args:
         levels: [batch, channel, (step,) height, width] each, coarse to fine; the mean over the steps

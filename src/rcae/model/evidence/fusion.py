@@ -1,4 +1,4 @@
-"""One anomaly map from all evidence, each kind in units of what is usual on good images."""
+"""Sum of all evidence as one anomaly map, each kind in units of its usual range on good images."""
 
 from collections.abc import Sequence
 
@@ -11,19 +11,21 @@ from rcae.base.arrays import Numbers
 from rcae.model.evidence.evidence import averaged
 
 WIDE_PX = 20
-"""About the side of the square that evidence counts a second time as the mean of (our choice): wider
-ranks large defects better still, and costs more of what finds the smallest."""
+"""Approximate side of the square whose mean counts as evidence a second time (our choice).
+
+A wider square ranks large defects better still, but loses more of the smallest defects.
+"""
 LEAST_SPREAD = 1e-3
-"""Least interquartile range of one kind's peaks, so that equal ones are no division by zero."""
+"""Least interquartile range of one kind's peaks, so that equal peaks cause no division by zero."""
 
 
 class Fusion(nn.Module):
     """The sum of several maps, each in units of its own peaks on good images (our choice).
 
-    A map's peak is its largest value in an image. 0 is the median of its peaks on good images, 1 lies
-    one interquartile range above. No map then drowns the others in noise.
+    A map's peak is its largest value in an image. The median of its peaks on good images becomes 0, and
+    one interquartile range above it becomes 1. No map then drowns the others in noise.
 
-    `usual` and `spread` are [map], in the order of `cells_px`; 0 and 1 until `fit`.
+    `usual` and `spread` are [map], in the order of `cells_px`; they are 0 and 1 until `fit`.
     """
 
     usual: Tensor
@@ -37,11 +39,11 @@ class Fusion(nn.Module):
         self.register_buffer("spread", torch.ones(len(self.cells_px)))
 
     def forward(self, maps: Sequence[Tensor], size_px: tuple[int, int]) -> Tensor:
-        """The anomaly map, [batch, height, width]; mostly below 0 on good images.
+        """Return the anomaly map, [batch, height, width]; it is mostly below 0 on good images.
 
         Args:
             maps: [batch, row, column] each, in the order of `cells_px`.
-            size_px: height and width of the image.
+            size_px: Height and width of the image.
         """
         height, width = size_px
         total: Tensor | None = None
@@ -65,19 +67,19 @@ class Fusion(nn.Module):
 
 
 def peaks_of(maps: Sequence[Tensor]) -> Tensor:
-    """The largest value of each map in each image, [batch, map]."""
+    """Return the largest value of each map in each image, [batch, map]."""
     return torch.stack([one.amax(dim=(1, 2)) for one in maps], dim=1)
 
 
 def wide(cells: Tensor, cell_px: int) -> Tensor:
-    """A map in cells, averaged over about `WIDE_PX` squared.
+    """Average a map in cells over a square with a side of about `WIDE_PX`.
 
-    A speck of dust has a sharp peak and nothing around it; most defects are larger. So evidence counts
-    near and wide (our choice: the largest value alone would let specks, which good images have as well,
-    decide). In cells, a mean over so many pixels costs next to nothing.
+    A speck of dust has a sharp peak and nothing around it; most defects are larger. Evidence thus counts
+    near and wide (our choice). Good images have specks, too, which would decide if the largest value
+    counted alone. A mean over so many pixels costs next to nothing in cells.
 
     Args:
         cells: [batch, row, column].
-        cell_px: side of the square of pixels that a cell stands for.
+        cell_px: Side of the square of pixels that a cell stands for.
     """
     return averaged(cells[:, None], 2 * (WIDE_PX // (2 * cell_px)) + 1)[:, 0]

@@ -1,4 +1,4 @@
-"""CRD draws the image without its anomalies as well, so that its features know what should be there."""
+"""Restoration: CRD also draws the image without its anomalies, so that its features know good parts."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 
 class Restoration(nn.Module):
-    """A second head of CRD, trained in stage 3 and never looked at afterwards (our addition).
+    """A second head of CRD, trained in stage 3 and unused afterwards (our addition).
 
-    CRD's features then know what should stand in a place, and not only that something wrong does.
+    CRD's features then know the correct content of a place, and not only that the content is wrong.
     """
 
     def __init__(self, width: int, image_channels: int) -> None:
@@ -17,10 +17,10 @@ class Restoration(nn.Module):
         self.head = nn.Conv2d(width, image_channels, 3, padding=1)
 
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
-        """The image without its anomalies, folded, [batch, channel, height, width].
+        """Return the image without its anomalies, folded, [batch, channel, height, width].
 
         Args:
-            levels: CRD's features, coarse to fine; the mean over the steps of the finest counts.
+            levels: CRD's features, coarse to fine; the mean over the steps of the finest is used.
         """
         finest = levels[-1].mean(dim=2) if levels[-1].dim() == 5 else levels[-1]
         image: Tensor = self.head(finest)
@@ -34,15 +34,15 @@ def restoration_loss(
     *,
     averaged: Callable[[Tensor], Tensor] = lambda total: total,
 ) -> Tensor:
-    """The mean absolute error of a restored image, of all pixels and again of the painted ones (our choice).
+    """Return the mean absolute error of all pixels, plus that of the painted pixels (our choice).
 
-    Most pixels are as good as they look; what has to be learnt is what stood under an anomaly.
+    Most pixels are unchanged and easy. The head must learn the content under an anomaly.
 
     Args:
-        restored: [batch, channel, height, width].
-        good: the image before anomalies were painted, same shape.
+        restored: Restored image, [batch, channel, height, width].
+        good: Image before anomalies were painted, same shape.
         mask: M_P, [batch, height, width], 0 or 1.
-        averaged: as in `detection_loss`.
+        averaged: see `detection_loss`.
 
     Returns:
         A scalar.

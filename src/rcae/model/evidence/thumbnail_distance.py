@@ -1,32 +1,38 @@
-"""How unlike good images the whole looks, seen from so far that no detail is left."""
+"""Distance of the whole image from good images, seen from so far that no detail is left."""
 
 import torch
 from torch import Tensor, nn
 
 SIDE_PX = 16
-"""Of a thumbnail, whatever the size of its image (our choice)."""
+"""Side of a thumbnail, for every size of image (our choice)."""
 LEAST_DEVIATION = 1 / 255
-"""Of a value in good thumbnails: less than one grey level says nothing."""
+"""Least standard deviation of a value in good thumbnails: less than one grey level says nothing."""
 LEAST_SPREAD = 0.1
-"""Of good images' distances, in standard deviations: where they hardly differ, as where every place
-varies for itself, a trifle would otherwise outweigh all other evidence."""
+"""Least interquartile range of good images' distances, in standard deviations.
+
+These distances hardly differ if, for example, every place varies independently. A trifle would then
+outweigh all other evidence.
+"""
 CALMEST = -4.0
-"""Peak of a map in which each of four kinds of evidence is one interquartile range below what is usual:
-about one good image in ten has a calmer one (our choice)."""
+"""Peak of a map whose four kinds of evidence are all one interquartile range below usual (our choice).
+
+The share of good images with a calmer map is about one in ten.
+"""
 LEAST_HEIGHT = 1e-3
-"""Of the peak of a map above its least value, so that a flat one is no division by zero."""
+"""Least height of a map's peak above its least value, so that a flat map causes no division by zero."""
 
 
 class ThumbnailDistance(nn.Module):
-    """How far the thumbnail of an image is from those of good images (our addition).
+    """Distance of an image's thumbnail from those of good images (our addition).
 
     CRD and its features look at one place at a time, and an image counts as much as its most anomalous
-    place. What is a little wrong everywhere, as light, shade or a part that lies otherwise, has no such
-    place. So the image is also compared as a whole: at each place of its thumbnail with the mean and
-    the standard deviation that good images have there, the mean of these distances over all of it.
+    place. An image that is a little wrong everywhere has no such place. Examples are light, shade, or a
+    part in another position. The image is therefore also compared as a whole. Good images give the mean
+    and the standard deviation at each place of the thumbnail. The distance is the mean over all places
+    of the absolute deviation in standard deviations.
 
-    `mean` and `deviation` are [3, SIDE_PX, SIDE_PX]; `usual` and `spread`, the median and interquartile
-    range of good images' distances, have no axes. 0 and 1 until `fit`.
+    `mean` and `deviation` are [3, SIDE_PX, SIDE_PX]. `usual` and `spread` are scalars: the median and
+    interquartile range of good images' distances. The buffers are 0, 1, 0 and 1 until `fit`.
     """
 
     mean: Tensor
@@ -43,13 +49,13 @@ class ThumbnailDistance(nn.Module):
         self.register_buffer("spread", torch.ones(()))
 
     def forward(self, images: Tensor) -> Tensor:
-        """The distance in interquartile ranges from the usual one.
+        """Return the distance of each image from the usual distance, in interquartile ranges.
 
         Args:
             images: [batch, 3, height, width] of any size; whole images, not tiles.
 
         Returns:
-            [batch]; about 0 on good images, more where the whole looks otherwise.
+            [batch]; about 0 on good images, more where the whole image looks different.
         """
         distances = _distances(thumbnails(images), self.mean, self.deviation)
         return (distances - self.usual) / self.spread
@@ -57,8 +63,8 @@ class ThumbnailDistance(nn.Module):
     def fit(self, good: Tensor) -> None:
         """Learn from the thumbnails of good images, [image, 3, SIDE_PX, SIDE_PX], at least three.
 
-        What is usual is measured on each of them by the mean and deviation of all others: few images
-        would otherwise look closer than new ones ever are.
+        The usual distance is leave-one-out: mean and deviation of all other images judge each image.
+        Few images would otherwise look closer than new ones ever are.
         """
         good = good.double()
         count, total, squares = len(good), good.sum(0), good.square().sum(0)
@@ -72,17 +78,18 @@ class ThumbnailDistance(nn.Module):
 
 
 def raised(anomaly_map: Tensor, distance: Tensor) -> Tensor:
-    """An anomaly map whose largest value is raised by the thumbnail's distance, or lowered.
+    """Raise the largest value of an anomaly map by the thumbnail's distance, or lower it.
 
-    That is one more kind of evidence in the unit that `WeighedEvidence` gives all others. But a peak below
-    `CALMEST` counts as that: an image without its part has the calmest map of all, and would make up for it.
+    The distance is one more kind of evidence, in the unit of `Fusion`. A peak below `CALMEST` counts as
+    `CALMEST`. An image without its part has the calmest map of all, which would otherwise cancel the
+    distance.
 
-    The map is stretched evenly from its least value (our choice: added everywhere, the distance of the
-    whole would count in places where nothing is wrong, and order the pixels of all images by it).
+    The map is stretched evenly from its least value (our choice). A distance added everywhere would count
+    in places where nothing is wrong, and would order the pixels of all images by it.
 
     Args:
         anomaly_map: [batch, height, width], of whole images.
-        distance: [batch], as `ThumbnailDistance` gives it.
+        distance: [batch], result of `ThumbnailDistance`.
     """
     least, peak = (
         extreme(anomaly_map, dim=(1, 2), keepdim=True) for extreme in (torch.amin, torch.amax)
@@ -94,13 +101,13 @@ def raised(anomaly_map: Tensor, distance: Tensor) -> Tensor:
 
 
 def thumbnails(images: Tensor) -> Tensor:
-    """Images [batch, 3, height, width] as [batch, 3, SIDE_PX, SIDE_PX]: the mean of each part's area."""
+    """Reduce images [batch, 3, height, width] to [batch, 3, SIDE_PX, SIDE_PX] by the mean of each area."""
     rows, columns = (_shares(length, images.device) for length in images.shape[2:])
     return rows @ images @ columns.T
 
 
 def _shares(length: int, device: torch.device) -> Tensor:
-    """[SIDE_PX, length]: which share of each of the equal parts of a side every pixel is."""
+    """Return the share of each pixel in each of SIDE_PX equal parts of a side, [SIDE_PX, length]."""
     edges = torch.arange(SIDE_PX + 1, device=device) * length / SIDE_PX
     pixels = torch.arange(length, device=device)
     covered = torch.minimum(pixels + 1, edges[1:, None]) - torch.maximum(pixels, edges[:-1, None])
@@ -108,12 +115,12 @@ def _shares(length: int, device: torch.device) -> Tensor:
 
 
 def _moments(count: int, total: Tensor, squares: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of so many values, from their sum and that of their squares."""
+    """Return mean and standard deviation of `count` values, from their sum and the sum of squares."""
     mean = total / count
     variance = (squares / count - mean.square()).clamp(min=0)
     return mean, (variance + LEAST_DEVIATION**2).sqrt()
 
 
 def _distances(small: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
-    """The mean distance of each thumbnail in standard deviations, [image]."""
+    """Return the mean distance of each thumbnail in standard deviations, [image]."""
     return ((small - mean) / deviation).abs().mean(dim=(1, 2, 3))

@@ -1,1 +1,1 @@
-"""What the paper has and nothing else: RcAE, DPN, CRD, the baseline, and their losses."""
+"""The paper's networks and nothing else: RcAE, DPN, CRD, the baseline, and their losses."""

@@ -1,4 +1,4 @@
-"""CRD: reads how the whole sequence disagrees with the image, and draws the anomaly map."""
+"""CRD: it reads the differences between the whole sequence and the image, and draws the anomaly map."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -54,7 +54,7 @@ class CrossRecursionDetection(nn.Module):
         nn.init.constant_(head.bias, EMPTY_START)  # type: ignore[arg-type]
 
     def forward(self, sequence: Tensor, image: Tensor) -> Tensor:
-        """The anomaly map M_A.
+        """Return the anomaly map M_A.
 
         Args:
             sequence: I_D^n for every n used, [batch, step, channel, height, width].
@@ -68,7 +68,8 @@ class CrossRecursionDetection(nn.Module):
     def features(self, sequence: Tensor, image: Tensor) -> list[Tensor]:
         """The features of the network's decoder, level by level, coarse to fine.
 
-        Arguments as in `forward`; each result is [batch, channel, (step,) height / 2^k, width / 2^k].
+        The arguments are those of `forward`. Each result is
+        [batch, channel, (step,) height / 2^k, width / 2^k].
         """
         differences = sequence - image[:, None]
         if self.dimensions == 3:
@@ -80,7 +81,7 @@ class CrossRecursionDetection(nn.Module):
         return self.network.decoded(self.normalise(stacked))
 
     def map_of(self, features: Sequence[Tensor]) -> Tensor:
-        """The anomaly map M_A, as `forward` returns it, from what `features` returned."""
+        """Return the anomaly map M_A, like `forward`, from the result of `features`."""
         drawn: Tensor = self.network.head(features[-1])
         if self.dimensions == 3:
             drawn = self.across_steps(drawn)[:, :, 0]

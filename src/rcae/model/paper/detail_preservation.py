@@ -1,4 +1,4 @@
-"""DPN: puts back the fine texture that recursion loses."""
+"""DPN: it restores the fine texture that recursion loses."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ class DetailPreservationNetwork(nn.Module):
         self.network = ConvolutionalAutoencoder(widths[0], image_channels, widths)
 
     def forward(self, reconstructions: Tensor, gradient: Tensor) -> Tensor:
-        """I_D^n for every n given.
+        """Return I_D^n = I_R^n + DPN(I_R^n concat I') for every n given.
 
         Args:
             reconstructions: I_R^n, [batch, step, channel, height, width], any float dtype.

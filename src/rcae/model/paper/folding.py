@@ -1,4 +1,4 @@
-"""Blocks of pixels folded into channels, and back: all that the three networks know of resolution."""
+"""Folding of pixel blocks into channels, and back: all that the three networks know of resolution."""
 
 import torch
 from torch import Tensor
@@ -6,14 +6,17 @@ from torch.nn import functional
 
 
 def fold(image: Tensor, side: int) -> Tensor:
-    """Blocks of side x side pixels as channels; no pixel is lost, and a CPU is several times faster.
+    """Turn blocks of side x side pixels into channels; no pixel is lost.
+
+    A CPU is several times faster with folded images.
 
     Args:
         image: [..., channel, height, width]; height and width are multiples of `side`.
         side: length of a block's side; 1 changes nothing.
 
     Returns:
-        [..., side^2 * channel, height / side, width / side], in the memory layout CPUs are fastest at.
+        [..., side^2 * channel, height / side, width / side], in the memory layout that is fastest on a
+        CPU.
     """
     if side == 1:
         return image

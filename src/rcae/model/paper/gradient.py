@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 def spatial_gradient(image: Tensor) -> Tensor:
-    """Forward differences along width and height, zero behind the last column and row.
+    """Return X': forward differences along width and height.
 
     The paper says "first-order spatial gradient". Forward differences are our choice: the smallest stencil,
     which sees one-pixel texture.

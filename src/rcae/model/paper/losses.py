@@ -20,7 +20,7 @@ PixelTerm = Literal["squared_error", "cross_entropy"]
 
 
 def reconstruction_loss(reconstruction: Tensor, image: Tensor) -> Tensor:
-    """||I - R||_1 + ||I' - R'||_1: the loss of stage 1 (R = I_R^n) and of stage 2 (R = I_D^n).
+    """Return ||I - R||_1 + ||I' - R'||_1, the loss of stage 1 (R = I_R^n) and stage 2 (R = I_D^n).
 
     The norms are means over all elements (our choice: the loss does not change with image size).
 
@@ -42,7 +42,7 @@ def detection_loss(
     *,
     averaged: Callable[[Tensor], Tensor] = lambda total: total,
 ) -> Tensor:
-    """||M_A - M_P||_2 + ||M_A' - M_P'||_2: the loss of stage 3.
+    """Return ||M_A - M_P||_2 + ||M_A' - M_P'||_2, the loss of stage 3.
 
     The norms are taken as mean squares (our choice). `cross_entropy` replaces the first term (our choice).
     The sigmoid leaves a squared error without slope where the map is wrong and sure of it. False alarms on

@@ -1,4 +1,4 @@
-"""RcAE, DPN and CRD put together as in the paper: an image in, the map M_A out."""
+"""The composition of RcAE, DPN and CRD in the paper: an image in, the map M_A out."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,23 +17,23 @@ from rcae.model.paper.recursive_autoencoder import RecursiveAutoencoder
 
 
 class Sequences(NamedTuple):
-    """What the networks made of a batch of images, step by step."""
+    """Output of RcAE and DPN for a batch of images, step by step."""
 
     reconstructions: Tensor
-    """I_R^n for every step used, [batch, step, 3, height, width]."""
+    """Reconstructions I_R^n for every step used, [batch, step, 3, height, width]."""
     refined: Tensor
     """I_D^n for the same steps, same shape; equal to `reconstructions` without a detail network."""
 
 
 class PaperNetworks(nn.Module):
-    """The three networks as the settings ask for them, freshly initialised.
+    """The three networks that the settings choose, freshly initialised.
 
     `reconstruction`, `detail` and `detection` are RcAE, DPN and CRD; the last two are None where the
     settings leave them out.
 
-    `ground`, [3, 1, 1], is the colour that good images have at their edge, taken off before the networks
-    and added to what they return (our choice): zeros lie beyond the edge for their convolutions, and
-    would be a black frame otherwise, which costs them the corners of a bright image.
+    `ground`, [3, 1, 1], is the colour that good images have at their edge. It is subtracted before the
+    networks, and added to their output (our choice). Convolutions see zeros beyond the edge. Zeros would
+    otherwise be a black frame, and the networks would fail in the corners of a bright image.
     """
 
     ground: Tensor
@@ -65,19 +65,22 @@ class PaperNetworks(nn.Module):
                 network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def reconstruct(self, image: Tensor, depth: int) -> Tensor:
-        """I_R^n for n = `depth`, as trained in stage 1; shapes as `image`, [batch, 3, height, width]."""
+        """Return I_R^n for n = `depth`, trained in stage 1; its shape is that of `image`.
+
+        The shape is [batch, 3, height, width].
+        """
         return self.unfolded(self.reconstruction(self.folded(image), depth))
 
     def refine(self, image: Tensor, depth: int) -> Tensor:
-        """I_D^n for n = `depth`, RcAE frozen, as trained in stage 2; shapes as `image`."""
+        """Return I_D^n for n = `depth`, trained in stage 2 with RcAE frozen, in the shape of `image`."""
         with torch.no_grad():
             reconstruction = self.reconstruction(self.folded(image), depth)
         return self.unfolded(self._detailed(reconstruction[:, None], image)[:, 0])
 
     def detect(self, image: Tensor) -> Tensor:
-        """M_A, RcAE and DPN frozen, as trained in stage 3: [batch, height, width].
+        """Return M_A, trained in stage 3 with RcAE and DPN frozen, [batch, height, width].
 
-        Without CRD it is the last step's mean |I - I_D^N|.
+        It is the mean over channels of |I - I_D^N|, from the last step, if there is no CRD.
         """
         if self.detection is not None:
             return self.map_of(self.detection_levels(image))
@@ -86,18 +89,18 @@ class PaperNetworks(nn.Module):
         return (last - image).abs().mean(dim=1)
 
     def sequences(self, image: Tensor) -> Sequences:
-        """I_R^n and I_D^n of images whose height and width are multiples of fold * 2^N."""
+        """Return I_R^n and I_D^n of images whose height and width are multiples of fold * 2^N."""
         return Sequences(*map(self.unfolded, self._sequences(image)))
 
     def detection_levels(self, image: Tensor) -> list[Tensor]:
-        """What CRD's decoder makes of each image, RcAE and DPN frozen, coarse to fine."""
+        """Return the features of CRD's decoder for each image, RcAE and DPN frozen, coarse to fine."""
         assert self.detection is not None
         with torch.no_grad():
             refined = self._sequences(image).refined
         return self.detection.features(refined, self.folded(image))
 
     def map_of(self, levels: Sequence[Tensor]) -> Tensor:
-        """M_A from what `detection_levels` gave, [batch, height, width]."""
+        """Return M_A from the result of `detection_levels`, [batch, height, width]."""
         assert self.detection is not None
         return unfold(self.detection.map_of(levels), self.settings.fold)[:, 0]
 
@@ -108,15 +111,15 @@ class PaperNetworks(nn.Module):
         return padded.contiguous(memory_format=torch.channels_last)
 
     def folded(self, image: Tensor) -> Tensor:
-        """Images as the networks see them: less the ground, blocks of pixels as channels."""
+        """Turn images into the networks' input: subtract the ground, and fold blocks into channels."""
         return fold(image - self.ground, self.settings.fold)
 
     def unfolded(self, seen: Tensor) -> Tensor:
-        """The inverse of `folded`, of [batch, (step,) channel, height, width]."""
+        """Turn [batch, (step,) channel, height, width] back into images: the inverse of `folded`."""
         return unfold(seen, self.settings.fold) + self.ground
 
     def _sequences(self, image: Tensor) -> Sequences:
-        """As `sequences`, as the networks see them."""
+        """Return the result of `sequences`, still folded and without ground."""
         reconstructions = self.reconstruction.sequence(self.folded(image), self.settings.used_steps)
         return Sequences(reconstructions, self._detailed(reconstructions, image))
 

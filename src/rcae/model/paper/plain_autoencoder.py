@@ -17,7 +17,7 @@ class PlainAutoencoder(nn.Module):
         )
 
     def forward(self, image: Tensor, depth: int) -> Tensor:  # noqa: ARG002
-        """The reconstruction, [batch, channel, height, width], whatever the depth asked for."""
+        """Return the reconstruction, [batch, channel, height, width]; the depth has no effect."""
         reconstruction: Tensor = self.network(image)
         return reconstruction
 

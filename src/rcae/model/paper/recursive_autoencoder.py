@@ -67,7 +67,7 @@ class RecursiveAutoencoder(nn.Module):
         return codes
 
     def forward(self, image: Tensor, depth: int) -> Tensor:
-        """I_R^n for n = `depth`: a single chain, as trained in stage 1.
+        """Return I_R^n for n = `depth`: a single chain, trained in stage 1.
 
         Args:
             image: I, [batch, channel, height, width]; height and width are multiples of 2^depth.
@@ -83,14 +83,15 @@ class RecursiveAutoencoder(nn.Module):
         return reconstruction
 
     def sequence(self, image: Tensor, depths: Sequence[int]) -> Tensor:
-        """I_R^n for each n of `depths`, equal to separate chains, with as many calls as the deepest needs.
+        """Return I_R^n for each n of `depths`, with only as many calls as the deepest chain needs.
 
-        All chains that have arrived at the same resolution are decoded together as one batch.
+        The result equals that of separate chains. All chains at the same resolution are decoded together
+        as one batch.
 
         Args:
             image: I, [batch, channel, height, width]; height and width are multiples of
                 2^depths[-1].
-            depths: rising, each 1 ... recursion_depth; what they do not need is not computed.
+            depths: Depths in ascending order, each 1 ... recursion_depth; no other depth is computed.
 
         Returns:
             [batch, len(depths), channel, height, width]
@@ -125,7 +126,7 @@ class Application(nn.Module):
         _start_as_averaging(self.resample)
 
     def forward(self, features: Tensor) -> Tensor:
-        """[batch, channel, height, width] -> half (E) or twice (D) the height and width."""
+        """Map [batch, channel, height, width] to half (E) or twice (D) the height and width."""
         refined = self.block(features)
         if self.block.skip_connections:  # the outermost one leads around the whole block
             refined = refined.add_(features)
@@ -144,7 +145,7 @@ def _block(
 
 
 def _start_as_averaging(resample: nn.Conv2d | nn.ConvTranspose2d) -> None:
-    """Each channel starts as the 2x2 average (E) or as its repetition (D), both of unit norm.
+    """Initialise each channel as the 2x2 average (E) or as its repetition (D), both of unit norm.
 
     D then undoes E as far as it can from the first step on, at every depth. A random
     start loses the signal after two applications, and deep reconstructions stay one flat colour.
