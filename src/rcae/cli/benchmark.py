@@ -14,7 +14,7 @@ from rcae.cli.options import PATH, Duration, Names, Seeds
     type=Names(),
     default="quick,autoencoder",
     show_default=True,
-    help="Our models: quick, standard, paper, autoencoder. Models of anomalib (pip install "
+    help="Our models: quick, standard, paper, autoencoder, memory. Models of anomalib (pip install "
     "'rcae[peers]'): patchcore, padim, draem, ganomaly.",
 )
 @click.option("--seeds", type=Seeds(), default="0,1,2", show_default=True)

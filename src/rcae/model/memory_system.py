@@ -42,8 +42,7 @@ class MemorySystem(nn.Module):
     def fit(self, good: Sequence[Tensor], seed: int) -> None:
         """Learn from good images, [1, 3, height, width] each, at least two.
 
-        What is usual is measured on each image by a memory without its own patches: an image that was
-        learnt would otherwise look closer than new ones ever are.
+        A memory without an image's own patches judges that image: what is usual then holds for new ones.
         """
         features = [self._features(image) for image in good]
         for scale, memory in enumerate(self.memories):

@@ -26,7 +26,7 @@ def fit_memory(cell: CellRequest, folder: Path) -> MapPredictor:  # noqa: ARG001
     """Fit a memory on the good images of the cell's data, and calibrate it.
 
     Raises:
-        DataError, ImageError, SettingsError: as training of ours raises.
+        DataError, ImageError, SettingsError: see `rcae.training.trainer.train`.
     """
     settings = load_settings("quick", values=cell.values, seed=cell.seed)
     parts = open_good_parts(Path(cell.data), settings)

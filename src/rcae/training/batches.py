@@ -1,6 +1,6 @@
 """Batches drawn while earlier ones are trained on, so that the networks never wait for them.
 
-Each draw depends on its step alone. Who draws it, and how many at a time, changes nothing.
+Each draw depends on its step alone: the number of drawing processes changes nothing.
 """
 
 import multiprocessing
@@ -23,14 +23,14 @@ Draw = Callable[[int], Batch]
 
 
 def drawing_processes(device: torch.device, trainings: int = 1) -> int:
-    """How many processes draw for networks on a device; 0 leaves it to threads.
+    """Return the number of drawing processes for networks on a device; 0 leaves it to threads.
 
-    A GPU takes a batch in less time than one core paints it, and threads share little more than one. On a
-    CPU the networks need the cores themselves, and painting is a twentieth of the work.
+    A GPU takes a batch in less time than one core paints it, and threads share little more than one.
+    Networks on a CPU need the cores themselves, and painting is a twentieth of the work.
 
     Args:
         device: the one that the networks are on.
-        trainings: how many training processes share the cores of this machine.
+        trainings: number of training processes that share the cores of this machine.
     """
     if device.type == "cpu" or "fork" not in multiprocessing.get_all_start_methods():
         return 0
@@ -44,10 +44,10 @@ def drawn_ahead(draw: Draw, first: int, end: int, processes: int = 0) -> Iterato
         draw: gives the batch of a step.
         first: the first step, counted from 0.
         end: the step after the last one.
-        processes: how many processes draw; 0 leaves it to threads.
+        processes: number of drawing processes; 0 leaves it to threads.
 
     Raises:
-        RcaeError: what `draw` raises.
+        RcaeError: `draw` raised it.
     """
     return (
         _by_processes(draw, first, end, processes) if processes else _by_threads(draw, first, end)

@@ -32,11 +32,11 @@ class Batch:
     """n, the recursion depth trained in this step of stages 1 and 2."""
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on another device; from pinned memory it moves while the caller goes on."""
+        """Return the same batch on another device; from pinned memory it moves while the caller goes on."""
         return self._changed(lambda part: part.to(device, non_blocking=True))
 
     def pin_memory(self) -> "Batch":
-        """The same batch in memory that a GPU can read by itself."""
+        """Return the same batch in memory that a GPU can read by itself."""
         return self._changed(Tensor.pin_memory)
 
     def _changed(self, change: Callable[[Tensor], Tensor]) -> "Batch":
@@ -53,7 +53,7 @@ def draw_batch(
     paint: bool,
     share: slice = WHOLE,
 ) -> Batch:
-    """The batch of one step, or a share of it.
+    """Return the batch of one step, or a share of it.
 
     Threads draw beside the training, so nothing is computed with torch here. A thread that does keeps a
     team of threads of its own, which takes the cores from the networks.
@@ -63,7 +63,7 @@ def draw_batch(
         settings: seed, batch size, window size and recursion depth count.
         stage: 0, 1 or 2.
         step: counted from 0.
-        paint: whether windows are varied if the settings ask, and most painted on, for stage 3.
+        paint: true for stage 3: windows are varied if the settings ask, and most are painted on.
         share: the windows of the batch to draw; each is the same in every share.
 
     Raises:
@@ -98,7 +98,7 @@ def draw_batch(
 def _painted(
     window: Array, images: TrainingSet, settings: Settings, random: np.random.Generator
 ) -> tuple[Array, Array, Mask]:
-    """What stage 3 sees of a good window, how it should restore it, and what is anomalous there.
+    """Return a window of stage 3, its restoration target, and the mask of what is anomalous.
 
     A seam is to be found but not restored: nobody can tell which of its two sides is right.
     """

@@ -71,7 +71,7 @@ def fine_tune(
 
 
 def _settings(settings: Settings, steps: int) -> Settings:
-    """The settings of the extra steps: a lower rate, another seed, and the plainest way to compute.
+    """Return the settings of the extra steps: a lower rate, another seed, and the plainest way to compute.
 
     The seed draws other windows than before. The steps are few, and perhaps on another machine than the
     one trained on (our choice).

@@ -23,7 +23,7 @@ from rcae.training.training_data import GoodParts
 
 
 def finishing_seconds(system: RcaeSystem, parts: GoodParts) -> float:
-    """What `finish` will take: measured on a few images; a tenth and five seconds added.
+    """Return the seconds that `finish` will take: measured on a few images, a tenth and five seconds added.
 
     Different images, since the first one of a new size takes longer.
     """

@@ -1,4 +1,4 @@
-"""What good images look like: to the finished CRD, its features and their spread, and as a whole."""
+"""Fitting of the evidence: good images as the finished CRD sees them, and as a whole."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -23,7 +23,7 @@ MOST_THUMBNAILS = 512
 
 
 def image_count(system: RcaeSystem, images: TrainingSet) -> int:
-    """How many images `learn_good_features` will look at, each of them twice."""
+    """Return the number of images that `learn_good_features` looks at, each of them twice."""
     return 2 * min(len(images), MOST_IMAGES) if system.distance is not None else 0
 
 
@@ -39,8 +39,7 @@ def learn_good_features(system: RcaeSystem, images: TrainingSet, seed: int) -> N
 def _learn_features(system: RcaeSystem, images: TrainingSet, chosen: Sequence[int]) -> None:
     """Fit the feature distance and the units of the maps that are added up.
 
-    The tiles of a large image are images of their own here: at their edges the networks see beyond
-    them, as at those of an image.
+    Tiles of a large image count as images: the networks see beyond their edges in the same way.
     """
     if system.distance is None or system.fusion is None:
         return

@@ -26,7 +26,7 @@ def make_optimizer(module: nn.Module, settings: Settings) -> torch.optim.Adam:
 
 
 def learning_rate(settings: Settings, step: int, steps: int) -> float:
-    """The learning rate at step 0 ... steps - 1 of a stage; a pure function, so resuming is exact."""
+    """Return the learning rate at step 0 ... steps - 1 of a stage; a pure function, so resuming is exact."""
     training = settings.training
     if training.schedule == "constant":
         return training.learning_rate
@@ -40,7 +40,7 @@ def train_step(
     settings: Settings,
     processes: Processes = ALONE,
 ) -> float:
-    """One update of the stage's network, by the gradient of the whole batch.
+    """Return one update of the stage's network, by the gradient of the whole batch.
 
     Args:
         stage: its network must require gradients.
@@ -73,7 +73,7 @@ def train_step(
 
 
 def batches(stage: Stage, first: int, end: int, processes: Processes = ALONE) -> Iterator[Batch]:
-    """The stage's batches of steps first ... end - 1, drawn ahead, on the device of its network.
+    """Return the stage's batches of steps first ... end - 1, drawn ahead, on the device of its network.
 
     Raises:
         ImageError: an image cannot be decoded.

@@ -1,4 +1,4 @@
-"""How many steps each stage gets: from epochs, from steps, or from a time budget."""
+"""Number of steps of each stage: from epochs, from steps, or from a time budget."""
 
 import math
 import time
@@ -38,7 +38,7 @@ def seconds_per_step(
         processes: those that train, and so measure, together.
 
     Raises:
-        ImageError, TrainingError, RcaeError: as `train_step` and the drawing of batches raise.
+        ImageError, TrainingError, RcaeError: see `train_step` and `draw_batch`.
     """
     return {stage.name: _measure(stage, settings, measuring_s, processes) for stage in stages}
 
@@ -83,7 +83,7 @@ def steps_from_budget(
 
     Args:
         settings: the `time_share` of each stage counts.
-        step_seconds: how long a step of each stage takes, in s.
+        step_seconds: duration of one step of each stage, in s.
         available_s: the time for all stages, in s.
 
     Raises:
@@ -103,7 +103,7 @@ def steps_from_budget(
 
 
 def with_steps(settings: Settings, steps: Mapping[str, int]) -> Settings:
-    """The settings with the length of these stages fixed, so that the run can be repeated."""
+    """Return the settings with the length of these stages fixed, so that the run can be repeated."""
     stages = {
         name: stage.model_copy(update={"epochs": None, "steps": steps[name]})
         for name, stage in _stage_settings(settings).items()

@@ -1,4 +1,4 @@
-"""How the networks run forward in training: in float32 or bfloat16, compiled or not.
+"""Forward passes in training: in float32 or bfloat16, compiled or not.
 
 Weights, losses, gradients and Adam's moments are float32 under all settings. Everything that follows training
 runs as if these settings did not exist.

@@ -37,7 +37,7 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process is the one that writes, shows and calibrates."""
+        """True in the process that writes, shows and calibrates."""
         return self.rank == 0
 
     @property
@@ -63,7 +63,7 @@ class Processes:
             )
 
     def average(self, values: Tensor) -> Tensor:
-        """The mean of `values` over all processes; see `average_over`."""
+        """Return the mean of `values` over all processes; see `average_over`."""
         return average_over(values, self.count)
 
     def average_gradients(self, network: nn.Module) -> None:
@@ -82,7 +82,7 @@ class Processes:
             gradient.copy_(part.view_as(gradient))
 
     def any_says(self, this_one: bool) -> bool:
-        """Whether at least one process says yes; all get the same answer at the same time.
+        """Tell if at least one process says yes; all get the same answer at the same time.
 
         Raises:
             RcaeError: another process has ended.
@@ -103,7 +103,7 @@ ALONE = Processes()
 
 
 def average_over(values: Tensor, count: int) -> Tensor:
-    """The mean of a tensor over `count` processes, element by element; gradients do not pass.
+    """Return the mean of a tensor over `count` processes, element by element; gradients do not pass.
 
     Args:
         values: any shape and float dtype, the same in every process.

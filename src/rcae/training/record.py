@@ -1,4 +1,4 @@
-"""What a run writes down about itself."""
+"""Content of `run.json` when a run starts."""
 
 import os
 import platform
@@ -20,14 +20,14 @@ def new_record(
     step_seconds: Mapping[str, float],
     process_count: int,
 ) -> dict[str, Any]:
-    """The first content of `run.json`, as plain values; timings and calibration are added at the end.
+    """Return the first content of `run.json`, as plain values; timings and calibration are added at the end.
 
     Args:
-        request: what the user asked for.
-        settings: what it came to, step counts included.
+        request: the user's request.
+        settings: the resulting settings, step counts included.
         parts: the good images, divided.
-        step_seconds: how long a step of each stage takes, in s.
-        process_count: how many processes train together.
+        step_seconds: duration of one step of each stage, in s.
+        process_count: number of processes that train together.
     """
     return {
         "request": request.to_plain(),

@@ -1,4 +1,4 @@
-"""What the user asked a training run to be."""
+"""Request of a training run: preset, changes, time budget and seed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Request:
             )
 
     def settings(self) -> Settings:
-        """The settings asked for.
+        """Return the settings asked for.
 
         Raises:
             SettingsError: an unknown preset or key, or a value that breaks its rule.
@@ -50,11 +50,11 @@ class Request:
         )
 
     def to_plain(self) -> dict[str, Any]:
-        """The request as `run.json` holds it; errors as in `settings`."""
+        """Return the request as `run.json` holds it; errors as in `settings`."""
         return {"budget_s": self.budget_s, "settings": to_plain(self.settings())}
 
     def settings_to_resume(self, folder: RunFolder) -> Settings:
-        """The settings of the interrupted run in `folder`, step counts included.
+        """Return the settings of the interrupted run in `folder`, step counts included.
 
         Raises:
             UsageError: the folder holds no run, or options are given that mean another run.

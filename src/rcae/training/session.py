@@ -24,8 +24,8 @@ class Session:
         system: the networks in training.
         stages: all stages of the run, also those already done.
         state: position of the run; moved on with every step.
-        is_first: whether this process is the one that saves.
-        asked_to_stop: whether somebody wants the training to stop; asked once after every step.
+        is_first: true in the process that saves.
+        asked_to_stop: true once somebody wants the training to stop; called after every step.
     """
 
     def __init__(
@@ -53,8 +53,8 @@ class Session:
 
         Args:
             optimizer: the one that updates the stage's network.
-            steps: how many every stage has, by its name.
-            step_seconds: how long one of them takes, in s.
+            steps: number of steps of every stage, by its name.
+            step_seconds: duration of one of them, in s.
             batch_size: images in a step of all processes.
         """
         stage = self._stages[self._state.stage_index]

@@ -43,7 +43,7 @@ def build_stages(
     share: slice = WHOLE,
     average: Average = lambda mean: mean,
 ) -> list[Stage]:
-    """The stages that a system needs, in the order of the paper; a network left out has none.
+    """Return the stages that a system needs, in the order of the paper; a network left out has none.
 
     Args:
         system: its networks are trained in place.

@@ -1,4 +1,4 @@
-"""What an interrupted training needs to go on: weights, optimiser, position and losses."""
+"""State of an interrupted training: weights, optimiser, position and losses."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,7 +97,7 @@ def restore_optimizer(
     Args:
         optimizer: a fresh one for `trained`; changed in place.
         trained: the network of the stage that was interrupted.
-        tensors: what `load_state` returned; without moments nothing changes.
+        tensors: result of `load_state`; without moments nothing changes.
     """
     for name, parameter in trained.named_parameters():
         moments = _part(tensors, f"optimizer.{name}.")
@@ -109,7 +109,7 @@ def restore_optimizer(
 
 
 def _like(value: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
-    """The value on the parameter's device and in its memory layout."""
+    """Return the value on the parameter's device and in its memory layout."""
     return torch.empty_like(parameter).copy_(value)
 
 

@@ -88,7 +88,7 @@ def _train(data: Path, run: Path, request: Request, processes: Processes, *, res
 
 
 def _is_finished(folder: RunFolder) -> bool:
-    """Whether there is nothing to resume; said if so."""
+    """Tell if there is nothing to resume, and say so."""
     if folder.model.exists():
         say(f"{folder.path} is already finished; nothing to resume.")
     return folder.model.exists()
@@ -101,7 +101,7 @@ def _planned(
     processes: Processes,
     started_at: float,
 ) -> tuple[Settings, dict[str, float]]:
-    """The settings with the number of steps fixed, and the seconds that a step of each stage takes."""
+    """Return the settings with the number of steps fixed, and the seconds that a step of each stage takes."""
     system, stages = _new_system(settings, parts, processes)  # thrown away after measuring
     measuring_s = 0.0 if request.budget_s is None else plan.MEASURING_S
     step_seconds = plan.seconds_per_step(

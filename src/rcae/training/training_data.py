@@ -28,7 +28,7 @@ class GoodParts:
     listed: tuple[GoodImage, ...]
     """Every good training image of the category, with hash and role."""
     working_view: WorkingView
-    """How the networks see an image; fitted on the training images."""
+    """Rule by which the networks see an image; fitted on the training images."""
     training: TrainingSet
     """The images to train on."""
     calibration: tuple[Path, ...]

@@ -24,7 +24,7 @@ class TrainingSet:
 
     Args:
         paths: the image files, at least one.
-        working_view: how the networks see them.
+        working_view: rule by which the networks see them.
         memory_limit_mib: memory for decoded images, in MiB; 0 keeps none.
     """
 
@@ -40,7 +40,7 @@ class TrainingSet:
         return len(self.paths)
 
     def image(self, index: int) -> Array:
-        """One image at working size, [height, width, 3], float32, 0..1.
+        """Return one image at working size, [height, width, 3], float32, 0..1.
 
         Raises:
             ImageError: the file cannot be decoded.
@@ -55,7 +55,7 @@ class TrainingSet:
 
     @property
     def in_one_pose(self) -> bool:
-        """Whether every image is cut to its part, which then lies alike in all of them."""
+        """True where every image is cut to its part, which then lies alike in all of them."""
         return self._working_view.frame is not None
 
     @cached_property
@@ -73,7 +73,7 @@ class TrainingSet:
         return mean
 
     def window(self, index: int, side_px: int, multiple_px: int, random: Generator) -> Array:
-        """The part of an image within a random square window.
+        """Return the part of an image within a random square window.
 
         The window lies on the image as prediction sees it, extended below and on the right. The extension
         itself is left to `extended`, so that anomalies can be painted before it. Positions reach half a
@@ -109,7 +109,7 @@ class TrainingSet:
 
 
 def extended(window: NDArray[Scalar], side_px: int) -> NDArray[Scalar]:
-    """A window or its mask, its lower and right edges repeated until it is large enough.
+    """Return a window or its mask, its lower and right edges repeated until it is large enough.
 
     Args:
         window: [height, width] or [height, width, 3], neither side longer than `side_px`.

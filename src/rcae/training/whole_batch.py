@@ -15,7 +15,7 @@ class WholeBatchNorm(nn.BatchNorm3d):
 
     Args:
         usual: a fresh normalisation, whose size and options count.
-        process_count: how many processes share a batch.
+        process_count: number of processes that share a batch.
     """
 
     def __init__(self, usual: nn.BatchNorm2d | nn.BatchNorm3d, process_count: int) -> None:
@@ -64,7 +64,7 @@ class WholeBatchNorm(nn.BatchNorm3d):
         self.num_batches_tracked.add_(1)
 
     def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002
-        """Every dimension is fine."""
+        """Return every dimension is fine."""
 
 
 def normalise_over_processes(network: nn.Module, process_count: int) -> None:
@@ -72,7 +72,7 @@ def normalise_over_processes(network: nn.Module, process_count: int) -> None:
 
     Args:
         network: any; its normalisations are in two or three dimensions.
-        process_count: how many processes share a batch.
+        process_count: number of processes that share a batch.
     """
     for parent in list(network.modules()):
         for name, child in parent.named_children():

@@ -16,7 +16,7 @@ from rcae.model.tiles import blended, drawn_together
 
 @torch.inference_mode()
 def maps(system: nn.Module, working_view: WorkingView, images: Sequence[Array]) -> list[Array]:
-    """The finished anomaly map of each image, of the whole image at working size.
+    """Return the finished anomaly map of each image, of the whole image at working size.
 
     A GPU draws images together that have the same size for the networks. A CPU is no faster with batches,
     and rounds their sums differently, by about 1e-6: a score would depend on its neighbours.
@@ -67,7 +67,7 @@ def explain(system: RcaeSystem, seen: Seen) -> Explanation:
 
 
 def as_batch(image: Array, system: nn.Module) -> Tensor:
-    """An image [height, width, 3] as the batch of one that `system` takes, on its device."""
+    """Return an image [height, width, 3] as the batch of one that `system` takes, on its device."""
     device = next(system.parameters()).device
     return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].to(device)
 

@@ -61,7 +61,7 @@ class PretrainedFeatures(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """The features of images of any size, at two resolutions.
+        """Return the features of images of any size, at two resolutions.
 
         Args:
             image: [batch, 3, height, width], RGB in 0..1, floating point of the module's dtype.
@@ -111,7 +111,7 @@ class InvertedResidual(nn.Module):
 
 
 def load_pretrained() -> PretrainedFeatures:
-    """The module with the weights that come with this package, float32 on the CPU.
+    """Return the module with the weights that come with this package, float32 on the CPU.
 
     The file keeps these weights in half precision; they are enlarged when loaded.
     """
@@ -124,13 +124,13 @@ def load_pretrained() -> PretrainedFeatures:
 def _convolution(
     inputs: int, outputs: int, side: int, *, stride: int = 1, groups: int = 1
 ) -> nn.Conv2d:
-    """A convolution with bias; with stride 2 the padding is left to `_convolve`."""
+    """Return a convolution with bias; with stride 2 the padding is left to `_convolve`."""
     padding = side // 2 if stride == 1 else 0
     return nn.Conv2d(inputs, outputs, side, stride=stride, padding=padding, groups=groups)
 
 
 def _convolve(convolution: nn.Conv2d, features: Tensor) -> Tensor:
-    """The convolution with "SAME" padding of even heights and widths."""
+    """Return the convolution with "SAME" padding of even heights and widths."""
     if convolution.stride[0] == 2:
         before = (convolution.kernel_size[0] - 2) // 2
         after = convolution.kernel_size[0] - 2 - before
@@ -140,7 +140,7 @@ def _convolve(convolution: nn.Conv2d, features: Tensor) -> Tensor:
 
 
 def _extended(image: Tensor) -> Tensor:
-    """The image, its lower and right edges repeated up to multiples of `COARSE_STRIDE`."""
+    """Return the image, its lower and right edges repeated up to multiples of `COARSE_STRIDE`."""
     bottom, right = (-length % COARSE_STRIDE for length in image.shape[2:])
     extended = functional.pad(image, (0, right, 0, bottom), mode="replicate")
     return extended.contiguous(memory_format=torch.channels_last)

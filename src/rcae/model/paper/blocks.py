@@ -11,8 +11,8 @@ from rcae.model.paper.up_layer import UpLayer
 class ConvolutionalAutoencoder(nn.Module):
     """Encoder and decoder of a few levels, joined by skip connections if wanted.
 
-    Level k works at 1/2^k of the height and width with `widths[k]` channels. In 3D the recursion
-    step is never down-sampled: strides act on height and width alone. Any height and width is
+    Level k works at 1/2^k of the height and width with `widths[k]` channels. Strides act
+    on height and width alone: the recursion step is never down-sampled in 3D. Any height and width is
     accepted: each decoder level returns to the exact size of its encoder level.
 
     Our choices are LeakyReLU, and batch normalisation only where asked for. Up-sampling takes the nearest
@@ -62,7 +62,8 @@ class ConvolutionalAutoencoder(nn.Module):
             features: [batch, in_channels, (step,) height, width].
 
         Returns:
-            For each level k but the coarsest, [batch, widths[k], (step,) height / 2^k, width / 2^k], odd
+            One tensor for each level k but the coarsest,
+            [batch, widths[k], (step,) height / 2^k, width / 2^k], odd
             sizes rounded up.
         """
         encoded = []

@@ -66,7 +66,7 @@ class CrossRecursionDetection(nn.Module):
         return self.map_of(self.features(sequence, image))
 
     def features(self, sequence: Tensor, image: Tensor) -> list[Tensor]:
-        """The features of the network's decoder, level by level, coarse to fine.
+        """Return the features of the network's decoder, level by level, coarse to fine.
 
         The arguments are those of `forward`. Each result is
         [batch, channel, (step,) height / 2^k, width / 2^k].

@@ -27,7 +27,7 @@ def fold(image: Tensor, side: int) -> Tensor:
 
 
 def unfold(folded: Tensor, side: int) -> Tensor:
-    """The inverse of `fold`.
+    """Return the inverse of `fold`.
 
     Args:
         folded: [..., side^2 * channel, height / side, width / side].

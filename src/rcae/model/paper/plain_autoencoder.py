@@ -22,5 +22,5 @@ class PlainAutoencoder(nn.Module):
         return reconstruction
 
     def sequence(self, image: Tensor, depths: Sequence[int]) -> Tensor:  # noqa: ARG002
-        """The reconstruction as the only step, [batch, 1, channel, height, width]."""
+        """Return the reconstruction as the only step, [batch, 1, channel, height, width]."""
         return self.forward(image, 1)[:, None]

@@ -50,7 +50,7 @@ class RecursiveAutoencoder(nn.Module):
         self.to_image = nn.Conv2d(carried_channels, image_channels, kernel_size=3, padding=1)
 
     def compress(self, image: Tensor, depth: int) -> list[Tensor]:
-        """The codes I_C^1 ... I_C^depth of an image.
+        """Return the codes I_C^1 ... I_C^depth of an image.
 
         Args:
             image: I, [batch, channel, height, width]; height and width are multiples of 2^depth.

@@ -1,1 +1,1 @@
-"""What training paints on good images, and how it varies them."""
+"""Painting on good images, and their variation."""

@@ -39,7 +39,7 @@ def draw_fill(
 
 
 def colour(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # noqa: ARG001
-    """One colour, alone or with noise; grey in a grey image, where colour would give it away."""
+    """Return one colour, alone or with noise; grey in a grey image, where colour would give it away."""
     part = image[box]
     is_grey = bool((part == part[..., :1]).all())
     drawn = random.uniform(0.0, 1.0, size=1 if is_grey or random.random() < 0.5 else 3)
@@ -48,7 +48,7 @@ def colour(image: Array, donor: Array, box: Box, random: Generator) -> Array:  #
 
 
 def shade(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # noqa: ARG001
-    """The image itself, darker or brighter, evenly or in clouds: scratches, stains, corrosion.
+    """Return the image itself, darker or brighter, evenly or in clouds: scratches, stains, corrosion.
 
     Half of the changes are relative to the brightness there, as those of a surface under weak light.
     """
@@ -63,7 +63,7 @@ def shade(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # 
 
 
 def moved(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # noqa: ARG001
-    """Another good image, from anywhere in it, mirrored at random: right texture, wrong place.
+    """Return another good image, from anywhere in it, mirrored at random: right texture, wrong place.
 
     An image smaller than the box goes on at its other side.
     """
@@ -77,7 +77,7 @@ def moved(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # 
 def blended(image: Array, donor: Array, box: Box, random: Generator) -> Array:
     """`moved` without a seam: it keeps its edges and takes its brightness from around the box.
 
-    What it shows tells it from good texture, as with a real defect, and not where it ends. The idea is that
+    Its content tells it from good texture, as with a real defect, and not its edge. The idea is that
     of Schlüter et al., Natural Synthetic Anomalies, 2022.
     """
     part = moved(image, donor, box, random)
@@ -85,7 +85,7 @@ def blended(image: Array, donor: Array, box: Box, random: Generator) -> Array:
 
 
 def turned(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # noqa: ARG001
-    """The image itself, shifted, turned and scaled a little: bent, broken or misplaced structure."""
+    """Return the image itself, shifted, turned and scaled a little: bent, broken or misplaced structure."""
     angle, scale = random.normal(0.0, 0.4), np.exp(random.normal(0.0, 0.25))
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     centre = np.array([(side.start + side.stop) / 2 for side in box])
@@ -96,7 +96,7 @@ def turned(image: Array, donor: Array, box: Box, random: Generator) -> Array:  #
 
 
 def warped(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # noqa: ARG001
-    """The image itself, pulled about by a smooth random field: dents, kinks, distorted weave."""
+    """Return the image itself, pulled about by a smooth random field: dents, kinks, distorted weave."""
     size_px = (box[0].stop - box[0].start, box[1].stop - box[1].start)
     cell_px, strength_px = random.uniform(5.0, 20.0), random.uniform(2.0, 6.0)
     field = np.stack([_clouds(size_px, cell_px, random) for _ in range(2)])
@@ -124,7 +124,7 @@ def _grid(box: Box) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _sampled(image: Array, coordinates: NDArray[np.float64]) -> Array:
-    """The image at these rows and columns [2, height, width], mirrored beyond its border."""
+    """Return the image at these rows and columns [2, height, width], mirrored beyond its border."""
     planes = [
         ndimage.map_coordinates(image[..., channel], coordinates, order=1, mode="mirror")
         for channel in range(3)
@@ -133,7 +133,7 @@ def _sampled(image: Array, coordinates: NDArray[np.float64]) -> Array:
 
 
 def _membrane(values: Array) -> Array:
-    """The smoothest surface [height, width, 3] that has these values along its border.
+    """Return the smoothest surface [height, width, 3] that has these values along its border.
 
     Every pixel within is the mean of its four neighbours: Poisson's equation, solved by sines.
     """

@@ -22,23 +22,23 @@ _CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 
 
 def draw_extent_px(largest_px: float, random: Generator) -> float:
-    """An extent in px, log-uniform from 3 to `largest_px`: small defects are as frequent as large."""
+    """Return an extent in px, log-uniform from 3 to `largest_px`: small defects are as frequent as large."""
     return log_uniform(SMALLEST_PX, max(SMALLEST_PX + 1, largest_px), random)
 
 
 def draw_shadow_extent_px(largest_px: float, random: Generator) -> float:
-    """An extent in px, log-uniform from 48 to 96, or to `largest_px` where that lies between."""
+    """Return an extent in px, log-uniform from 48 to 96, or to `largest_px` where that lies between."""
     largest_px = min(max(SMALLEST_SHADOW_PX, largest_px), LARGEST_SHADOW_PX)
     return log_uniform(SMALLEST_SHADOW_PX, largest_px, random)
 
 
 def area(extent_px: float, random: Generator) -> Array:
-    """A patch or a blob of about `extent_px`."""
+    """Return a patch or a blob of about `extent_px`."""
     return patch(extent_px, random) if random.random() < 0.4 else blob(extent_px, random)
 
 
 def patch(extent_px: float, random: Generator) -> Array:
-    """A rotated rectangle with sharp or soft edges."""
+    """Return a rotated rectangle with sharp or soft edges."""
     angle = random.uniform(0.0, np.pi)
     axes = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     corners = (_CORNERS * extent_px * random.uniform(0.3, 1.0, size=2) / 2) @ axes
@@ -46,17 +46,17 @@ def patch(extent_px: float, random: Generator) -> Array:
 
 
 def blob(extent_px: float, random: Generator) -> Array:
-    """A closed outline whose radius wanders, sharp or a little soft: stains, chips, dents."""
+    """Return a closed outline whose radius wanders, sharp or a little soft: stains, chips, dents."""
     return _drawn(_outline(extent_px, random), random.uniform(0.0, 3.0))
 
 
 def shadow(extent_px: float, random: Generator) -> Array:
-    """A blob whose edge is the softer the larger it is: uneven shade, wear, moisture, dark regions."""
+    """Return a blob whose edge is the softer the larger it is: uneven shade, wear, moisture, dark regions."""
     return _drawn(_outline(extent_px, random), extent_px * random.uniform(0.02, 0.12))
 
 
 def line(extent_px: float, random: Generator) -> Array:
-    """A wandering line: scratches, cracks, hairs, fibres."""
+    """Return a wandering line: scratches, cracks, hairs, fibres."""
     count = int(random.integers(3, 10))
     turns = random.uniform(0, 2 * np.pi) + np.cumsum(
         random.normal(0.0, random.uniform(0, 0.7), count)
@@ -68,12 +68,12 @@ def line(extent_px: float, random: Generator) -> Array:
 
 
 def log_uniform(smallest: float, largest: float, random: Generator) -> float:
-    """A value between both whose logarithm is drawn evenly: every doubling is as likely as the next."""
+    """Return a value between both whose logarithm is drawn evenly: all doublings are as likely."""
     return float(np.exp(random.uniform(np.log(smallest), np.log(largest))))
 
 
 def _outline(extent_px: float, random: Generator) -> Points:
-    """A closed curve about the origin whose radius wanders."""
+    """Return a closed curve about the origin whose radius wanders."""
     angles = np.linspace(0.0, 2.0 * np.pi, num=48, endpoint=False)
     radii = np.ones_like(angles)
     for wave in range(1, 6):
@@ -86,7 +86,7 @@ def _outline(extent_px: float, random: Generator) -> Points:
 
 
 def _drawn(points: Points, softness_px: float, line_width_px: int = 0) -> Array:
-    """The polygon of these points, or the line through them, with edges softened."""
+    """Return the polygon of these points, or the line through them, with edges softened."""
     margin_px = int(np.ceil(2 * softness_px)) + line_width_px + 1
     points = points - points.min(axis=0) + margin_px
     width, height = np.ceil(points.max(axis=0)).astype(int) + margin_px + 1

@@ -1,4 +1,4 @@
-"""What a good window could have looked like as well, on another day or the other way round."""
+"""Variation of good windows: another day's light, noise and focus, or the other way round."""
 
 import numpy as np
 from numpy.random import Generator
@@ -17,7 +17,7 @@ BLUR_PX = (0.3, 0.9)
 
 
 def varied(window: Array, random: Generator, *, mirrored: bool) -> Array:
-    """The window mirrored or not, in other light, noisier or out of focus: as good as before (our choice).
+    """Return the window mirrored or not, in other light, noisier or out of focus; still good (our choice).
 
     CRD sees each good image dozens of times, and would come to know these very images. Others of their
     kind, let alone of another day, would then look anomalous to it.
@@ -25,7 +25,7 @@ def varied(window: Array, random: Generator, *, mirrored: bool) -> Array:
     Args:
         window: [height, width, 3], float32, 0..1; left as it is.
         random: draws everything; the same state gives the same variation.
-        mirrored: whether the window may be; false where all images show a part in the same pose.
+        mirrored: allows mirroring; false where all images show a part in the same pose.
 
     Returns:
         Same shape, float32, 0..1.

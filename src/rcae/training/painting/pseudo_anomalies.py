@@ -118,7 +118,7 @@ def _structure(image: Array) -> NDArray[np.float64]:
 
 
 def _channels(image: Array) -> list[Array]:
-    """One plane for each: numpy takes ten times as long to reduce an axis of three."""
+    """Return one plane for each: numpy takes ten times as long to reduce an axis of three."""
     return list(np.moveaxis(image, 2, 0))
 
 
@@ -135,7 +135,7 @@ def _centre_px(structure: NDArray[np.float64], random: Generator) -> tuple[int, 
 def _place(
     shape: Array, centre_px: tuple[int, int], size_px: tuple[int, int]
 ) -> tuple[Array, tuple[slice, slice]]:
-    """The part of a shape that lies within the image when centred there, and its box in the image."""
+    """Return the part of a shape that lies within the image when centred there, and its box in the image."""
     first = [centre - side // 2 for centre, side in zip(centre_px, shape.shape, strict=True)]
     starts = [max(top, 0) for top in first]
     ends = [

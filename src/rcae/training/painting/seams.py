@@ -57,7 +57,7 @@ def _beyond_px(size_px: tuple[int, int], random: Generator) -> Array:
 
 
 def _worked(image: Array, random: Generator) -> Array:
-    """The image brighter or darker, its grain weaker or stronger, or both: a surface worked otherwise."""
+    """Return the image as another surface: brighter or darker, its grain weaker or stronger, or both."""
     kind = random.integers(3)
     gain = 1.0 + random.choice([-1.0, 1.0]) * random.uniform(0.05, 0.4) if kind != 0 else 1.0
     grain = (
