@@ -23,7 +23,7 @@ from rcae.base.storage import write_bytes, write_text
 from rcae.data.images import read_image
 from rcae.data.layouts.category import open_category
 from rcae.detector.calibration import Calibration, calibrate
-from rcae.detector.predictions_file import Prediction
+from rcae.detector.predictions import Prediction
 from rcae.evaluation.drift.drift_report import Watched, chart, watch
 from rcae.evaluation.drift.monitor import DriftVerdict
 from rcae.study.summary import markdown_table

@@ -12,7 +12,7 @@ from speed_ours import untrained
 from speed_worker import Contender
 
 from rcae.detector.detector import Detector
-from rcae.detector.prediction import predict_files
+from rcae.detector.predictions import predict_files
 from rcae.detector.runners.torch_runner import TorchRunner
 
 

@@ -6,13 +6,30 @@ import shutil
 import numpy as np
 import pytest
 
+from rcae.base.errors import ImageError
 from rcae.data.images import image_size
 from rcae.detector.detector import Detector
+from rcae.detector.predictions import Prediction
 
 
 @pytest.fixture(scope="module")
 def calibration(finished_run):
     return Detector.load(finished_run).calibration
+
+
+def predicted(path, score, threshold):
+    """The row of an image with this score; None: it is unreadable."""
+    if score is None:
+        return Prediction.unreadable(path, threshold, ImageError("broken"))
+    return Prediction(
+        path=path,
+        threshold=threshold,
+        anomaly_score=score,
+        decision="defective" if score >= threshold else "good",
+        regions=(),
+        milliseconds=1.0,
+        error=None,
+    )
 
 
 @pytest.fixture
@@ -21,10 +38,10 @@ def predictions(calibration, tmp_path):
 
     def write(scores, name="predictions.jsonl", threshold=calibration.threshold):
         rows = [
-            {"path": f"new/{number:03d}.png", "anomaly_score": score, "threshold": threshold}
+            predicted(f"new/{number:03d}.png", score, threshold)
             for number, score in enumerate(scores, start=1)
         ]
-        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (tmp_path / name).write_text("".join(row.to_json() + "\n" for row in rows))
         return tmp_path / name
 
     return write
@@ -117,8 +134,8 @@ def test_a_model_file_alone_is_enough(rcae, finished_run, predictions, as_calibr
 def test_hostile_file_names_are_printed_without_control_characters(
     rcae, finished_run, tmp_path, calibration
 ):
-    row = {"path": "\x1b[31m\nred.png", "anomaly_score": 99.0, "threshold": calibration.threshold}
-    (tmp_path / "p.jsonl").write_text((json.dumps(row) + "\n") * 60)
+    row = predicted("\x1b[31m\nred.png", 99.0, calibration.threshold)
+    (tmp_path / "p.jsonl").write_text((row.to_json() + "\n") * 60)
     code, out, err = rcae("monitor", finished_run, tmp_path / "p.jsonl")
     assert code == 8
     assert "\x1b" not in out + err
@@ -128,9 +145,9 @@ def test_hostile_file_names_are_printed_without_control_characters(
 @pytest.mark.parametrize(
     ("content", "code", "message"),
     [
-        (b"", 3, "p.jsonl is empty"),
-        (b'{"path": "a", "anomaly_score": 1, "threshold": 1}\n{"path"', 3, "p.jsonl, line 2: "),
-        (b'{"path": "a", "anomaly_score": null, "threshold": 1}\n', 3, "1 images were unreadable"),
+        ("", 3, "p.jsonl is empty"),
+        (predicted("a", 1.0, 1.0).to_json() + '\n{"path"', 3, "p.jsonl, line 2: "),
+        (predicted("a", None, 1.0).to_json(), 3, "1 images were unreadable"),
         (None, 2, "p.jsonl does not exist"),
     ],
 )
@@ -138,7 +155,7 @@ def test_unusable_predictions_are_one_sentence_and_nothing_is_written(
     rcae, finished_run, tmp_path, content, code, message
 ):
     if content is not None:
-        (tmp_path / "p.jsonl").write_bytes(content)
+        (tmp_path / "p.jsonl").write_text(content)
     found, out, err = rcae("monitor", finished_run, tmp_path / "p.jsonl", "-o", tmp_path / "out")
     assert (found, out) == (code, "")
     assert message in err

@@ -148,8 +148,8 @@ def test_both_evaluations_list_the_same_images_in_the_same_order(finished_run, s
         for side in (comparison.a, comparison.b)
     ]
     assert seen[0] == seen[1] == sorted(parts.glob("test/*/*.png"))
-    assert comparison.image_auroc.a == comparison.a.evaluation.metrics["image_auroc"]
-    assert comparison.image_auroc.b == comparison.b.evaluation.metrics["image_auroc"]
+    assert comparison.image_auroc.a == comparison.a.evaluation.metrics.image_auroc
+    assert comparison.image_auroc.b == comparison.b.evaluation.metrics.image_auroc
 
 
 def test_the_table_says_in_words_which_differences_are_beyond_chance(compare, tmp_path):

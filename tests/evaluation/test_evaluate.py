@@ -13,6 +13,7 @@ from rcae.base.errors import DataError
 from rcae.data.images import read_mask
 from rcae.detector.detector import Detector
 from rcae.evaluation.evaluate_report import table, write_evaluation
+from rcae.evaluation.result import EvaluationResult
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +33,9 @@ def test_image_metrics_equal_scikit_learns_on_the_detectors_own_scores(
     paths = sorted(parts.glob("test/*/*.png"))
     truth = [path.parent.name != "good" for path in paths]
     scores = [detector.predict(path).anomaly_score for path in paths]
-    assert evaluation.metrics["image_auroc"] == pytest.approx(roc_auc_score(truth, scores))
-    assert evaluation.metrics["image_ap"] == pytest.approx(average_precision_score(truth, scores))
-    assert evaluation.metrics["image_count"] == 8
+    assert evaluation.metrics.image_auroc == pytest.approx(roc_auc_score(truth, scores))
+    assert evaluation.metrics.image_ap == pytest.approx(average_precision_score(truth, scores))
+    assert evaluation.metrics.image_count == 8
 
 
 def test_pixel_metrics_equal_scikit_learns_on_maps_of_full_size(evaluation, finished_run, parts):
@@ -45,40 +46,42 @@ def test_pixel_metrics_equal_scikit_learns_on_maps_of_full_size(evaluation, fini
         mask = parts / "ground_truth" / path.parent.name / f"{path.stem}_mask.png"
         truth.append(read_mask(mask).ravel() if mask.exists() else np.zeros(values[-1].size, bool))
     values, truth = np.concatenate(values), np.concatenate(truth)
-    assert evaluation.metrics["pixel_auroc"] == pytest.approx(roc_auc_score(truth, values))
-    assert evaluation.metrics["pixel_ap"] == pytest.approx(average_precision_score(truth, values))
+    assert evaluation.metrics.pixel_auroc == pytest.approx(roc_auc_score(truth, values))
+    assert evaluation.metrics.pixel_ap == pytest.approx(average_precision_score(truth, values))
 
 
 def test_rates_are_those_of_the_calibrated_threshold(evaluation):
-    threshold = evaluation.metrics["threshold"]
+    threshold = evaluation.metrics.threshold
     good = [outcome.anomaly_score >= threshold for outcome in evaluation.good]
     bad = [outcome.anomaly_score >= threshold for outcome in evaluation.defective]
-    assert evaluation.metrics["false_alarm_rate_seen"] == np.mean(good)
-    assert evaluation.metrics["detection_rate"] == np.mean(bad)
-    assert evaluation.defect_types["scratch"]["detected_count"] == sum(bad)
+    assert evaluation.metrics.false_alarm_rate_seen == np.mean(good)
+    assert evaluation.metrics.detection_rate == np.mean(bad)
+    assert evaluation.metrics.defect_types["scratch"].detected_count == sum(bad)
+    assert evaluation.metrics.detected_count == sum(bad)
+    assert evaluation.metrics.false_alarm_count == sum(good)
 
 
 def test_a_rate_that_calibration_cannot_support_is_null_with_the_reason(evaluation):
-    assert evaluation.metrics["detection_rate_at_1_percent"] is None
+    assert evaluation.metrics.detection_rate_at_1_percent is None
     assert (
         "99 calibration images; the model has 4"
-        in evaluation.undefined["detection_rate_at_1_percent"]
+        in evaluation.metrics.undefined["detection_rate_at_1_percent"]
     )
 
 
 def test_evaluating_twice_gives_the_same_numbers(evaluation, finished_run, parts):
     again = rcae.evaluate(finished_run, parts).metrics
-    for name, value in evaluation.metrics.items():
-        if not name.startswith(("milliseconds", "peak_memory")):
-            assert again[name] == value, name
+    cost = ("milliseconds_median", "milliseconds_p95", "peak_memory_mib")
+    same = {name: getattr(evaluation.metrics, name) for name in cost}
+    assert again.model_copy(update=same) == evaluation.metrics
 
 
 def test_without_masks_pixel_metrics_are_null_with_the_reason(finished_run, copy, tmp_path):
     shutil.rmtree(copy / "ground_truth")
     evaluation = rcae.evaluate(finished_run, copy)
-    assert evaluation.metrics["pixel_auroc"] is None
-    assert evaluation.metrics["image_auroc"] is not None
-    assert evaluation.undefined["aupro"] == "the defective test images have no masks"
+    assert evaluation.metrics.pixel_auroc is None
+    assert evaluation.metrics.image_auroc is not None
+    assert evaluation.metrics.undefined["aupro"] == "the defective test images have no masks"
     report = write_evaluation(tmp_path / "out", evaluation, Detector.load(finished_run))
     assert "have no masks" in report.read_text(encoding="utf-8")
 
@@ -89,10 +92,10 @@ def test_good_images_alone_leave_ranking_undefined_and_the_false_alarm_rate_know
     shutil.rmtree(copy / "ground_truth")
     shutil.rmtree(copy / "test" / "scratch")
     evaluation = rcae.evaluate(finished_run, copy)
-    assert evaluation.metrics["image_auroc"] is None
-    assert evaluation.metrics["false_alarm_rate_seen"] is not None
+    assert evaluation.metrics.image_auroc is None
+    assert evaluation.metrics.false_alarm_rate_seen is not None
     assert write_evaluation(tmp_path / "out", evaluation, Detector.load(finished_run)).exists()
-    json.dumps(evaluation.to_json(), allow_nan=False)
+    json.dumps(evaluation.metrics.model_dump(), allow_nan=False)
 
 
 def test_one_missing_mask_among_others_is_named(finished_run, copy):
@@ -125,7 +128,7 @@ def test_no_test_images_is_an_error(finished_run, copy):
 def test_the_files_agree_with_the_evaluation(evaluation, finished_run, tmp_path):
     report = write_evaluation(tmp_path, evaluation, Detector.load(finished_run))
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert metrics == json.loads(json.dumps(evaluation.to_json()))
+    assert EvaluationResult.model_validate(metrics) == evaluation.metrics
     with (tmp_path / "scores.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [float(row["anomaly_score"]) for row in rows] == [
@@ -138,7 +141,7 @@ def test_the_files_agree_with_the_evaluation(evaluation, finished_run, tmp_path)
 def test_the_table_names_every_defect_type_and_the_promise(evaluation):
     text = table(evaluation)
     assert "scratch" in text
-    assert f"{evaluation.metrics['image_auroc']:.3f}" in text
+    assert f"{evaluation.metrics.image_auroc:.3f}" in text
     assert "promised: at most 20.0%" in text
 
 
@@ -162,7 +165,7 @@ def test_test_images_that_the_model_knows_are_named(finished_run, copy, tmp_path
     shutil.copy(copy / name, again)
     evaluation = rcae.evaluate(finished_run / file, copy)
     assert [sample.path for sample in evaluation.known] == [again]
-    assert evaluation.to_json()["test_images_known"] == 1
+    assert evaluation.metrics.test_images_known == 1
     said = "another name.png was trained or calibrated on, and so were 0 of the 8 other test images"
     assert said in table(evaluation)
     page = write_evaluation(tmp_path / "out", evaluation, Detector.load(finished_run))

@@ -16,33 +16,34 @@ from PIL import Image
 from rcae.base.errors import StorageError
 from rcae.drawing import charts
 from rcae.drawing.page import FactGroup, Picture, PictureGroup
-from rcae.evaluation.report import (
-    DefectRow,
-    EvaluationReport,
-    Measured,
-    OperatingPoint,
-    RocCurve,
-    SummaryMetric,
-    write_report,
-)
+from rcae.evaluation.metrics.ranking import rank_scores, roc_curve
+from rcae.evaluation.report import EvaluationReport, write_report
+from rcae.evaluation.result import SUMMARY
+from tests.evaluation.made_up import made_up_result, made_up_type
 
-NO_MASKS = Measured(None, "no masks in ground_truth/crack")
+NO_MASKS = "no masks in ground_truth/crack"
 
+SCRATCH = made_up_type(5, 4, **dict(zip(SUMMARY, (0.951, 0.952, 0.953, 0.954, 0.955), strict=True)))
+CRACK = made_up_type(3, 2, image_auroc=0.711, image_ap=0.712)
+VALUES = {
+    "category": "Screws",
+    "threshold": 0.31234567,
+    "false_alarm_rate_promised": 0.05,
+    "good_count": 40,
+    "false_alarm_rate_seen": 1 / 40,
+    "defective_count": 8,
+    "detection_rate": 6 / 8,
+    "image_auroc": 0.912345,
+    "defect_types": {"scratch": SCRATCH, "crack": CRACK},
+    "undefined": dict.fromkeys(
+        ("pixel_auroc", "pixel_ap", "pixel_f1_max", "aupro", "aupro_5"), NO_MASKS
+    ),
+}
 REPORT = EvaluationReport(
-    title="Screws",
+    result=made_up_result(**VALUES),
     created="2026-01-02 03:04 UTC",
-    operating_point=OperatingPoint(
-        0.31234567, 0.05, "on average", "At most 5 % of good parts.", 40, 1, 8, 6
-    ),
-    summary=(
-        SummaryMetric("Image AUROC", Measured(0.912345), "How well images are ranked."),
-        SummaryMetric("AUPRO", Measured(None, "no masks at all"), "How well regions are covered."),
-    ),
-    defects=(
-        DefectRow("scratch", 5, 4, *map(Measured, (0.951, 0.952, 0.953, 0.954, 0.955))),
-        DefectRow("crack", 3, 2, Measured(0.711), Measured(0.712), NO_MASKS, NO_MASKS, NO_MASKS),
-    ),
-    roc=RocCurve(np.array([0, 0.025, 1]), np.array([0, 0.75, 1]), 0.912345),
+    assurance="on average",
+    promise="At most 5 % of good parts.",
     good_scores=np.linspace(0.1, 0.32, 40),
     defective_scores=np.linspace(0.2, 0.9, 8),
     picture_groups=(
@@ -135,8 +136,8 @@ def render(tmp_path, monkeypatch):
     return render
 
 
-def with_point(**changes):
-    return replace(REPORT, operating_point=replace(REPORT.operating_point, **changes))
+def with_result(**changes):
+    return replace(REPORT, result=made_up_result(**{**VALUES, **changes}))
 
 
 def test_every_number_given_is_in_the_report_at_full_precision(render):
@@ -156,7 +157,7 @@ def test_what_is_read_is_the_number_rounded(render):
         assert seen == pytest.approx(value, abs=6e-4), text
     assert "6 of 8 defective images" in page.text
     assert "1 of 40 good images" in page.text
-    assert REPORT.operating_point.promise in page.text
+    assert REPORT.promise in page.text
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def test_what_is_read_is_the_number_rounded(render):
     ],
 )
 def test_a_score_that_is_not_perfect_never_reads_as_perfect(render, value, text):
-    report = replace(REPORT, summary=(SummaryMetric("AP", Measured(value), ""),))
+    report = with_result(image_ap=value)
     (shown,) = (e for e in render(report).all("data") if float(e.attributes["value"]) == value)
     assert shown.text == text
 
@@ -181,31 +182,21 @@ def test_a_score_that_is_not_perfect_never_reads_as_perfect(render, value, text)
     [(0, 40, "0.0 %"), (1, 10_000, "0.01 %"), (9_999, 10_000, "> 99.9 %"), (40, 40, "100.0 %")],
 )
 def test_a_rate_that_is_not_nothing_or_everything_never_reads_so(render, alarms, images, text):
-    page = render(with_point(false_alarms=alarms, good_images=images))
+    page = render(with_result(false_alarm_rate_seen=alarms / images, good_count=images))
+    assert f"{alarms} of {images} good images" in page.text
     assert text in page.text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_a_missing_summary_number_shows_its_reason_in_place(render):
-    (card,) = (e for e in render(REPORT).all("article") if "AUPRO" in e.text)
-    assert "no masks at all" in card.text
+    (card,) = (e for e in render(REPORT).all("article") if "Pixel AP" in e.text)
+    assert NO_MASKS in card.text
     assert not re.search(r"\d", card.text)
 
 
 def test_missing_numbers_of_the_table_share_one_footnote(render):
     page = render(REPORT)
-    assert [note.text for note in page.all("li") if "ground_truth" in note.text] == [
-        NO_MASKS.reason
-    ]
+    assert [note.text for note in page.all("li") if "ground_truth" in note.text] == [NO_MASKS]
     assert [mark.text for mark in page.all("sup")] == ["1", "1", "1"]
-
-
-@pytest.mark.parametrize(
-    ("value", "reason"),
-    [(None, ""), (0.5, "but why"), (float("nan"), ""), (float("inf"), "")],
-)
-def test_a_measured_number_is_finite_or_has_a_reason(value, reason):
-    with pytest.raises(ValueError, match="reason"):
-        Measured(value, reason)
 
 
 def test_the_table_has_one_row_per_defect_type_with_its_share_found(render):
@@ -222,24 +213,26 @@ def test_the_defect_type_with_the_lowest_image_auroc_is_named(render):
 
 
 def test_no_defect_type_is_called_weakest_where_all_are_alike(render):
-    twins = tuple(replace(REPORT.defects[0], name=name) for name in "ab")
-    assert "weakest" not in render(replace(REPORT, defects=twins)).text
-    assert "weakest" not in render(replace(REPORT, defects=REPORT.defects[:1])).text
+    for twins in ({"a": SCRATCH, "b": SCRATCH}, {"scratch": SCRATCH}):
+        assert "weakest" not in render(with_result(defect_types=twins)).text
 
 
 @pytest.mark.parametrize(("false_alarms", "flagged"), [(2, False), (3, True)])
 def test_more_false_alarms_than_promised_are_flagged(render, false_alarms, flagged):
-    page = render(with_point(false_alarms=false_alarms))  # of 40, promised at most 5 %
+    page = render(
+        with_result(false_alarm_rate_seen=false_alarms / 40)
+    )  # of 40, promised at most 5 %
     assert ("Seen more often than promised." in page.text) is flagged
 
 
 @pytest.mark.parametrize("missing", ["good", "defective"])
 def test_a_test_set_of_one_class_only_says_what_is_missing(render, missing):
-    counts = {
-        "good": ("good_images", "false_alarms"),
-        "defective": ("defective_images", "detected"),
+    unknown = {
+        "good": {"good_count": 0, "false_alarm_rate_seen": None},
+        "defective": {"defective_count": 0, "detection_rate": None, "defect_types": {}},
     }
-    report = replace(with_point(**dict.fromkeys(counts[missing], 0)), roc=None)
+    of_both = dict.fromkeys(("image_auroc", "image_ap", "image_f1_max"))
+    report = with_result(**unknown[missing], **of_both)
     page = render(replace(report, **{f"{missing}_scores": np.array([])}))
     assert f"no {missing} images in the test set" in page.text
     assert "There is no ROC curve" in page.text
@@ -268,17 +261,12 @@ HOSTILE = """<img src=x onerror=alert(1)>'"&amp;</style></title><script>.png"""
 
 
 def test_hostile_names_stay_text_wherever_they_appear(render):
-    point = replace(REPORT.operating_point, promise=HOSTILE)
     picture = Picture(Image.new("RGB", (8, 8)), HOSTILE)
-    report = EvaluationReport(
-        title=HOSTILE,
+    reasons = dict.fromkeys(VALUES["undefined"], HOSTILE)
+    report = replace(
+        with_result(category=HOSTILE, defect_types={HOSTILE: CRACK}, undefined=reasons),
         created=HOSTILE,
-        operating_point=point,
-        summary=(SummaryMetric(HOSTILE, Measured(None, HOSTILE), HOSTILE),),
-        defects=(replace(REPORT.defects[1], name=HOSTILE, aupro=Measured(None, HOSTILE)),),
-        roc=REPORT.roc,
-        good_scores=REPORT.good_scores,
-        defective_scores=REPORT.defective_scores,
+        promise=HOSTILE,
         picture_groups=(PictureGroup(HOSTILE, HOSTILE, (picture,)),),
         facts=(FactGroup(HOSTILE, {HOSTILE: HOSTILE}),),
         licence_note=HOSTILE,
@@ -287,7 +275,7 @@ def test_hostile_names_stay_text_wherever_they_appear(render):
     assert {e.tag for e in page.elements} <= {e.tag for e in harmless.elements}
     assert not any(name.startswith("on") for e in page.elements for name in e.attributes)
     assert page.text.count(HOSTILE) == 15
-    assert page.all("title")[0].text == HOSTILE
+    assert page.all("title")[0].text == f"RcAE on {HOSTILE}"
     assert HOSTILE in [image.attributes["alt"] for image in page.all("img")]
 
 
@@ -346,13 +334,10 @@ def test_the_charts_are_drawn_from_the_numbers_of_the_report(tmp_path, monkeypat
     monkeypatch.setattr(charts, "roc_chart", roc_chart)
     monkeypatch.setattr(charts, "score_histogram", score_histogram)
     write_report(tmp_path / "report.html", REPORT)
-    roc = REPORT.roc
-    assert drawn["roc"] == (
-        roc.false_positive_rate,
-        roc.true_positive_rate,
-        roc.auroc,
-        (1 / 40, 0.75),
-    )
+    scores = np.concatenate((REPORT.good_scores, REPORT.defective_scores))
+    curve = roc_curve(rank_scores(scores, np.repeat([False, True], (40, 8))))
+    assert np.array_equal(drawn["roc"][:2], curve)
+    assert drawn["roc"][2:] == (0.912345, (1 / 40, 0.75))
     assert drawn["scores"] == (REPORT.good_scores, REPORT.defective_scores, 0.31234567)
     source = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert base64.b64encode(b"the curve").decode() in source
@@ -369,7 +354,8 @@ def test_an_empty_group_of_pictures_says_none(render):
 
 
 def test_parts_without_content_are_left_out(render):
-    page = render(replace(REPORT, defects=(), picture_groups=(), facts=(), licence_note=""))
+    bare = with_result(defect_types={})
+    page = render(replace(bare, picture_groups=(), facts=(), licence_note=""))
     assert [heading.text for heading in page.all("h2")] == ["Summary", "Scores"]
     assert [link.text for link in page.all("a")] == ["Summary", "Scores"]
 

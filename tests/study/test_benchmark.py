@@ -12,6 +12,7 @@ from rcae.base.errors import CellFailedError, DataError, InterruptedTrainingErro
 from rcae.base.settings import load_settings
 from rcae.base.storage import write_text
 from rcae.data.doctor import telling_light
+from rcae.evaluation.result import EvaluationResult
 from rcae.model.system import RcaeSystem
 from rcae.study import cells, contenders, summary
 from rcae.study.ablations import ABLATIONS, ablation
@@ -22,6 +23,7 @@ from rcae.study.fidelity import fidelity_table
 from rcae.study.output import write_benchmark
 from rcae.study.request import CellRequest
 from tests.conftest import TINY
+from tests.study.test_summary import result as made_up_cell
 
 OURS = CellRequest("ours", "", "quick", 0, None, TINY)
 PLAIN = CellRequest("plain", "", "autoencoder", 0, None, TINY[:3] + TINY[6:])
@@ -43,18 +45,18 @@ def finished(parts, tmp_path_factory):
 
 def test_every_cell_leaves_its_scores_pictures_and_a_result(finished):
     _, requests, results = finished
-    assert [result["label"] for result in results] == ["ours", "plain"]
+    assert [result.label for result in results] == ["ours", "plain"]
     for (path, request), result in zip(requests, results, strict=True):
         folder = CellFolder(path)
         assert folder.read_request() == request
         with gzip.open(folder.scores, "rt") as file:
             rows = list(csv.DictReader(file))
-        assert len(rows) == result["image_count"] == 8
+        assert len(rows) == result.image_count == 8
         assert sorted(file.name for file in folder.pictures.iterdir()) == [
             "1-scratch.jpg",
             "2-good.jpg",
         ]
-        assert result["training_s"] > 0
+        assert result.training_s > 0
 
 
 def test_the_time_of_an_interrupted_sitting_counts(finished, monkeypatch, tmp_path):
@@ -71,9 +73,9 @@ def test_the_time_of_an_interrupted_sitting_counts(finished, monkeypatch, tmp_pa
     monkeypatch.undo()
     write_text(folder.sittings, "[1000.0]")
     run_cell(folder)
-    result = json.loads(folder.result.read_text())
-    assert folder.read_sittings() == [1000.0, pytest.approx(result["training_s"] - 1000)]
-    assert result["threads"] >= 1
+    result = folder.read_result()
+    assert folder.read_sittings() == [1000.0, pytest.approx(result.training_s - 1000)]
+    assert result.threads >= 1
 
 
 def test_the_page_shows_every_model_and_fetches_nothing(finished):
@@ -112,7 +114,7 @@ def run_cells_here(requests):
         folder = CellFolder(path)
         write_text(folder.request, json.dumps(asdict(request)))
         run_cell(folder)
-        yield json.loads(folder.result.read_text())
+        yield folder.read_result()
 
 
 def test_another_request_in_the_same_folder_is_refused(finished):
@@ -130,8 +132,9 @@ def test_a_finished_cell_of_data_that_has_changed_is_refused(parts, tmp_path, ch
     data = Path(shutil.copytree(parts, tmp_path / "parts"))
     ((path, request),) = cell_requests([data], [OURS], [0], tmp_path)
     write_text(CellFolder(path).request, json.dumps(asdict(request)))
-    write_text(CellFolder(path).result, "{}")
-    assert list(run_cells([(path, request)])) == [[{}]]
+    finished = made_up_cell("ours", "parts", 0)
+    write_text(CellFolder(path).result, finished.to_json())
+    assert list(run_cells([(path, request)])) == [[finished]]
 
     good, masks = data / "test" / "good", data / "ground_truth" / "scratch"
     if change == "image":
@@ -174,6 +177,34 @@ def test_a_finished_cell_that_does_not_say_what_it_was_made_of_is_refused(finish
         list(run_cells([(folder.path, requests[0][1])]))
 
 
+def test_a_result_that_lacks_something_is_refused(finished, tmp_path):
+    _, requests, _ = finished
+    folder = CellFolder(tmp_path)
+    write_text(folder.request, CellFolder(requests[0][0]).request.read_text())
+    write_text(folder.result, "{}")
+    with pytest.raises(UsageError, match=r"result\.json was written by another version"):
+        list(run_cells([(folder.path, requests[0][1])]))
+
+
+def test_a_result_begins_with_what_was_asked_and_is_read_back_as_it_was_written(finished):
+    _, requests, results = finished
+    for (path, request), result in zip(requests, results, strict=True):
+        text = CellFolder(path).result.read_text()
+        plain = json.loads(text)
+        asked = json.loads(json.dumps(asdict(request)))
+        assert dict(list(plain.items())[:7]) == asked
+        names = [
+            "note",
+            "training_s",
+            *EvaluationResult.model_fields,
+            "light",
+            "threads",
+            "versions",
+        ]
+        assert list(plain) == [*asked, *names]
+        assert text == result.to_json() + "\n"
+
+
 def test_a_cell_of_which_nothing_was_kept_is_begun_anew_with_other_options(
     finished, tmp_path, monkeypatch
 ):
@@ -182,9 +213,10 @@ def test_a_cell_of_which_nothing_was_kept_is_begun_anew_with_other_options(
     monkeypatch.setattr(cells, "_run", lambda folder: write_text(folder.sittings, "[1.0]"))
     with pytest.raises(FileNotFoundError):  # there is no result
         list(run_cells([(folder.path, request)]))
-    monkeypatch.setattr(cells, "_run", lambda folder: write_text(folder.result, "{}"))
+    made = made_up_cell("plain", "parts", 0)
+    monkeypatch.setattr(cells, "_run", lambda folder: write_text(folder.result, made.to_json()))
     longer = replace(request, budget_s=20.0)
-    assert list(run_cells([(folder.path, longer)])) == [[{}]]
+    assert list(run_cells([(folder.path, longer)])) == [[made]]
     assert folder.read_request() == longer
     assert folder.read_sittings() == []
 

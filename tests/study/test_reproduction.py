@@ -1,5 +1,3 @@
-import json
-
 import pytest
 import tomli_w
 
@@ -60,7 +58,7 @@ def test_an_edited_settings_file_is_not_mixed_with_finished_cells(parts, tmp_pat
 
     def fake(folder):
         request = folder.read_request()
-        write_text(folder.result, json.dumps(result(request.label, "parts", request.seed)))
+        write_text(folder.result, result(request.label, "parts", request.seed).to_json())
 
     def run(batch_size, *seeds):
         file.write_text(f"[training]\nbatch_size = {batch_size}\n")
@@ -86,7 +84,7 @@ def test_the_table_of_data_shares_says_how_many_images_each_row_was_trained_on(
         share = settings.training.data_share
         listed = list_good_images(images, parts, settings.calibration, request.seed, share)
         write_text(folder.training / "data.csv", to_csv(listed))
-        write_text(folder.result, json.dumps(result(request.label, "parts", request.seed)))
+        write_text(folder.result, result(request.label, "parts", request.seed).to_json())
 
     monkeypatch.setattr(cells, "_run", fake)
     file = tmp_path / "tiny.toml"

@@ -5,22 +5,29 @@ from statistics import mean, stdev
 import pytest
 
 from rcae.study import summary
+from rcae.study.cell_result import CellResult
+from tests.evaluation.made_up import made_up_result
 
 
 def result(label, category, seed, **metrics):
-    return {
+    values = {
         "label": label,
+        "data": "",
         "model": label,
-        "category": category,
         "seed": seed,
         "budget_s": None,
+        "values": (),
+        "data_sha256": "",
         "note": f"about {label}",
-        **dict.fromkeys(summary.ACCURACY, 0.5),
         "training_s": 10.0,
+        "category": category,
+        **dict.fromkeys(summary.ACCURACY, 0.5),
         "milliseconds_median": 20.0,
         "peak_memory_mib": 30,
-        **metrics,
+        "threads": 1,
+        "versions": {},
     }
+    return made_up_result(CellResult, **{**values, **metrics})
 
 
 RESULTS = [

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from rcae.cli.options import FOLDER, PATH, as_text, require_signature
+from rcae.cli.options import FOLDER, PATH, require_signature
 
 
 @click.command()
@@ -27,5 +27,5 @@ def evaluate(
     evaluation = evaluate_model(run, detector, data)
     folder = output or (run if run.is_dir() else run.parent) / "evaluation"
     report = write_evaluation(folder, evaluation, detector)
-    click.echo(as_text(evaluation.to_json()) if as_json else table(evaluation))
+    click.echo(evaluation.metrics.to_json() if as_json else table(evaluation))
     click.echo(f"report: {report}", err=True)

@@ -34,7 +34,7 @@ def monitor(
     """
     from rcae.base.progress import shown
     from rcae.detector.detector import Detector
-    from rcae.detector.predictions_file import read_predictions
+    from rcae.detector.predictions import read_predictions
     from rcae.evaluation.drift.drift_report import report, verdict, watch, write_watched
     from rcae.evaluation.drift.monitor import DriftVerdict
 

@@ -29,7 +29,7 @@ def predict(
     """
     from rcae.data.folders import expand_paths
     from rcae.detector.detector import Detector
-    from rcae.detector.prediction import predict_files
+    from rcae.detector.predictions import predict_files
 
     files = expand_paths(paths)
     detector = Detector.load(run, require_signature=public_key)

@@ -180,7 +180,7 @@ def _side_json(side: Side) -> dict[str, Any]:
     return {
         "model": printable(side.path),
         "weights_sha256": side.detector.runner.weights_sha256,
-        **side.evaluation.to_json(),
+        **side.evaluation.metrics.model_dump(),
     }
 
 

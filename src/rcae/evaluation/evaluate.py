@@ -1,6 +1,6 @@
 """The test images of a category, scored once by a finished detector, and measured."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,9 +22,20 @@ from rcae.detector.run.known_images import known_images
 from rcae.evaluation.metrics.ranking import image_metrics
 from rcae.evaluation.metrics.rates import detection_rates
 from rcae.evaluation.metrics.regions import pixel_metrics
+from rcae.evaluation.result import (
+    MASKS_DIVIDE_NOTHING,
+    NO_MASKS,
+    ONE_CLASS,
+    DefectTypeResult,
+    EvaluationResult,
+    Ranking,
+)
 
-Metrics = dict[str, float | int | None]
 FIXED_RATES = {"detection_rate_at_1_percent": 0.01, "detection_rate_at_5_percent": 0.05}
+NEED_BOTH_CLASSES = (
+    *("image_auroc", "image_ap", "image_f1_max"),
+    *("false_alarm_rate_seen", "detection_rate"),
+)
 PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "pixel_f1_max", "aupro", "aupro_5")
 
 
@@ -59,27 +70,13 @@ class Evaluation:
 
     category: Category
     outcomes: tuple[Outcome, ...]
-    metrics: Metrics
-    """Named as in `to_json`; None where a metric is not defined."""
-    defect_types: dict[str, Metrics]
-    """The ranking metrics of each defect type against all good test images, and its counts."""
-    undefined: dict[str, str]
-    """Why a metric is None."""
+    metrics: EvaluationResult
+    """All figures, as metrics.json holds them."""
     calibration: Calibration
     """What the model's threshold promises."""
     known: tuple[Sample, ...]
     """Test images that the model was trained or calibrated on, as far as can be told: on them it looks better
     than it is."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON: all metrics at the top, then a table per defect type."""
-        return {
-            "category": self.category.name,
-            **self.metrics,
-            "defect_types": self.defect_types,
-            "undefined": self.undefined,
-            "test_images_known": len(self.known),
-        }
 
     @property
     def good(self) -> tuple[Outcome, ...]:
@@ -120,29 +117,9 @@ def evaluate_detector(detector: Predictor, data: Path, known: Collection[str] = 
     has_masks = _check_masks(category)
     inspected = (_inspect(detector, sample) for sample in category.test)
     outcomes = tuple(shown(inspected, "inspecting test images", len(category.test)))
-    good = [outcome for outcome in outcomes if not outcome.sample.is_defective]
-    types = {
-        name: [outcome for outcome in outcomes if outcome.sample.defect_type == name]
-        for name in sorted({o.sample.defect_type for o in outcomes if o.sample.is_defective})
-    }
-    fixed, undefined = _at_fixed_rates(detector.calibration, outcomes)
-    metrics = _ranking(outcomes, has_masks) | _counts(outcomes, good)
-    metrics |= _at_threshold(detector.calibration, outcomes) | fixed | _cost(outcomes)
-    defect_types = {
-        name: _ranking([*good, *members], has_masks)
-        | {"image_count": len(members), "detected_count": sum(o.is_rejected for o in members)}
-        for name, members in shown(types.items(), "measuring defect types", total=len(types))
-    }
-    undefined |= _why_undefined(metrics, has_masks)
-    return Evaluation(
-        category=category,
-        outcomes=outcomes,
-        metrics=metrics,
-        defect_types=defect_types,
-        undefined=undefined,
-        calibration=detector.calibration,
-        known=tuple(r for r in category.test if known and hash_file(r.path) in known),
-    )
+    known_here = tuple(one for one in category.test if known and hash_file(one.path) in known)
+    result = _result(category.name, outcomes, detector.calibration, has_masks, len(known_here))
+    return Evaluation(category, outcomes, result, detector.calibration, known_here)
 
 
 def _check_masks(category: Category) -> bool:
@@ -218,22 +195,55 @@ def _scores(outcomes: Sequence[Outcome]) -> tuple[Array, Mask]:
     return scores, np.array([outcome.sample.is_defective for outcome in outcomes], dtype=np.bool_)
 
 
-def _ranking(outcomes: Sequence[Outcome], has_masks: bool) -> Metrics:
-    metrics: Metrics = dict(image_metrics(*_scores(outcomes)))
-    if has_masks:
-        return metrics | pixel_metrics(_maps_and_masks(outcomes))
-    return metrics | dict.fromkeys(PIXEL_METRICS)
-
-
-def _counts(outcomes: Sequence[Outcome], good: Sequence[Outcome]) -> Metrics:
-    return {
-        "image_count": len(outcomes),
-        "good_count": len(good),
-        "defective_count": len(outcomes) - len(good),
+def _result(
+    category: str,
+    outcomes: Sequence[Outcome],
+    calibration: Calibration,
+    has_masks: bool,
+    known_count: int,
+) -> EvaluationResult:
+    """All figures, the ranking ones from the scores and, with masks, from the maps of `outcomes`."""
+    good = [outcome for outcome in outcomes if not outcome.sample.is_defective]
+    types = {
+        name: [outcome for outcome in outcomes if outcome.sample.defect_type == name]
+        for name in sorted({o.sample.defect_type for o in outcomes if o.sample.is_defective})
     }
+    metrics = _ranking(outcomes, has_masks) | _at_threshold(calibration, outcomes)
+    fixed, no_threshold = _at_fixed_rates(calibration, outcomes)
+    return EvaluationResult(
+        category=category,
+        image_count=len(outcomes),
+        good_count=len(good),
+        defective_count=len(outcomes) - len(good),
+        **metrics,
+        **fixed,
+        **_cost(outcomes),
+        defect_types={
+            name: _defect_type(good, members, has_masks)
+            for name, members in shown(types.items(), "measuring defect types", total=len(types))
+        },
+        undefined=no_threshold | _why_undefined(metrics, has_masks),
+        test_images_known=known_count,
+    )
 
 
-def _at_threshold(calibration: Calibration, outcomes: Sequence[Outcome]) -> Metrics:
+def _ranking(outcomes: Sequence[Outcome], has_masks: bool) -> dict[str, Any]:
+    """The fields of `Ranking`; those of pixels are None without masks."""
+    metrics = dict.fromkeys(Ranking.model_fields) | image_metrics(*_scores(outcomes))
+    return metrics | (pixel_metrics(_maps_and_masks(outcomes)) if has_masks else {})
+
+
+def _defect_type(
+    good: Sequence[Outcome], members: Sequence[Outcome], has_masks: bool
+) -> DefectTypeResult:
+    return DefectTypeResult(
+        **_ranking([*good, *members], has_masks),
+        image_count=len(members),
+        detected_count=sum(outcome.is_rejected for outcome in members),
+    )
+
+
+def _at_threshold(calibration: Calibration, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     rates = detection_rates(*_scores(outcomes), calibration.threshold)
     return {
         "threshold": calibration.threshold,
@@ -245,9 +255,9 @@ def _at_threshold(calibration: Calibration, outcomes: Sequence[Outcome]) -> Metr
 
 def _at_fixed_rates(
     calibration: Calibration, outcomes: Sequence[Outcome]
-) -> tuple[Metrics, dict[str, str]]:
+) -> tuple[dict[str, Any], dict[str, str]]:
     """The detection rate at each fixed false-alarm rate, thresholds from good images alone."""
-    metrics: Metrics = {}
+    metrics: dict[str, Any] = {}
     undefined = {}
     for name, rate in FIXED_RATES.items():
         metrics[name], count = None, len(calibration.scores)
@@ -264,7 +274,7 @@ def _at_fixed_rates(
     return metrics, undefined
 
 
-def _cost(outcomes: Sequence[Outcome]) -> Metrics:
+def _cost(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     milliseconds = [1000 * outcome.duration_s for outcome in outcomes]
     return {
         "milliseconds_median": float(np.median(milliseconds)),
@@ -273,22 +283,7 @@ def _cost(outcomes: Sequence[Outcome]) -> Metrics:
     }
 
 
-def _why_undefined(metrics: Metrics, has_masks: bool) -> dict[str, str]:
-    reasons = {}
-    for name in (
-        "image_auroc",
-        "image_ap",
-        "image_f1_max",
-        "false_alarm_rate_seen",
-        "detection_rate",
-    ):
-        if metrics[name] is None:
-            reasons[name] = "the test images are all good or all defective"
-    for name in PIXEL_METRICS:
-        if metrics[name] is None:
-            reasons[name] = (
-                "the defective test images have no masks"
-                if not has_masks
-                else "the masks cover no pixel or every pixel"
-            )
-    return reasons
+def _why_undefined(metrics: Mapping[str, Any], has_masks: bool) -> dict[str, str]:
+    reasons = dict.fromkeys(NEED_BOTH_CLASSES, ONE_CLASS)
+    reasons |= dict.fromkeys(PIXEL_METRICS, MASKS_DIVIDE_NOTHING if has_masks else NO_MASKS)
+    return {name: reason for name, reason in reasons.items() if metrics[name] is None}

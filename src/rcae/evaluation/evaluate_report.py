@@ -1,6 +1,5 @@
 """An evaluation as files and text: report.html, metrics.json, scores.csv, and a table."""
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,28 +14,11 @@ from rcae.data.images import read_image
 from rcae.detector.detector import Detector
 from rcae.drawing.page import FactGroup, Picture, PictureGroup
 from rcae.drawing.pictures import overlay, recursion_strip
-from rcae.evaluation.evaluate import Evaluation, Metrics, Outcome, full_map
-from rcae.evaluation.metrics.ranking import rank_scores, roc_curve
-from rcae.evaluation.report import (
-    DefectRow,
-    EvaluationReport,
-    Measured,
-    OperatingPoint,
-    RocCurve,
-    SummaryMetric,
-    write_report,
-)
+from rcae.evaluation.evaluate import Evaluation, Outcome, full_map
+from rcae.evaluation.report import EvaluationReport, write_report
+from rcae.evaluation.result import SUMMARY, Ranking
 
 PICTURES_PER_GROUP = 6
-
-SUMMARY = {
-    "image_auroc": ("Image AUROC", "chance that a defective image scores above a good one"),
-    "image_ap": ("Image AP", "mean precision over all thresholds on the image score"),
-    "pixel_auroc": ("Pixel AUROC", "chance that a defective pixel scores above a good one"),
-    "pixel_ap": ("Pixel AP", "mean precision over all thresholds on the pixels"),
-    "aupro": ("AUPRO", "mean share of each defect region found, up to 30 % false pixels"),
-}
-TABLE_COLUMNS = ("image_auroc", "image_ap", "pixel_auroc", "pixel_ap", "aupro")
 
 
 def write_evaluation(
@@ -47,8 +29,7 @@ def write_evaluation(
     Raises:
         StorageError: the disk refused; files of an earlier evaluation are whole.
     """
-    metrics = json.dumps(evaluation.to_json(), indent=2, ensure_ascii=False)
-    write_text(folder / "metrics.json", metrics + "\n")
+    write_text(folder / "metrics.json", evaluation.metrics.to_json() + "\n")
     write_text(folder / "scores.csv", scores_csv(evaluation))
     report = folder / "report.html"
     write_report(report, _report(evaluation, detector, licence_note))
@@ -57,22 +38,23 @@ def write_evaluation(
 
 def table(evaluation: Evaluation) -> str:
     """The main metrics per defect type and overall, as text for a terminal."""
-    header = f"{'':24}{'images':>8}{'found':>8}" + "".join(f"{name:>13}" for name in TABLE_COLUMNS)
-    metrics = evaluation.metrics
-    lines = [header]
-    for name, row in evaluation.defect_types.items():
-        lines.append(_line(name, row["image_count"], row["detected_count"], row))
-    rejected = sum(outcome.is_rejected for outcome in evaluation.defective)
-    lines.append(_line("all defects", metrics["defective_count"], rejected, metrics))
-    alarms = sum(outcome.is_rejected for outcome in evaluation.good)
-    lines.append(
-        f"false alarms: {alarms} of {metrics['good_count']} good images at the calibrated threshold "
-        f"{metrics['threshold']:.4g} (promised: at most {metrics['false_alarm_rate_promised']:.1%} "
-        f"{evaluation.calibration.assurance})"
+    header = f"{'':24}{'images':>8}{'found':>8}" + "".join(f"{name:>13}" for name in SUMMARY)
+    result = evaluation.metrics
+    return "\n".join(
+        [
+            header,
+            *(
+                _line(name, row.image_count, row.detected_count, row)
+                for name, row in result.defect_types.items()
+            ),
+            _line("all defects", result.defective_count, result.detected_count, result),
+            f"false alarms: {result.false_alarm_count} of {result.good_count} good images at the "
+            f"calibrated threshold {result.threshold:.4g} (promised: at most "
+            f"{result.false_alarm_rate_promised:.1%} {evaluation.calibration.assurance})",
+            *(f"warning: {words}" for words in known_warning(evaluation)),
+            *(f"{name}: not defined, {reason}" for name, reason in result.undefined.items()),
+        ]
     )
-    lines += [f"warning: {words}" for words in known_warning(evaluation)]
-    lines += [f"{name}: not defined, {reason}" for name, reason in evaluation.undefined.items()]
-    return "\n".join(lines)
 
 
 def known_warning(evaluation: Evaluation) -> list[str]:
@@ -86,8 +68,8 @@ def known_warning(evaluation: Evaluation) -> list[str]:
     ]
 
 
-def _line(name: str, images: float | None, found: float | None, metrics: Metrics) -> str:
-    values = [metrics[column] for column in TABLE_COLUMNS]
+def _line(name: str, images: int, found: int, ranking: Ranking) -> str:
+    values = [getattr(ranking, column) for column in SUMMARY]
     return f"{name:24}{images:>8}{found:>8}" + "".join(
         f"{'-' if value is None else format(value, '.3f'):>13}" for value in values
     )
@@ -102,7 +84,7 @@ def scores_csv(evaluation: Evaluation) -> str:
             outcome.sample.defect_type,
             outcome.anomaly_score,
             outcome.p_value,
-            evaluation.metrics["threshold"],
+            evaluation.metrics.threshold,
             "defective" if outcome.is_rejected else "good",
             round(1000 * outcome.duration_s, 3),
         )
@@ -117,61 +99,17 @@ def image_name(evaluation: Evaluation, outcome: Outcome) -> str:
 
 
 def _report(evaluation: Evaluation, detector: Detector, licence_note: str) -> EvaluationReport:
-    calibration = evaluation.calibration
     return EvaluationReport(
-        title=f"RcAE on {evaluation.category.name}",
+        result=evaluation.metrics,
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        operating_point=OperatingPoint(
-            threshold=calibration.threshold,
-            promised_false_alarm_rate=calibration.false_alarm_rate,
-            assurance=calibration.assurance,
-            promise=calibration.promise,
-            good_images=len(evaluation.good),
-            false_alarms=sum(outcome.is_rejected for outcome in evaluation.good),
-            defective_images=len(evaluation.defective),
-            detected=sum(outcome.is_rejected for outcome in evaluation.defective),
-        ),
-        summary=tuple(
-            SummaryMetric(title, _measured(evaluation, name, evaluation.metrics), explanation)
-            for name, (title, explanation) in SUMMARY.items()
-        ),
-        defects=tuple(_row(evaluation, name) for name in evaluation.defect_types),
-        roc=_roc(evaluation),
+        assurance=evaluation.calibration.assurance,
+        promise=evaluation.calibration.promise,
         good_scores=np.array([outcome.anomaly_score for outcome in evaluation.good]),
         defective_scores=np.array([outcome.anomaly_score for outcome in evaluation.defective]),
         picture_groups=_picture_groups(evaluation, detector),
         facts=_facts(evaluation, detector),
         licence_note=licence_note,
     )
-
-
-def _measured(evaluation: Evaluation, name: str, metrics: Metrics) -> Measured:
-    value = metrics[name]
-    return Measured(value, "" if value is not None else evaluation.undefined[name])
-
-
-def _row(evaluation: Evaluation, name: str) -> DefectRow:
-    metrics = evaluation.defect_types[name]
-    return DefectRow(
-        name=name,
-        image_count=int(metrics["image_count"] or 0),
-        detected=int(metrics["detected_count"] or 0),
-        **{column: _measured(evaluation, column, metrics) for column in TABLE_COLUMNS},
-    )
-
-
-def _roc(evaluation: Evaluation) -> RocCurve | None:
-    outcomes = evaluation.outcomes
-    curve = roc_curve(
-        rank_scores(
-            np.array([outcome.anomaly_score for outcome in outcomes]),
-            np.array([outcome.sample.is_defective for outcome in outcomes], dtype=np.bool_),
-        )
-    )
-    auroc = evaluation.metrics["image_auroc"]
-    if curve is None or auroc is None:
-        return None
-    return RocCurve(*curve, auroc)
 
 
 def _picture_groups(evaluation: Evaluation, detector: Detector) -> tuple[PictureGroup, ...]:
@@ -230,22 +168,20 @@ def _caption(evaluation: Evaluation, outcome: Outcome) -> str:
 
 
 def _facts(evaluation: Evaluation, detector: Detector) -> tuple[FactGroup, ...]:
-    metrics = evaluation.metrics
+    result = evaluation.metrics
     return (
         FactGroup("Model", model_facts(detector)),
         FactGroup(
             "This evaluation",
             {
                 "Data": f"{evaluation.category.root.resolve()} ({evaluation.category.layout})",
-                "Images": f"{metrics['good_count']} good, {metrics['defective_count']} defective",
-                "Time per image": f"median {metrics['milliseconds_median']:.0f} ms, 95 % below "
-                f"{metrics['milliseconds_p95']:.0f} ms",
-                "Peak memory": f"{metrics['peak_memory_mib']} MiB",
-                "Detected at 1 % / 5 % false alarms": " / ".join(
-                    _share(metrics[name])
-                    for name in ("detection_rate_at_1_percent", "detection_rate_at_5_percent")
-                ),
-                "Image F1 (oracle threshold)": _share(metrics["image_f1_max"]),
+                "Images": f"{result.good_count} good, {result.defective_count} defective",
+                "Time per image": f"median {result.milliseconds_median:.0f} ms, 95 % below "
+                f"{result.milliseconds_p95:.0f} ms",
+                "Peak memory": f"{result.peak_memory_mib} MiB",
+                "Detected at 1 % / 5 % false alarms": f"{_share(result.detection_rate_at_1_percent)} / "
+                f"{_share(result.detection_rate_at_5_percent)}",
+                "Image F1 (oracle threshold)": _share(result.image_f1_max),
                 **{f"Note {n}": note for n, note in enumerate(_notes(evaluation), start=1)},
             },
         ),

@@ -6,91 +6,28 @@ from pathlib import Path
 import numpy as np
 
 from rcae.base import storage
-from rcae.base.arrays import Numbers
+from rcae.base.arrays import Mask, Numbers
 from rcae.drawing import charts, pictures
 from rcae.drawing.page import FactGroup, PictureGroup, number, page, percent
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A measured number, or the reason why there is none ("no masks in ground_truth/").
-
-    Raises:
-        ValueError: neither or both are given, or the number is not finite.
-    """
-
-    value: float | None
-    reason: str = ""
-
-    def __post_init__(self) -> None:
-        if (self.value is None) != bool(self.reason):
-            raise ValueError(f"give a value or the reason for its absence, not {self}")
-        if self.value is not None and not np.isfinite(self.value):
-            raise ValueError(f"{self} is not a number to report: give None and the reason")
-
-
-@dataclass(frozen=True)
-class SummaryMetric:
-    """One big number of the summary, with a plain sentence on what it tells."""
-
-    name: str
-    measured: Measured
-    explanation: str
-
-
-@dataclass(frozen=True)
-class DefectRow:
-    """How well one defect type is found; `detected` images reach the threshold."""
-
-    name: str
-    image_count: int
-    detected: int
-    image_auroc: Measured
-    image_ap: Measured
-    pixel_auroc: Measured
-    pixel_ap: Measured
-    aupro: Measured
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """What happens at the calibrated threshold.
-
-    `promised_false_alarm_rate` is in 0..1, `assurance` how it is kept, and `promise` says in one sentence
-    what it means and what it rests on; the counts are those of the test images.
-    """
-
-    threshold: float
-    promised_false_alarm_rate: float
-    assurance: str
-    promise: str
-    good_images: int
-    false_alarms: int
-    defective_images: int
-    detected: int
-
-
-@dataclass(frozen=True)
-class RocCurve:
-    """Points [points] of the ROC curve over image scores, and the area under it."""
-
-    false_positive_rate: Numbers
-    true_positive_rate: Numbers
-    auroc: float
+from rcae.evaluation.metrics.ranking import rank_scores, roc_curve
+from rcae.evaluation.result import SUMMARY, EvaluationResult
 
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """All that the report shows. `roc` is None where one class of test images is missing."""
+    """The result, and what the report shows beside it."""
 
-    title: str
+    result: EvaluationResult
     created: str
-    operating_point: OperatingPoint
-    summary: tuple[SummaryMetric, ...]
-    defects: tuple[DefectRow, ...]
-    roc: RocCurve | None
+    """When, for people."""
+    assurance: str
+    """How the promised false-alarm rate is kept, see `Calibration.assurance`."""
+    promise: str
+    """What that means and what it rests on, see `Calibration.promise`."""
     good_scores: Numbers
+    """Of the good test images, [images]."""
     defective_scores: Numbers
+    """Of the defective test images, [images]."""
     picture_groups: tuple[PictureGroup, ...]
     facts: tuple[FactGroup, ...]
     licence_note: str = ""
@@ -105,9 +42,11 @@ def write_report(path: Path, report: EvaluationReport) -> None:
     html = page(
         "report.html.jinja",
         report=report,
+        result=report.result,
+        summary=SUMMARY,
         charts=_charts(report),
-        notes=_reasons(report.defects),
-        weakest=_weakest(report.defects),
+        notes=_notes(report.result),
+        weakest=_weakest(report.result),
         heat_colours=pictures.HEAT_COLOURS,
         region_colour=pictures.REGION_COLOUR,
     )
@@ -116,38 +55,48 @@ def write_report(path: Path, report: EvaluationReport) -> None:
 
 def _charts(report: EvaluationReport) -> list[tuple[bytes, str]]:
     """The charts that can be drawn, as (PNG file, text for those who cannot see it)."""
-    point, drawn = report.operating_point, []
-    if report.roc is not None:
-        rates = (point.false_alarms / point.good_images, point.detected / point.defective_images)
-        curve = (report.roc.false_positive_rate, report.roc.true_positive_rate, report.roc.auroc)
-        drawn.append(
-            (
-                charts.roc_chart(*curve, operating_point=rates),
-                f"ROC curve with area {number(report.roc.auroc)} under it. At the threshold "
-                f"{percent(rates[1])} of the defective and {percent(rates[0])} of the good test "
-                "images raise an alarm.",
-            )
-        )
-    histogram = charts.score_histogram(report.good_scores, report.defective_scores, point.threshold)
-    drawn.append(
+    threshold = report.result.threshold
+    histogram = charts.score_histogram(report.good_scores, report.defective_scores, threshold)
+    return [
+        *_roc_chart(report),
         (
             histogram,
             f"Histogram of the anomaly scores of {len(report.good_scores)} good and "
             f"{len(report.defective_scores)} defective test images, with the threshold at "
-            f"{point.threshold:.4g}.",
-        )
+            f"{threshold:.4g}.",
+        ),
+    ]
+
+
+def _roc_chart(report: EvaluationReport) -> list[tuple[bytes, str]]:
+    """The ROC curve over image scores, as `_charts` has it; none where it is not defined."""
+    result = report.result
+    scores = np.concatenate((report.good_scores, report.defective_scores))
+    is_defective: Mask = np.arange(scores.size) >= len(report.good_scores)
+    curve = roc_curve(rank_scores(scores, is_defective))
+    alarms, found, area = result.false_alarm_rate_seen, result.detection_rate, result.image_auroc
+    if curve is None or alarms is None or found is None or area is None:
+        return []
+    chart = charts.roc_chart(*curve, area, operating_point=(alarms, found))
+    text = (
+        f"ROC curve with area {number(area)} under it. At the threshold {percent(found)} of the "
+        f"defective and {percent(alarms)} of the good test images raise an alarm."
     )
-    return drawn
+    return [(chart, text)]
 
 
-def _reasons(defects: tuple[DefectRow, ...]) -> list[str]:
-    """Every reason for a missing number in the table, once: its footnotes."""
-    cells = [cell for row in defects for cell in vars(row).values() if isinstance(cell, Measured)]
-    return list(dict.fromkeys(cell.reason for cell in cells if cell.reason))
+def _notes(result: EvaluationResult) -> list[str]:
+    """Every reason for a missing number in the table of defect types, once: its footnotes."""
+    reasons = [
+        result.why_undefined(name)
+        for defect_type in result.defect_types.values()
+        for name in SUMMARY
+        if getattr(defect_type, name) is None
+    ]
+    return list(dict.fromkeys(reasons))
 
 
-def _weakest(defects: tuple[DefectRow, ...]) -> DefectRow | None:
-    """The type whose images are told from good ones worst; None where nothing can be compared."""
-    ranked = [(row.image_auroc.value, row) for row in defects if row.image_auroc.value is not None]
-    differ = len({value for value, _ in ranked}) > 1
-    return min(ranked, key=lambda pair: pair[0])[1] if differ else None
+def _weakest(result: EvaluationResult) -> str | None:
+    """The type whose images are told from good ones worst; None where all are alike."""
+    aurocs = {defect_type.image_auroc for defect_type in result.defect_types.values()}
+    return result.worst_first[0] if len(aurocs) > 1 else None

@@ -153,20 +153,12 @@ class Inspector:
             yield decoded
 
     def _inspection(self, arrival: Arrival, detection: Detection) -> Inspection:
-        height_px, width_px = detection.anomaly_map.shape
-        return Inspection(
+        return Inspection.of(
+            detection,
             source=arrival.source,
             image_sha256=hashlib.sha256(arrival.content).hexdigest(),
-            width_px=width_px,
-            height_px=height_px,
             model=self.name,
             model_sha256=self.model_sha256,
-            anomaly_score=detection.anomaly_score,
-            p_value=detection.p_value,
-            threshold=detection.threshold,
-            is_defective=detection.is_defective,
-            regions=detection.regions,
-            duration_s=detection.duration_s,
         )
 
     def _keep(self, inspection: Inspection, image: bytes, working_map: Array) -> None:

@@ -6,9 +6,9 @@ import json
 import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from rcae.base.errors import DataError, UsageError
 from rcae.base.machine import package_versions, peak_memory_mib
@@ -23,6 +23,7 @@ from rcae.detector.run.run_folder import RunFolder
 from rcae.drawing.pictures import HeatScale, jpeg_bytes, overlay
 from rcae.evaluation.evaluate import Evaluation, Predictor, evaluate_detector, full_map
 from rcae.evaluation.evaluate_report import scores_csv
+from rcae.study.cell_result import CellResult
 from rcae.study.request import CellRequest
 
 PICTURES = 4
@@ -67,6 +68,20 @@ class CellFolder:
     def result(self) -> Path:
         """Result of the cell; it is written last, so that its presence means a finished cell."""
         return self.path / "result.json"
+
+    def read_result(self) -> CellResult:
+        """Read the result as it was written.
+
+        Raises:
+            UsageError: another version wrote it, in other terms.
+        """
+        try:
+            return CellResult.model_validate_json(self.result.read_bytes())
+        except ValidationError as error:
+            raise UsageError(
+                f"{self.result} was written by another version of rcae, or is damaged; choose another -o "
+                "folder."
+            ) from error
 
     @property
     def scores(self) -> Path:
@@ -132,17 +147,18 @@ def run_cell(folder: CellFolder) -> None:
         )
     write_bytes(folder.scores, gzip.compress(scores_csv(evaluation).encode(), mtime=0))
     _write_pictures(folder, evaluation, inspector)
-    result: dict[str, Any] = {
+    light = _describe_light(evaluation)
+    measured = evaluation.metrics.model_copy(update={"peak_memory_mib": peak_memory_mib()})
+    result = CellResult(
         **asdict(request),
-        "note": model.note,
-        "training_s": round(sum(sittings), 1),
-        **evaluation.to_json(),
-        "light": _describe_light(evaluation),
-        "peak_memory_mib": peak_memory_mib(),
-        "threads": torch.get_num_threads(),
-        "versions": package_versions(),
-    }
-    write_text(folder.result, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+        note=model.note,
+        training_s=round(sum(sittings), 1),
+        **measured.model_dump(),
+        light=light,
+        threads=torch.get_num_threads(),
+        versions=package_versions(),
+    )
+    write_text(folder.result, result.to_json() + "\n")
 
 
 def _describe_light(evaluation: Evaluation) -> str | None:

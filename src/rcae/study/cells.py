@@ -7,28 +7,28 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from rcae.base.errors import CellFailedError, UsageError
 from rcae.base.progress import say
 from rcae.base.storage import write_text
 from rcae.data.layouts.category import open_category
 from rcae.study.cell import CellFolder, hash_data
+from rcae.study.cell_result import CellResult
 from rcae.study.contenders import contender
 from rcae.study.request import CellRequest
 
 
-def run_cells(requests: Sequence[tuple[Path, CellRequest]]) -> Iterator[list[dict[str, Any]]]:
+def run_cells(requests: Sequence[tuple[Path, CellRequest]]) -> Iterator[list[CellResult]]:
     """Run the cells one after the other; yield the results so far after each cell.
 
     Args:
         requests: the folder and the request of each cell.
 
     Raises:
-        UsageError: a folder holds another request, finished or begun.
+        UsageError: a folder holds another request, finished or begun, or another version wrote it.
         CellFailedError: a cell ended with an error, which it has printed.
     """
-    results: list[dict[str, Any]] = []
+    results: list[CellResult] = []
     for number, (path, request) in enumerate(requests, start=1):
         folder = CellFolder(path)
         if _is_finished(folder, request):
@@ -39,7 +39,7 @@ def run_cells(requests: Sequence[tuple[Path, CellRequest]]) -> Iterator[list[dic
                 folder.sittings.unlink(missing_ok=True)  # the work of these sessions is lost
             write_text(folder.request, json.dumps(asdict(request), indent=2) + "\n")
             _run(folder)
-        results.append(json.loads(folder.result.read_text(encoding="utf-8")))
+        results.append(folder.read_result())
         yield results
 
 

@@ -3,15 +3,15 @@
 import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rcae.base.storage import write_bytes, write_text
 from rcae.drawing.page import page
 from rcae.study import summary
 from rcae.study.cell import CellFolder
+from rcae.study.cell_result import CellResult
 
 
-def write_benchmark(output: Path, results: Sequence[dict[str, Any]], paths: Sequence[Path]) -> Path:
+def write_benchmark(output: Path, results: Sequence[CellResult], paths: Sequence[Path]) -> Path:
     """Write all files from the results so far; return the path of the page.
 
     Args:
@@ -35,13 +35,13 @@ def write_benchmark(output: Path, results: Sequence[dict[str, Any]], paths: Sequ
 
 
 def _pictures(
-    results: Sequence[dict[str, Any]], paths: Sequence[Path]
+    results: Sequence[CellResult], paths: Sequence[Path]
 ) -> dict[str, dict[str, dict[str, str]]]:
     """Return data URIs by category, then picture, then model, for the first seed of each."""
     shown: dict[str, dict[str, dict[str, str]]] = {}
     for result, path in zip(results, paths, strict=False):
-        of_category = shown.setdefault(result["category"], {})
+        of_category = shown.setdefault(result.category, {})
         for file in sorted(CellFolder(path).pictures.glob("*.jpg")):
             uri = "data:image/jpeg;base64," + base64.b64encode(file.read_bytes()).decode("ascii")
-            of_category.setdefault(file.stem, {}).setdefault(result["label"], uri)
+            of_category.setdefault(file.stem, {}).setdefault(result.label, uri)
     return shown

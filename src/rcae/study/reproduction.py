@@ -14,6 +14,7 @@ from rcae.drawing.charts import ablation_chart
 from rcae.study import summary
 from rcae.study.ablations import Ablation, Variant, ablation
 from rcae.study.cell import CellFolder
+from rcae.study.cell_result import CellResult
 from rcae.study.cells import cell_requests, run_cells
 from rcae.study.fidelity import fidelity_table
 from rcae.study.request import CellRequest
@@ -51,7 +52,7 @@ def reproduce(
         seeds,
         output,
     )
-    results: list[summary.Result] = []
+    results: list[CellResult] = []
     for results in run_cells(requests):
         write_text(output / f"{name}.csv", summary.to_csv(results))
     if name == "detail":
@@ -81,7 +82,7 @@ def _values_in(file: Path) -> Iterator[str]:
     return flat(tomllib.loads(file.read_text(encoding="utf-8")), "")
 
 
-def _table(wanted: Ablation, results: Sequence[summary.Result]) -> str:
+def _table(wanted: Ablation, results: Sequence[CellResult]) -> str:
     names = summary.categories(results)
     head = ["", "paper image", "paper pixel", "ours image", "ours pixel"]
     head += [f"{category} image / pixel" for category in names]
@@ -126,7 +127,7 @@ def _image_counts(requests: Sequence[tuple[Path, CellRequest]]) -> str:
     return f"Images trained on, never fewer than {FEWEST_TRAINING_IMAGES}:\n\n{table}\n"
 
 
-def _verdict(variants: Sequence[Variant], results: Sequence[summary.Result]) -> str:
+def _verdict(variants: Sequence[Variant], results: Sequence[CellResult]) -> str:
     """Report whether our numbers rise from row to row as the paper's do."""
     verdicts = []
     for metric in METRICS:
@@ -141,7 +142,7 @@ def _verdict(variants: Sequence[Variant], results: Sequence[summary.Result]) -> 
     return "; ".join(verdicts) + "."
 
 
-def _chart(wanted: Ablation, results: Sequence[summary.Result]) -> bytes:
+def _chart(wanted: Ablation, results: Sequence[CellResult]) -> bytes:
     """Draw the paper's and our numbers per variant, one panel per metric."""
     paper = {
         "image_auroc": [variant.paper_image_auroc for variant in wanted.variants],

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
-from typing import Any
 
 from rcae.base.text import csv_text
+from rcae.study.cell_result import CellResult
 
-Result = dict[str, Any]
 ACCURACY = ("image_auroc", "image_ap", "pixel_auroc", "pixel_ap", "aupro")
 TITLES = {
     "image_auroc": "image AUROC",
@@ -42,34 +41,34 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(mean(values), stdev(values) if len(values) > 1 else None)
 
 
-def categories(results: Sequence[Result]) -> list[str]:
+def categories(results: Sequence[CellResult]) -> list[str]:
     """Return the names of the categories, in the order of the results."""
-    return list(dict.fromkeys(result["category"] for result in results))
+    return list(dict.fromkeys(result.category for result in results))
 
 
-def models(results: Sequence[Result]) -> list[str]:
+def models(results: Sequence[CellResult]) -> list[str]:
     """Return the labels of the models, in the order of the results."""
-    return list(dict.fromkeys(result["label"] for result in results))
+    return list(dict.fromkeys(result.label for result in results))
 
 
-def notes(results: Sequence[Result]) -> list[tuple[str, str]]:
+def notes(results: Sequence[CellResult]) -> list[tuple[str, str]]:
     """Return the note of each model, and of each category with telling light, once."""
-    of_models = [(result["label"], result["note"]) for result in results]
+    of_models = [(result.label, result.note) for result in results]
     of_categories = [
-        (result["category"], result["light"])
-        for result in results
-        if result.get("light")  # results of earlier versions lack the key
+        (result.category, result.light) for result in results if result.light is not None
     ]
     return list(dict.fromkeys([*of_models, *of_categories]))
 
 
-def on_category(results: Sequence[Result], model: str, category: str, metric: str) -> Spread | None:
+def on_category(
+    results: Sequence[CellResult], model: str, category: str, metric: str
+) -> Spread | None:
     """Return a model's metric on one category over its seeds; None if it is undefined."""
-    values = [r[metric] for r in results if (r["label"], r["category"]) == (model, category)]
+    values = [getattr(r, metric) for r in results if (r.label, r.category) == (model, category)]
     return spread(values) if values and None not in values else None
 
 
-def over_categories(results: Sequence[Result], model: str, metric: str) -> Spread | None:
+def over_categories(results: Sequence[CellResult], model: str, metric: str) -> Spread | None:
     """Return the spread over seeds of a model's metric, averaged over all categories per seed.
 
     Only seeds with all categories count. The result is None without such a seed, or if the metric is
@@ -78,14 +77,14 @@ def over_categories(results: Sequence[Result], model: str, metric: str) -> Sprea
     names = categories(results)
     by_seed: dict[int, dict[str, float | None]] = {}
     for result in results:
-        if result["label"] == model:
-            by_seed.setdefault(result["seed"], {})[result["category"]] = result[metric]
+        if result.label == model:
+            by_seed.setdefault(result.seed, {})[result.category] = getattr(result, metric)
     complete = [list(of.values()) for of in by_seed.values() if len(of) == len(names)]
     means = [mean(v for v in of if v is not None) for of in complete if None not in of]
     return spread(means) if means and len(means) == len(complete) else None
 
 
-def worst_category(results: Sequence[Result], model: str) -> tuple[str, Spread] | None:
+def worst_category(results: Sequence[CellResult], model: str) -> tuple[str, Spread] | None:
     """Return the category with the lowest mean image AUROC of a model."""
     known = [
         (name, value)
@@ -95,24 +94,24 @@ def worst_category(results: Sequence[Result], model: str) -> tuple[str, Spread] 
     return min(known, key=lambda pair: pair[1].mean) if known else None
 
 
-def cost(results: Sequence[Result], model: str) -> dict[str, float]:
+def cost(results: Sequence[CellResult], model: str) -> dict[str, float]:
     """Return a model's mean training time and latency, and peak memory, over all its cells."""
-    mine = [result for result in results if result["label"] == model]
+    mine = [result for result in results if result.label == model]
     return {
-        "training_s": mean(result["training_s"] for result in mine),
-        "milliseconds_median": mean(result["milliseconds_median"] for result in mine),
-        "peak_memory_mib": max(result["peak_memory_mib"] or 0 for result in mine),
+        "training_s": mean(result.training_s for result in mine),
+        "milliseconds_median": mean(result.milliseconds_median for result in mine),
+        "peak_memory_mib": max(result.peak_memory_mib or 0 for result in mine),
     }
 
 
-def to_csv(results: Sequence[Result]) -> str:
+def to_csv(results: Sequence[CellResult]) -> str:
     """Return CSV with one row per cell, in full precision."""
     return csv_text(
-        CSV_COLUMNS, ([result.get(column, "") for column in CSV_COLUMNS] for result in results)
+        CSV_COLUMNS, ([getattr(result, column) for column in CSV_COLUMNS] for result in results)
     )
 
 
-def to_markdown(results: Sequence[Result]) -> str:
+def to_markdown(results: Sequence[CellResult]) -> str:
     """Return the means over categories, a table per metric, and the notes, as Markdown."""
     names = categories(results)
     head = ["model", *(TITLES[metric] for metric in ACCURACY), "worst category (image AUROC)"]

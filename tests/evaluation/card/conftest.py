@@ -1,15 +1,11 @@
 import csv
-import json
 import shutil
 
 import pytest
 
+from rcae.base.storage import write_text
 from rcae.detector.run.run_folder import RunFolder
-
-UNDEFINED = dict.fromkeys(
-    ("pixel_auroc", "pixel_ap", "pixel_f1_max", "aupro", "aupro_5"),
-    "the defective test images have no masks",
-)
+from tests.evaluation.made_up import made_up_result, made_up_type
 
 
 @pytest.fixture
@@ -24,7 +20,7 @@ def write_evaluation(run, scores, **changes):
     Args:
         run: the folder.
         scores: by defect type, moved so that the threshold is at 1.
-        changes: to the metrics.
+        changes: to the result of `made_up_result`.
     """
     threshold = RunFolder(run).read_record()["calibration"]["threshold"]
     folder = run / "evaluation"
@@ -38,17 +34,6 @@ def write_evaluation(run, scores, **changes):
             writer.writerow(
                 [f"{number}.png", kind, score - 1 + threshold, threshold, decision, 3.25]
             )
-    ranking = {"image_auroc": 0.75, "image_ap": 0.625, "pixel_auroc": None, "pixel_ap": None}
-    metrics = {
-        "category": "parts",
-        **ranking,
-        "aupro": None,
-        "image_count": len(rows),
-        "threshold": threshold,
-        "milliseconds_median": 12.4,
-        "milliseconds_p95": 45.6,
-        "defect_types": {kind: {**ranking, "aupro": None} for kind in scores if kind != "good"},
-        "undefined": UNDEFINED,
-    }
-    text = json.dumps({**metrics, **changes}, ensure_ascii=False)
-    (folder / "metrics.json").write_text(text, encoding="utf-8")
+    values = {"image_count": len(rows), "threshold": threshold, **changes}
+    values.setdefault("defect_types", {kind: made_up_type() for kind in scores if kind != "good"})
+    write_text(folder / "metrics.json", made_up_result(**values).to_json())

@@ -14,7 +14,9 @@ from rcae.evaluation.card.content import card_of
 from rcae.evaluation.card.section import NONE
 from rcae.evaluation.card.sources import read_sources
 from rcae.evaluation.metrics.intervals import auroc_interval
-from tests.evaluation.card.conftest import UNDEFINED, write_evaluation
+from rcae.evaluation.result import NO_MASKS
+from tests.evaluation.card.conftest import write_evaluation
+from tests.evaluation.made_up import made_up_type
 
 GOOD = np.linspace(0.5, 0.9, 20).tolist()
 CLEAR = np.linspace(0.8, 2.0, 10).tolist()
@@ -163,14 +165,13 @@ def test_metrics_and_latency_are_those_of_the_evaluation(run):
 
 def test_without_masks_the_pixel_metrics_say_why_there_are_none(run):
     write_evaluation(run, {"good": GOOD, "clear": CLEAR})
-    assert rows(run, 0)["AUPRO"] == [f"not defined: {UNDEFINED['aupro']}", NONE]
+    assert rows(run, 0)["AUPRO"] == [f"not defined: {NO_MASKS}", NONE]
     assert any("no masks" in point for point in points(run))
 
 
 def test_the_worst_defect_type_comes_first(run):
     kinds = {"a": 0.9, "b": 0.4, "c": 0.6}
-    ranking = {"image_ap": 0.5, "pixel_auroc": None, "pixel_ap": None, "aupro": None}
-    types = {name: {"image_auroc": auroc, **ranking} for name, auroc in kinds.items()}
+    types = {name: made_up_type(image_auroc=auroc) for name, auroc in kinds.items()}
     write_evaluation(run, {"good": GOOD, **dict.fromkeys(kinds, CLEAR)}, defect_types=types)
     assert list(rows(run, 1)) == ["b", "c", "a"]
 
@@ -261,7 +262,7 @@ def test_half_an_evaluation_is_refused(run, name):
     [
         ("metrics.json", "{", "Expecting property name"),
         ("metrics.json", "[]", "valid dictionary"),
-        ("metrics.json", "{}", "'image_auroc': Field required"),
+        ("metrics.json", "{}", "'category': Field required"),
         ("scores.csv", "", "different evaluations"),
         ("scores.csv", "defect_type,anomaly_score\ngood,1\n", "'decision': Field required"),
         (
@@ -306,6 +307,7 @@ def test_a_real_evaluation_has_a_card(run, parts):
 
     evaluation = rcae.evaluate(run, parts)
     write_real_evaluation(run / "evaluation", evaluation, rcae.Detector.load(run))
-    auroc, rejected = evaluation.metrics["image_auroc"], evaluation.defect_types["scratch"]
-    assert rows(run, 0)["Image AUROC"][0] == f"{auroc:.3f}"
-    assert rows(run, 1)["scratch"][2].startswith(f"{rejected['detected_count']} of 4")
+    result = evaluation.metrics
+    assert rows(run, 0)["Image AUROC"][0] == f"{result.image_auroc:.3f}"
+    found = result.defect_types["scratch"].detected_count
+    assert rows(run, 1)["scratch"][2].startswith(f"{found} of 4")

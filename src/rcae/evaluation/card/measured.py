@@ -6,7 +6,7 @@ from rcae.base.text import printable
 from rcae.drawing.page import number, percent
 from rcae.evaluation.card.past_evaluation import PastEvaluation
 from rcae.evaluation.card.section import Section, Table, interval_text, share_text, value_text
-from rcae.evaluation.evaluate_report import SUMMARY
+from rcae.evaluation.result import SUMMARY
 
 NOT_MEASURED = Section(
     "Measured",
@@ -31,10 +31,7 @@ def measured_section(evaluation: PastEvaluation) -> Section:
     intervals = {"image_auroc": evaluation.auroc_interval()}
     for name, (title, meaning) in SUMMARY.items():
         value = getattr(metrics, name)
-        if value is None:
-            seen = f"not defined: {metrics.undefined.get(name, 'no reason given')}"
-        else:
-            seen = number(value)
+        seen = f"not defined: {metrics.undefined[name]}" if value is None else number(value)
         rows.append((f"{title}: {meaning}", seen, interval_text(intervals.get(name), number)))
     return Section(
         "Measured",
@@ -59,7 +56,7 @@ def measured_section(evaluation: PastEvaluation) -> Section:
 def _by_defect_type(evaluation: PastEvaluation) -> Iterator[Table]:
     """One table, if there are defective test images."""
     rows = []
-    for name in evaluation.worst_first:
+    for name in evaluation.metrics.worst_first:
         ranking, found = evaluation.metrics.defect_types[name], evaluation.found(name)
         rows.append(
             (
@@ -92,7 +89,7 @@ def limits_measured(evaluation: PastEvaluation, promised: float) -> Iterator[str
             f"{interval_text(alarms.interval, percent)}. That is more than the {percent(promised)} "
             "promised: the promise does not hold for images like these."
         )
-    for name in evaluation.worst_first:
+    for name in evaluation.metrics.worst_first:
         interval = evaluation.auroc_interval(name)
         if interval is not None and interval.low <= 0.5:
             auroc = value_text(evaluation.metrics.defect_types[name].image_auroc)

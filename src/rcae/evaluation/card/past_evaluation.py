@@ -9,40 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from rcae.base.errors import CheckpointError
 from rcae.data.layouts.sample import GOOD
 from rcae.evaluation.metrics.intervals import Interval, auroc_interval, proportion_interval
-
-
-class Part(BaseModel):
-    """What is needed of a file; anything else in it is passed over."""
-
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-
-
-class Ranking(Part):
-    """How well scores and maps tell defects from what is good, each in 0..1; None: not defined."""
-
-    image_auroc: float | None
-    image_ap: float | None
-    pixel_auroc: float | None
-    pixel_ap: float | None
-    aupro: float | None
-
-
-class Metrics(Ranking):
-    """Out of `metrics.json`."""
-
-    category: str
-    threshold: float
-    image_count: int
-    milliseconds_median: float
-    milliseconds_p95: float
-    defect_types: dict[str, Ranking]
-    undefined: dict[str, str]
-    test_images_known: int = 0
+from rcae.evaluation.result import EvaluationResult, Part
 
 
 class ScoredImage(Part):
@@ -68,16 +40,10 @@ class Share:
 
 @dataclass(frozen=True)
 class PastEvaluation:
-    """Metrics, and the test images that their intervals come from."""
+    """The result, and the test images that their intervals come from."""
 
-    metrics: Metrics
+    metrics: EvaluationResult
     images: tuple[ScoredImage, ...]
-
-    @property
-    def worst_first(self) -> list[str]:
-        """The defect types, by how well their images are ranked above good ones."""
-        types = self.metrics.defect_types
-        return sorted(types, key=lambda name: (types[name].image_auroc or 0.0, name))
 
     @property
     def false_alarms(self) -> Share:
@@ -116,7 +82,7 @@ def read_evaluation(folder: Path) -> PastEvaluation | None:
         rows = list(csv.DictReader(io.StringIO(_text(scores_path), newline="")))
     except (OSError, ValueError, csv.Error) as error:
         raise _damaged(folder, error) from error
-    metrics = checked(Metrics, plain, metrics_path)
+    metrics = checked(EvaluationResult, plain, metrics_path)
     images = tuple(checked(ScoredImage, row, scores_path) for row in rows)
     types = {image.defect_type for image in images} - {GOOD}
     if len(images) != metrics.image_count or types != metrics.defect_types.keys():

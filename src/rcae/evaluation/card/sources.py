@@ -6,7 +6,8 @@ from rcae.base.errors import CheckpointError
 from rcae.detector.run.checkpoint import load_model, weights_sha256
 from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.run.run_folder import RunFolder
-from rcae.evaluation.card.past_evaluation import Part, PastEvaluation, checked, read_evaluation
+from rcae.evaluation.card.past_evaluation import PastEvaluation, checked, read_evaluation
+from rcae.evaluation.result import Part
 
 
 class RunData(Part):

@@ -10,7 +10,7 @@ from rcae.base.errors import DataError
 from rcae.base.storage import write_bytes, write_text
 from rcae.base.text import printable
 from rcae.detector.calibration import Calibration
-from rcae.detector.predictions_file import Prediction
+from rcae.detector.predictions import Prediction
 from rcae.drawing.charts import drift_chart
 from rcae.evaluation.drift.monitor import DriftState, DriftVerdict, Monitor
 

@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 from uuid import uuid4
 
-from rcae.detector.detection import Region
+from rcae.detector.detection import Detection, Region
 
 Verdict = Literal["good", "defect"]
 ID = re.compile("[0-9a-f]{32}")
@@ -57,6 +57,35 @@ class Inspection:
     """Position in the record, counted from 1 in the order of commits; 0 until recorded."""
     reviews: tuple[Review, ...] = ()
     """Reviews, oldest first."""
+
+    @classmethod
+    def of(
+        cls, detection: Detection, *, source: str, image_sha256: str, model: str, model_sha256: str
+    ) -> Self:
+        """Return the inspection of an image now, with a new id, not yet recorded.
+
+        Args:
+            detection: the detector's answer; its anomaly map [height, width] has the image's own size.
+            source: the field's value, here and below.
+            image_sha256: SHA-256 of the file, in hex.
+            model: name of the model in the service.
+            model_sha256: SHA-256 of the weights, in hex.
+        """
+        height_px, width_px = detection.anomaly_map.shape
+        return cls(
+            source=source,
+            image_sha256=image_sha256,
+            width_px=width_px,
+            height_px=height_px,
+            model=model,
+            model_sha256=model_sha256,
+            anomaly_score=detection.anomaly_score,
+            p_value=detection.p_value,
+            threshold=detection.threshold,
+            is_defective=detection.is_defective,
+            regions=detection.regions,
+            duration_s=detection.duration_s,
+        )
 
 
 @dataclass(frozen=True)

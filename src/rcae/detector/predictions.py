@@ -1,4 +1,4 @@
-"""Folder in, results out: one row per image, written as it is known."""
+"""The rows that predictions.jsonl and predictions.csv hold: one per image, written as known, read back."""
 
 import csv
 import errno
@@ -8,19 +8,20 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, Self, TextIO
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from rcae.base.arrays import Array
-from rcae.base.errors import ImageError, StorageError, UsageError
+from rcae.base.errors import DataError, ImageError, StorageError, UsageError
 from rcae.base.progress import shown
 from rcae.base.storage import write_atomically, write_bytes
 from rcae.base.text import printable
 from rcae.data.images import read_image
-from rcae.detector.detection import Detection
+from rcae.detector.detection import Detection, Region
 from rcae.detector.detector import Detector
 from rcae.drawing.pictures import overlay, png_bytes
 
@@ -34,10 +35,81 @@ COLUMNS = (
     "milliseconds",
     "error",
 )
-
-
+"""Of predictions.csv: attributes of `Prediction`."""
 LONGEST_STEM_BYTES = 240
 """Of an image in the name of its overlay or map: with number and suffix below the 255 of a file name."""
+
+
+class Prediction(BaseModel):
+    """What was said of one image; the fields are the keys of its row, in the same order.
+
+    Raises:
+        ValidationError: a value has another type, a number is NaN or infinite, or an unreadable image
+            has a score, a time or no error.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
+
+    path: str
+    """Printable, see `rcae.base.text.printable`."""
+    threshold: float
+    """In force when the image was inspected."""
+    anomaly_score: float | None
+    """None where the image is unreadable."""
+    p_value: float | None = None
+    """In 0..1; None where the image is unreadable, or the file older than p-values."""
+    decision: Literal["good", "defective", "unreadable"]
+    regions: tuple[Region, ...]
+    """Strongest first; empty unless the image is defective."""
+    milliseconds: float | None
+    """For this image, decoding included; None where it is unreadable."""
+    error: str | None
+    """What is wrong with an unreadable image."""
+
+    @classmethod
+    def of(cls, path: Path, detection: Detection) -> Self:
+        """What the detection says of the image at `path`."""
+        return cls(
+            path=printable(path),
+            threshold=detection.threshold,
+            anomaly_score=detection.anomaly_score,
+            p_value=detection.p_value,
+            decision="defective" if detection.is_defective else "good",
+            regions=detection.regions,
+            milliseconds=round(1000 * detection.duration_s, 3),
+            error=None,
+        )
+
+    @classmethod
+    def unreadable(cls, path: Path, threshold: float, error: ImageError) -> Self:
+        """That the image at `path` could not be inspected, and why."""
+        return cls(
+            path=printable(path),
+            threshold=threshold,
+            anomaly_score=None,
+            decision="unreadable",
+            regions=(),
+            milliseconds=None,
+            error=printable(error),
+        )
+
+    @model_validator(mode="after")
+    def _require_score_or_error(self) -> Self:
+        given = {self.anomaly_score is not None, self.milliseconds is not None, self.error is None}
+        if given != {self.decision != "unreadable"}:
+            raise ValueError(
+                "an unreadable image has an error and neither score nor milliseconds, any other both"
+            )
+        return self
+
+    @property
+    def region_count(self) -> int:
+        """How many regions there are."""
+        return len(self.regions)
+
+    def to_json(self) -> str:
+        """The row of predictions.jsonl, without its newline."""
+        return json.dumps(self.model_dump(), ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -76,16 +148,14 @@ def predict_files(
     """
     decisions = {"good": 0, "defective": 0, "unreadable": 0}
     with _result_files(output) as (table, lines):
-        writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
-        writer.writeheader()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(COLUMNS)
         images = shown(_read_ahead(paths), "inspecting", total=len(paths))
         for number, image in enumerate(images, start=1):
-            row = _inspect(detector, image)
-            detection = row.pop("detection")
-            decisions[row["decision"]] += 1
-            lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-            row["region_count"] = len(row.pop("regions"))
-            writer.writerow(row)
+            row, detection = _inspect(detector, image)
+            decisions[row.decision] += 1
+            lines.write(row.to_json() + "\n")
+            writer.writerow(getattr(row, column) for column in COLUMNS)
             table.flush()
             lines.flush()
             if detection is not None:
@@ -146,33 +216,15 @@ def _read(path: Path) -> _DecodedImage:
     return _DecodedImage(path, content, time.perf_counter() - started_at)
 
 
-def _inspect(detector: Detector, image: _DecodedImage) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "path": printable(image.path),
-        "threshold": detector.calibration.threshold,
-    }
+def _inspect(detector: Detector, image: _DecodedImage) -> tuple[Prediction, Detection | None]:
+    """The row, and what it was made from unless the image is unreadable."""
     try:
         started_at = time.perf_counter() - image.duration_s
         detection = detector.inspect(image.pixels, started_at)
     except ImageError as error:
-        return row | {
-            "anomaly_score": None,
-            "p_value": None,
-            "decision": "unreadable",
-            "regions": [],
-            "milliseconds": None,
-            "error": printable(error),
-            "detection": None,
-        }
-    return row | {
-        "anomaly_score": detection.anomaly_score,
-        "p_value": detection.p_value,
-        "decision": "defective" if detection.is_defective else "good",
-        "regions": [asdict(region) for region in detection.regions],
-        "milliseconds": round(1000 * detection.duration_s, 3),
-        "error": None,
-        "detection": detection,
-    }
+        threshold = detector.calibration.threshold
+        return Prediction.unreadable(image.path, threshold, error), None
+    return Prediction.of(image.path, detection), detection
 
 
 @contextmanager
@@ -212,3 +264,49 @@ def _write_map(target: Path, detection: Detection) -> None:
             np.save(file, detection.anomaly_map, allow_pickle=False)
 
     write_atomically(target, save)
+
+
+def read_predictions(files: Sequence[Path]) -> Iterator[Prediction]:
+    """The rows of all files in order, one at a time; keys beyond the fields are left aside.
+
+    Raises:
+        UsageError: there is no such file.
+        DataError: one cannot be read, holds no row, or a row breaks a rule; names file and line.
+    """
+    for file in files:
+        yield from _rows(file)
+
+
+def _rows(file: Path) -> Iterator[Prediction]:
+    number = 0
+    try:
+        with file.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                yield _prediction(line, f"{file}, line {number}")
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{file} does not exist; give a predictions.jsonl that 'rcae predict' wrote."
+        ) from error
+    except OSError as error:
+        raise DataError(f"{file} cannot be read ({error.strerror or error}).") from error
+    if not number:
+        raise DataError(f"{file} is empty; give a predictions.jsonl that holds a row per image.")
+
+
+def _prediction(line: bytes, place: str) -> Prediction:
+    try:
+        return Prediction.model_validate_json(line)
+    except ValidationError as error:
+        keys = ", ".join(f"'{name}'" for name in Prediction.model_fields)
+        raise DataError(
+            f"{place}: {_reason(error)}. A row of predictions.jsonl has {keys}; mend or remove the line, "
+            "or inspect the images again with 'rcae predict'."
+        ) from error
+
+
+def _reason(error: ValidationError) -> str:
+    first: Any = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return "this is not JSON"
+    key = f"'{'.'.join(map(str, first['loc']))}': " if first["loc"] else ""
+    return f"{key}{first['msg']}"
