@@ -25,8 +25,8 @@ class CellResult(EvaluationResult, _Asked):
         ValidationError: the errors of `EvaluationResult`.
     """
 
-    light: str | None = None
-    """Remark on telling light; cells of earlier versions lack it."""
+    give_aways: dict[str, float] | None = None
+    """Image AUROC of each property alone, see `GiveAways.strengths`; cells of earlier versions lack it."""
     threads: int
     versions: dict[str, str]
     """Versions of the packages, by name."""
