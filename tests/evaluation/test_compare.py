@@ -46,8 +46,11 @@ class ReadsOneChannel:
         self.header, self.channel, self.unit = header, channel, unit
         self.weights_sha256 = f"channel {channel}"
 
-    def draw(self, image):
-        return (image[..., self.channel] * 255 * self.unit).astype(np.float32)
+    def refusal(self, image):
+        return None
+
+    def maps(self, images):
+        return [(one[..., self.channel] * 255 * self.unit).astype(np.float32) for one in images]
 
 
 @pytest.fixture

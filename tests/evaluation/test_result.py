@@ -130,5 +130,7 @@ def test_counts_at_the_threshold_are_those_of_the_images():
     types = {"a": made_up_type(5, 4), "b": made_up_type(3, 2)}
     result = made_up_result(defect_types=types, good_count=10_000, false_alarm_rate_seen=0.9999)
     assert (result.detected_count, result.false_alarm_count) == (6, 9_999)
+    inexact = made_up_result(good_count=100, false_alarm_rate_seen=29 / 100)  # 28.999…
+    assert inexact.false_alarm_count == 29
     alone = made_up_result(good_count=0, false_alarm_rate_seen=None, defect_types={})
     assert (alone.detected_count, alone.false_alarm_count) == (0, 0)

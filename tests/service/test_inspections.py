@@ -259,7 +259,7 @@ def test_a_fault_of_the_model_is_500_without_details_and_the_next_image_is_inspe
         raise RuntimeError("secret")
 
     with monkeypatch.context() as patch:
-        patch.setattr(GreyRunner, "draw_many", fail)
+        patch.setattr(GreyRunner, "maps", fail)
         answer = inspect(client, GOOD)
     assert answer.status_code == 500
     assert "secret" not in answer.text

@@ -3,13 +3,12 @@ import os
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from rcae.base.errors import DataError
 from rcae.data.view.working_view import WorkingView
 from rcae.training import batches as drawing
 from rcae.training.batches import drawing_processes, drawn_ahead
-from rcae.training.stages import Batch, draw_batch
+from rcae.training.drawn import Batch, draw_batch
 from rcae.training.training_set import TrainingSet
 
 BY = pytest.mark.parametrize("processes", [0, 2], ids=["threads", "processes"])
@@ -67,29 +66,6 @@ def test_processes_paint_the_very_batches_that_this_process_would(parts, tiny_se
 def test_drawing_leaves_a_core_to_the_networks_and_shares_the_others(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
     assert drawing_processes(torch.device("cuda")) == 15
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
-    assert drawing_processes(torch.device("cuda")) == 3
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "16")
-    assert drawing_processes(torch.device("cuda")) == 1
+    assert drawing_processes(torch.device("cuda"), trainings=4) == 3
+    assert drawing_processes(torch.device("cuda"), trainings=16) == 1
     assert drawing_processes(torch.device("cpu")) == 0
-
-
-class Operators(TorchDispatchMode):
-    """Remembers the name of every operator that runs within it."""
-
-    def __init__(self):
-        super().__init__()
-        self.names = set()
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        self.names.add(function.overloadpacket.__name__)
-        return function(*args, **(kwargs or {}))
-
-
-@pytest.mark.parametrize("paint", [False, True])
-def test_a_drawing_thread_computes_nothing_with_torch(parts, tiny_settings, paint):
-    good = sorted((parts / "train" / "good").iterdir())
-    training = TrainingSet(good, WorkingView(1.0))
-    with Operators() as seen:
-        draw_batch(training, tiny_settings, 2, 0, paint=paint)
-    assert seen.names <= {"lift_fresh", "permute"}  # both hold what there is

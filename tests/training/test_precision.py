@@ -13,16 +13,23 @@ from rcae.base.settings import load_settings
 from rcae.data.view.working_view import WorkingView
 from rcae.detector.run.checkpoint import load_model
 from rcae.model.system import RcaeSystem
-from rcae.training import plan, processes
+from rcae.training import plan, whole_batch
 from rcae.training import stages as stages_module
+from rcae.training.drawn import Batch
 from rcae.training.fine_tuning import fine_tune
 from rcae.training.loop import make_optimizer, train_step
 from rcae.training.precision import require_runnable
-from rcae.training.session import Sitting
-from rcae.training.stages import Batch, build_stages
+from rcae.training.session import Session
+from rcae.training.stages import build_stages
 from rcae.training.training_set import TrainingSet
 from rcae.training.whole_batch import normalise_over_processes
 from tests.conftest import TINY, call
+
+
+def as_one_of_several(system):
+    """Normalised as if a batch lay in several processes, of which this one is the only one."""
+    normalise_over_processes(system, 1)
+
 
 COMPILED = "training.compiled=true"
 BF16 = "training.precision=bf16"
@@ -80,7 +87,7 @@ def losses_of(run):
 
 @pytest.mark.parametrize("index", [0, 1, 2])
 @pytest.mark.parametrize("dimensions", [2, 3])
-@pytest.mark.parametrize("change", [lambda _: None, normalise_over_processes])
+@pytest.mark.parametrize("change", [lambda _: None, as_one_of_several])
 def test_the_loss_in_bf16_is_that_in_fp32_but_for_its_rounding(images, index, dimensions, change):
     values = [f"model.detection_dimensions={dimensions}"]
     exact, rounded = (
@@ -148,15 +155,15 @@ def test_a_compiled_run_learns_what_an_eager_one_does_and_goes_on_as_one(
         compiled_before_training.append(graphs.count)
         return seconds
 
-    def stopped_in_stage_3(sitting, done, loss):
-        after_step(sitting, done, loss)
-        if sitting._state.stage_index == 2:
-            sitting._stop.requested = True
+    def stopped_in_stage_3(session, done, loss):
+        after_step(session, done, loss)
+        if session._state.stage_index == 2:
+            session._asked_to_stop = lambda: True
 
-    after_step = Sitting.after_step
+    after_step = Session.after_step
     with monkeypatch.context() as patch:
         patch.setattr(plan, "seconds_per_step", measured)
-        patch.setattr(Sitting, "after_step", stopped_in_stage_3)
+        patch.setattr(Session, "after_step", stopped_in_stage_3)
         with pytest.raises(InterruptedTrainingError):
             rcae.train(parts, run, values=[*TINY, COMPILED])
     # A trial, depths 1 and 2 in stages 1 and 2, and stage 3: all before training, none in it.
@@ -212,13 +219,13 @@ def test_compiling_does_not_count_as_the_time_of_a_step(images, monkeypatch, gra
 def test_the_end_of_another_process_is_told_from_within_a_compiled_network(
     images, monkeypatch, graphs
 ):
-    def gone(_):
+    def gone(*_):
         raise RcaeError("another process of this training has ended")
 
-    stages, _ = build(images, COMPILED, change=normalise_over_processes)
+    stages, _ = build(images, COMPILED, change=as_one_of_several)
     assert loss_of(stages[2]).isfinite()
     assert graphs.count == 1  # the exchange does not tear it apart
-    monkeypatch.setattr(processes, "average", gone)
+    monkeypatch.setattr(whole_batch, "average_over", gone)
     with pytest.raises(RcaeError, match="another process of this training has ended"):
         loss_of(stages[2])
 

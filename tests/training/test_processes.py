@@ -3,6 +3,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -11,22 +12,17 @@ from torch import distributed, nn
 
 import rcae
 from rcae.base.errors import RcaeError, SettingsError, UsageError
-from rcae.base.settings import load_settings
-from rcae.data.view.working_view import WorkingView
 from rcae.model.evidence.restoration import restoration_loss
 from rcae.model.paper.losses import detection_loss
-from rcae.model.system import RcaeSystem
-from rcae.training import processes
-from rcae.training.stages import draw_batch
-from rcae.training.training_set import TrainingSet
-from rcae.training.whole_batch import WholeBatchNorm, normalise_over_processes
+from rcae.training import trainer
+from rcae.training.processes import ALONE, Processes, joined
 from tests.conftest import TINY
 
 ONE_OF_TWO_IS_ASKED_TO_STOP = """
 import os, pathlib, signal
 from rcae.cli import main as cli
 from rcae.training import loop, trainer
-from rcae.training import session as sitting
+from rcae.training import session
 
 replace, step, steps = pathlib.Path.replace, loop.train_step, []
 
@@ -40,7 +36,7 @@ def signalled(*arguments):
         signal.raise_signal(signal.SIGTERM)
     return step(*arguments)
 
-pathlib.Path.replace, loop.train_step, sitting.SAVE_EVERY_S = listed, signalled, 0.0
+pathlib.Path.replace, loop.train_step, session.SAVE_EVERY_S = listed, signalled, 0.0
 cli.main()
 """
 
@@ -116,24 +112,10 @@ def test_two_processes_stopped_by_a_signal_to_one_and_resumed_learn_and_write_wh
 
 
 def test_a_batch_that_the_processes_cannot_divide_is_refused(parts, tmp_path, monkeypatch):
-    monkeypatch.setattr(processes, "count", lambda: 2)
+    monkeypatch.setattr(trainer, "joined", lambda: nullcontext(Processes(count=2)))
     with pytest.raises(SettingsError, match="batch_size = 3 cannot be divided among 2 processes"):
         rcae.train(parts, tmp_path / "run", values=[*TINY, "training.batch_size=3"])
     assert not (tmp_path / "run").exists()
-
-
-def test_the_shares_of_two_processes_are_the_batch_of_one(parts, monkeypatch):
-    images = TrainingSet(sorted((parts / "train" / "good").iterdir()), WorkingView(1.0))
-    settings = load_settings("quick", values=[*TINY, "training.batch_size=6"])
-    whole = draw_batch(images, settings, 2, 7, paint=True)
-    monkeypatch.setattr(distributed, "is_initialized", lambda: True)
-    monkeypatch.setattr(distributed, "get_world_size", lambda: 2)
-    for rank in range(2):
-        monkeypatch.setattr(distributed, "get_rank", lambda: rank)  # noqa: B023
-        share = draw_batch(images, settings, 2, 7, paint=True)
-        assert torch.equal(share.image, whole.image[rank::2])
-        assert torch.equal(share.mask, whole.mask[rank::2])
-        assert share.depth == whole.depth
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):
@@ -141,7 +123,7 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setenv("WORLD_SIZE", "3")
     monkeypatch.setenv("LOCAL_RANK", "2")
-    with pytest.raises(UsageError, match="--nproc-per-node 2"), processes.joined():
+    with pytest.raises(UsageError, match="--nproc-per-node 2"), joined():
         pass
 
 
@@ -149,10 +131,9 @@ def test_the_end_of_another_process_is_told_in_one_sentence(monkeypatch):
     def closed(_):
         raise RuntimeError("Connection closed by peer")
 
-    monkeypatch.setattr(processes, "count", lambda: 2)
     monkeypatch.setattr(distributed, "all_reduce", closed)
     with pytest.raises(RcaeError, match="another process of this training has ended"):
-        processes.wait()
+        Processes(count=2).wait()
 
 
 def _loss_of_map(own, averaged=lambda total: total):
@@ -179,19 +160,23 @@ def test_the_mean_of_the_losses_of_equal_shares_is_the_loss_of_the_whole_batch(l
     torch.testing.assert_close(total / 2, loss(slice(None)))
 
 
-@pytest.mark.parametrize("dimensions", [2, 3])
-def test_normalising_over_one_process_is_batch_normalisation(dimensions):
-    settings = load_settings("quick", values=[*TINY, f"model.detection_dimensions={dimensions}"])
-    usual, ours = RcaeSystem(settings.model).double(), RcaeSystem(settings.model)
-    normalise_over_processes(ours)
-    ours.double().load_state_dict(usual.state_dict())
-    assert sum(isinstance(module, WholeBatchNorm) for module in ours.modules()) == 5
-    assert not any(isinstance(m, nn.BatchNorm2d) for m in ours.modules())
-    image = torch.rand(3, 3, 32, 32, dtype=torch.float64)
-    for system in (usual, ours):
-        system.train().detect(image).square().sum().backward()
-    for name, parameter in usual.named_parameters():
-        if parameter.grad is not None:
-            torch.testing.assert_close(ours.get_parameter(name).grad, parameter.grad)
-    torch.testing.assert_close(ours.state_dict(), usual.state_dict())
-    torch.testing.assert_close(ours.eval().detect(image), usual.eval().detect(image))
+def test_without_torchrun_a_training_is_alone_and_exchanges_nothing(monkeypatch):
+    monkeypatch.setattr(distributed, "all_reduce", lambda _: pytest.fail("nobody to exchange with"))
+    with joined() as processes:
+        assert processes == ALONE
+    assert processes.is_first
+    values = torch.rand(3)
+    assert processes.average(values) is values
+    assert [processes.any_says(said) for said in (True, False)] == [True, False]
+
+
+def test_gradients_are_averaged_where_the_step_left_any(monkeypatch):
+    network = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    used = network[0]
+    used.weight.grad, used.bias.grad = torch.ones(3, 2), torch.full((3,), 2.0)
+    other = torch.arange(9.0)  # what the other process adds, as one row
+    monkeypatch.setattr(distributed, "all_reduce", lambda total: total.add_(other))
+    Processes(count=2).average_gradients(network)
+    torch.testing.assert_close(used.weight.grad, (1 + torch.arange(6.0).view(3, 2)) / 2)
+    torch.testing.assert_close(used.bias.grad, (2 + torch.arange(6.0, 9.0)) / 2)
+    assert network[1].weight.grad is None

@@ -24,8 +24,8 @@ from rcae.detector.run.checkpoint import load_model
 from rcae.detector.run.run_folder import RunFolder
 from rcae.model.evidence.thumbnail_distance import thumbnails
 from rcae.training import loop, plan, trainer
-from rcae.training import session as sitting
-from rcae.training.session import Sitting
+from rcae.training import session as session_module
+from rcae.training.session import Session
 from rcae.training.state import restore_optimizer
 from tests.conftest import TINY
 
@@ -44,18 +44,18 @@ def assert_equal_weights(first, second):
 def stop_after(monkeypatch, count, error):
     """Raise `error` after the count-th step of a training, between two updates."""
     steps = []
-    original = Sitting.after_step
+    original = Session.after_step
 
     def after_step(self, done, loss):
         steps.append(loss)
         if len(steps) == count:
             if error is InterruptedTrainingError:
-                self._stop.requested = True
+                self._asked_to_stop = lambda: True
             else:
                 raise error
         original(self, done, loss)
 
-    monkeypatch.setattr(Sitting, "after_step", after_step)
+    monkeypatch.setattr(Session, "after_step", after_step)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
@@ -129,7 +129,7 @@ def test_a_run_in_bf16_stopped_and_resumed_equals_an_uninterrupted_one_and_not_t
 def test_a_run_that_dies_between_two_saves_resumes_from_the_last_one(
     parts, finished_run, tmp_path, monkeypatch, save_every_s
 ):
-    monkeypatch.setattr(sitting, "SAVE_EVERY_S", save_every_s)
+    monkeypatch.setattr(session_module, "SAVE_EVERY_S", save_every_s)
     with monkeypatch.context() as patch:
         stop_after(patch, 5, MemoryError)
         with pytest.raises(MemoryError):
@@ -141,7 +141,7 @@ def test_a_run_that_dies_between_two_saves_resumes_from_the_last_one(
 def test_a_disk_that_fills_up_stops_the_run_and_a_resumed_one_is_the_same(
     parts, finished_run, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(sitting, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(session_module, "SAVE_EVERY_S", 0.0)
     with monkeypatch.context() as patch:
         saves = []
 
@@ -151,8 +151,8 @@ def test_a_disk_that_fills_up_stops_the_run_and_a_resumed_one_is_the_same(
                 raise StorageError("no space")
             return save(path, *_)
 
-        save = sitting.save_state
-        patch.setattr(sitting, "save_state", full)
+        save = session_module.save_state
+        patch.setattr(session_module, "save_state", full)
         with pytest.raises(StorageError):
             rcae.train(parts, tmp_path / "run", values=TINY)
     rcae.train(parts, tmp_path / "run", resume=True)
@@ -184,7 +184,7 @@ def test_a_signal_is_honoured_between_two_steps(parts, finished_run, tmp_path, m
 def test_a_killed_process_loses_nothing_that_resuming_needs(parts, finished_run, tmp_path):
     run = tmp_path / "run"
     program = (
-        "import rcae, sys; from rcae.training import sitting; sitting.SAVE_EVERY_S = 0.0;"
+        "import rcae, sys; from rcae.training import session; session.SAVE_EVERY_S = 0.0;"
         "rcae.train(sys.argv[1], sys.argv[2], values=sys.argv[3:])"
     )
     process = subprocess.Popen(
@@ -301,7 +301,7 @@ def test_a_second_training_in_the_same_folder_is_refused_and_disturbs_nothing(
     parts, finished_run, tmp_path, monkeypatch
 ):
     run, refusals = tmp_path / "run", []
-    original = Sitting.after_step
+    original = Session.after_step
 
     def after_step(self, done, loss):
         if not refusals:
@@ -313,7 +313,7 @@ def test_a_second_training_in_the_same_folder_is_refused_and_disturbs_nothing(
                     refusals.append(error.value)
         original(self, done, loss)
 
-    monkeypatch.setattr(Sitting, "after_step", after_step)
+    monkeypatch.setattr(Session, "after_step", after_step)
     rcae.train(parts, run, values=TINY)
     assert len(refusals) == 2
     assert_equal_weights(finished_run, run)

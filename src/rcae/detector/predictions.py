@@ -35,17 +35,16 @@ COLUMNS = (
     "milliseconds",
     "error",
 )
-"""Of predictions.csv: attributes of `Prediction`."""
+"""The columns of predictions.csv; each is an attribute of `Prediction`."""
 LONGEST_STEM_BYTES = 240
-"""Of an image in the name of its overlay or map: with number and suffix below the 255 of a file name."""
+"""The longest part of an image's name in its overlay's; number and suffix fit into the 255 of a name."""
 
 
 class Prediction(BaseModel):
-    """What was said of one image; the fields are the keys of its row, in the same order.
+    """One image's row; its fields are the keys of predictions.jsonl, in the same order.
 
     Raises:
-        ValidationError: a value has another type, a number is NaN or infinite, or an unreadable image
-            has a score, a time or no error.
+        ValidationError: a type is wrong, a number is NaN or infinite, or an unreadable image has a score.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
@@ -53,22 +52,22 @@ class Prediction(BaseModel):
     path: str
     """Printable, see `rcae.base.text.printable`."""
     threshold: float
-    """In force when the image was inspected."""
+    """The threshold in force when the image was inspected; scores have no unit."""
     anomaly_score: float | None
-    """None where the image is unreadable."""
+    """Higher is more anomalous, unbounded; None for an unreadable image."""
     p_value: float | None = None
-    """In 0..1; None where the image is unreadable, or the file older than p-values."""
+    """The conformal p-value, in 0..1; None for an unreadable image or a file older than p-values."""
     decision: Literal["good", "defective", "unreadable"]
     regions: tuple[Region, ...]
     """Strongest first; empty unless the image is defective."""
     milliseconds: float | None
-    """For this image, decoding included; None where it is unreadable."""
+    """The time for this image, decoding included; None for an unreadable one."""
     error: str | None
-    """What is wrong with an unreadable image."""
+    """The fault of an unreadable image; else None."""
 
     @classmethod
     def of(cls, path: Path, detection: Detection) -> Self:
-        """What the detection says of the image at `path`."""
+        """Tell what the detection says of the image at `path`."""
         return cls(
             path=printable(path),
             threshold=detection.threshold,
@@ -82,7 +81,7 @@ class Prediction(BaseModel):
 
     @classmethod
     def unreadable(cls, path: Path, threshold: float, error: ImageError) -> Self:
-        """That the image at `path` could not be inspected, and why."""
+        """Tell why the image at `path` could not be inspected."""
         return cls(
             path=printable(path),
             threshold=threshold,
@@ -104,17 +103,17 @@ class Prediction(BaseModel):
 
     @property
     def region_count(self) -> int:
-        """How many regions there are."""
+        """The number of regions."""
         return len(self.regions)
 
     def to_json(self) -> str:
-        """The row of predictions.jsonl, without its newline."""
+        """Return the row of predictions.jsonl, without its newline."""
         return json.dumps(self.model_dump(), ensure_ascii=False)
 
 
 @dataclass(frozen=True)
 class PredictionCounts:
-    """How many images got which decision."""
+    """The number of images with each decision."""
 
     good: int = 0
     defective: int = 0
@@ -168,7 +167,7 @@ def predict_files(
 
 
 def _shortened(stem: str) -> str:
-    """As much of an image's name as fits into that of a file of ours."""
+    """Cut an image's name to the length that its overlay's name can hold."""
     while len(os.fsencode(stem)) > LONGEST_STEM_BYTES:
         stem = stem[:-1]
     return stem
@@ -180,7 +179,7 @@ class _DecodedImage:
     content: Array | ImageError
     """[height, width, 3], or why there is none."""
     duration_s: float
-    """That decoding took."""
+    """The time that decoding took."""
 
     @property
     def pixels(self) -> Array:
@@ -190,7 +189,7 @@ class _DecodedImage:
 
 
 def _read_ahead(paths: Sequence[Path]) -> Iterator[_DecodedImage]:
-    """Every image in turn, the next being decoded by a thread of its own; at most two in memory."""
+    """Yield every image in turn, while a thread decodes the next; at most two are in memory."""
     with ThreadPoolExecutor(max_workers=1) as reader:
         following = iter(paths)
         waiting = _submitted(reader, following)
@@ -217,7 +216,7 @@ def _read(path: Path) -> _DecodedImage:
 
 
 def _inspect(detector: Detector, image: _DecodedImage) -> tuple[Prediction, Detection | None]:
-    """The row, and what it was made from unless the image is unreadable."""
+    """Return the row, and its detection unless the image is unreadable."""
     try:
         started_at = time.perf_counter() - image.duration_s
         detection = detector.inspect(image.pixels, started_at)
@@ -229,7 +228,7 @@ def _inspect(detector: Detector, image: _DecodedImage) -> tuple[Prediction, Dete
 
 @contextmanager
 def _result_files(output: Path) -> Iterator[tuple[TextIO, TextIO]]:
-    """Both tables, open for writing; never written over results of before."""
+    """Open both tables for writing; results of before are never overwritten."""
     as_table, as_lines = output / "predictions.csv", output / "predictions.jsonl"
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -267,7 +266,7 @@ def _write_map(target: Path, detection: Detection) -> None:
 
 
 def read_predictions(files: Sequence[Path]) -> Iterator[Prediction]:
-    """The rows of all files in order, one at a time; keys beyond the fields are left aside.
+    """Yield the rows of all files in order; keys beyond the fields are left aside.
 
     Raises:
         UsageError: there is no such file.

@@ -40,7 +40,7 @@ PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "pixel_f1_max", "aupro", "aupro_5")
 
 
 class Predictor(Protocol):
-    """Whatever can be evaluated: `Detector`, or another model under the same protocol."""
+    """A model that can be evaluated: `Detector`, or another under the same protocol."""
 
     @property
     def calibration(self) -> Calibration:
@@ -73,7 +73,7 @@ class Evaluation:
     metrics: EvaluationResult
     """All figures, as metrics.json holds them."""
     calibration: Calibration
-    """What the model's threshold promises."""
+    """The calibration behind the model's threshold."""
     known: tuple[Sample, ...]
     """Test images that the model was trained or calibrated on, as far as can be told: on them it looks better
     than it is."""
@@ -90,10 +90,10 @@ class Evaluation:
 
 
 def evaluate_model(path: Path, detector: Detector, data: Path) -> Evaluation:
-    """As `evaluate_detector`, for the model loaded from `path`, whose run may know some of the images.
+    """Call `evaluate_detector` for the model loaded from `path`, whose run may know some images.
 
     Raises:
-        RcaeError: as `evaluate_detector` and `known_images` raise.
+        RcaeError: an error of `evaluate_detector` or `known_images`.
     """
     return evaluate_detector(detector, data, known_images(path, detector.header))
 
@@ -123,7 +123,7 @@ def evaluate_detector(detector: Predictor, data: Path, known: Collection[str] = 
 
 
 def _check_masks(category: Category) -> bool:
-    """Whether defective images have masks: all of them or none.
+    """Return whether the defective images have masks: all of them or none.
 
     Raises:
         DataError, ImageError: see `evaluate_detector`.
@@ -170,7 +170,7 @@ def _inspect(detector: Predictor, sample: Sample) -> Outcome:
 
 
 def full_map(outcome: Outcome) -> Array:
-    """The anomaly map at the image's own size, as `Detector.predict` gave it."""
+    """Return the anomaly map at the image's own size, float32 [height, width]."""
     return resize(outcome.working_map, *image_size(outcome.sample.path))
 
 
@@ -202,7 +202,7 @@ def _result(
     has_masks: bool,
     known_count: int,
 ) -> EvaluationResult:
-    """All figures, the ranking ones from the scores and, with masks, from the maps of `outcomes`."""
+    """Measure all figures; those of pixels need masks."""
     good = [outcome for outcome in outcomes if not outcome.sample.is_defective]
     types = {
         name: [outcome for outcome in outcomes if outcome.sample.defect_type == name]
@@ -228,7 +228,7 @@ def _result(
 
 
 def _ranking(outcomes: Sequence[Outcome], has_masks: bool) -> dict[str, Any]:
-    """The fields of `Ranking`; those of pixels are None without masks."""
+    """Measure the fields of `Ranking`; those of pixels are None without masks."""
     metrics = dict.fromkeys(Ranking.model_fields) | image_metrics(*_scores(outcomes))
     return metrics | (pixel_metrics(_maps_and_masks(outcomes)) if has_masks else {})
 
@@ -256,7 +256,7 @@ def _at_threshold(calibration: Calibration, outcomes: Sequence[Outcome]) -> dict
 def _at_fixed_rates(
     calibration: Calibration, outcomes: Sequence[Outcome]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The detection rate at each fixed false-alarm rate, thresholds from good images alone."""
+    """Measure the detection rate at each fixed false-alarm rate, and tell why one is None."""
     metrics: dict[str, Any] = {}
     undefined = {}
     for name, rate in FIXED_RATES.items():

@@ -38,7 +38,7 @@ def write_evaluation(
 
 
 def table(evaluation: Evaluation) -> str:
-    """The main metrics per defect type and overall, as text for a terminal."""
+    """Return the main metrics per defect type and overall, as text for a terminal."""
     header = f"{'':24}{'images':>8}{'found':>8}" + "".join(f"{name:>13}" for name in SUMMARY)
     result = evaluation.metrics
     return "\n".join(
@@ -59,7 +59,7 @@ def table(evaluation: Evaluation) -> str:
 
 
 def known_warning(evaluation: Evaluation) -> list[str]:
-    """A warning where the model knows some of the test images, else none."""
+    """Return a warning where the model knows some of the test images, else none."""
     if not evaluation.known:
         return []
     return [
@@ -77,7 +77,7 @@ def _line(name: str, images: int, found: int, ranking: Ranking) -> str:
 
 
 def scores_csv(evaluation: Evaluation) -> str:
-    """One row per test image."""
+    """Return CSV with one row per test image."""
     columns = ("path", "defect_type", "anomaly_score", "p_value", "threshold", "decision")
     rows = (
         (
@@ -95,7 +95,7 @@ def scores_csv(evaluation: Evaluation) -> str:
 
 
 def image_name(evaluation: Evaluation, outcome: Outcome) -> str:
-    """The image's path within its category."""
+    """Return the image's path within its category, printable."""
     return printable(outcome.sample.path.relative_to(evaluation.category.root).as_posix())
 
 
@@ -200,7 +200,7 @@ def _notes(evaluation: Evaluation) -> list[str]:
 
 
 def model_facts(detector: Detector) -> dict[str, str]:
-    """What a reader should know of a model, by name."""
+    """Return facts of the model for a reader, by name."""
     header = detector.header
     return {
         "Trained on": f"{header.provenance['training_images']} good images of "

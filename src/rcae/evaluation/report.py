@@ -19,15 +19,15 @@ class EvaluationReport:
 
     result: EvaluationResult
     created: str
-    """When, for people."""
+    """The time of the report, as text."""
     assurance: str
-    """How the promised false-alarm rate is kept, see `Calibration.assurance`."""
+    """The way in which the false-alarm rate is kept, see `Calibration.assurance`."""
     promise: str
-    """What that means and what it rests on, see `Calibration.promise`."""
+    """The guarantee in one sentence, see `Calibration.promise`."""
     good_scores: Numbers
-    """Of the good test images, [images]."""
+    """The scores of the good test images, [images], any floating type."""
     defective_scores: Numbers
-    """Of the defective test images, [images]."""
+    """The scores of the defective test images, [images], any floating type."""
     picture_groups: tuple[PictureGroup, ...]
     facts: tuple[FactGroup, ...]
     licence_note: str = ""
@@ -54,7 +54,7 @@ def write_report(path: Path, report: EvaluationReport) -> None:
 
 
 def _charts(report: EvaluationReport) -> list[tuple[bytes, str]]:
-    """The charts that can be drawn, as (PNG file, text for those who cannot see it)."""
+    """Draw the charts, each as (PNG file, text for those who cannot see it)."""
     threshold = report.result.threshold
     histogram = charts.score_histogram(report.good_scores, report.defective_scores, threshold)
     return [
@@ -69,7 +69,7 @@ def _charts(report: EvaluationReport) -> list[tuple[bytes, str]]:
 
 
 def _roc_chart(report: EvaluationReport) -> list[tuple[bytes, str]]:
-    """The ROC curve over image scores, as `_charts` has it; none where it is not defined."""
+    """Draw the ROC curve over image scores, if both classes are there."""
     result = report.result
     scores = np.concatenate((report.good_scores, report.defective_scores))
     is_defective: Mask = np.arange(scores.size) >= len(report.good_scores)
@@ -86,7 +86,7 @@ def _roc_chart(report: EvaluationReport) -> list[tuple[bytes, str]]:
 
 
 def _notes(result: EvaluationResult) -> list[str]:
-    """Every reason for a missing number in the table of defect types, once: its footnotes."""
+    """Return the footnotes of the table of defect types: each reason for a missing number, once."""
     reasons = [
         result.why_undefined(name)
         for defect_type in result.defect_types.values()
@@ -97,6 +97,6 @@ def _notes(result: EvaluationResult) -> list[str]:
 
 
 def _weakest(result: EvaluationResult) -> str | None:
-    """The type whose images are told from good ones worst; None where all are alike."""
+    """Return the type with the lowest image AUROC, or None where all are alike."""
     aurocs = {defect_type.image_auroc for defect_type in result.defect_types.values()}
     return result.worst_first[0] if len(aurocs) > 1 else None

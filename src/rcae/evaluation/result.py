@@ -19,7 +19,7 @@ MASKS_DIVIDE_NOTHING = "the masks cover no pixel or every pixel"
 
 
 class Part(BaseModel):
-    """What is needed of a file: other keys are passed over, NaN and infinity are refused."""
+    """The needed keys of a file: others are passed over, NaN and infinity are refused."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -30,29 +30,29 @@ class _OfCategory(Part):
 
 
 class Ranking(Part):
-    """How well scores and maps tell defects from what is good, each in 0..1; None: not defined."""
+    """The metrics of ranking defects above what is good, each in 0..1; None is undefined."""
 
     image_auroc: float | None
     image_ap: float | None
     image_f1_max: float | None
-    """At the threshold that suits these images best (oracle)."""
+    """The highest F1 over all thresholds on the image score (oracle)."""
     pixel_auroc: float | None
     pixel_ap: float | None
     pixel_f1_max: float | None
-    """At the threshold that suits these pixels best (oracle)."""
+    """The highest F1 over all thresholds on the pixels (oracle)."""
     aupro: float | None
-    """Up to a false-positive rate of 0.3."""
+    """The area under the per-region overlap, up to a false-positive rate of 0.3."""
     aupro_5: float | None
-    """Up to a false-positive rate of 0.05."""
+    """The same area up to a false-positive rate of 0.05."""
 
 
 class DefectTypeResult(Ranking):
     """The images of one defect type against all good test images."""
 
     image_count: int
-    """Of this type, at least 1."""
+    """The images of this type, at least 1."""
     detected_count: int
-    """Of these, those whose score reaches the threshold."""
+    """Those whose score reaches the threshold."""
 
 
 MAY_BE_UNDEFINED = (
@@ -69,8 +69,8 @@ class EvaluationResult(Ranking, _OfCategory):
     """All figures of one evaluation; the fields are the keys of metrics.json, in the same order.
 
     Raises:
-        ValidationError: a number is NaN or infinite, or `undefined` does not name exactly the metrics
-            that are None.
+        ValidationError: a number is NaN or infinite, or the keys of `undefined` are not the metrics that
+            are None.
     """
 
     image_count: int
@@ -79,25 +79,25 @@ class EvaluationResult(Ranking, _OfCategory):
     threshold: float
     """Scores at or above it are defective."""
     false_alarm_rate_promised: float
-    """In 0..1, of good images."""
+    """The promised upper bound on the rejected share of good images, in 0..1."""
     false_alarm_rate_seen: float | None
-    """In 0..1, of the good test images; None without any."""
+    """The rejected share of the good test images, in 0..1; None without any."""
     detection_rate: float | None
-    """In 0..1, of the defective test images; None without any."""
+    """The rejected share of the defective test images, in 0..1; None without any."""
     detection_rate_at_1_percent: float | None
-    """At the threshold that calibration sets for a false-alarm rate of 0.01."""
+    """The share at the threshold that calibration sets for a false-alarm rate of 0.01."""
     detection_rate_at_5_percent: float | None
-    """At the threshold that calibration sets for a false-alarm rate of 0.05."""
+    """The share at the threshold that calibration sets for a false-alarm rate of 0.05."""
     milliseconds_median: float
-    """Per image, decoding included."""
+    """The median time per image, decoding included."""
     milliseconds_p95: float
-    """95 % of the images take at most this long."""
+    """The 95th percentile of the time per image."""
     peak_memory_mib: int | None
-    """Of the whole process; None where the system does not say."""
+    """The peak of the whole process; None where the system does not say."""
     defect_types: dict[str, DefectTypeResult]
-    """By name, in the order of the names."""
+    """The result of each defect type, sorted by name."""
     undefined: dict[str, str]
-    """Why a metric is None, by the name of its field."""
+    """The reason for each metric that is None, by the name of its field."""
     test_images_known: int = 0
     """Test images that the model was trained or calibrated on; 0 where a file does not say."""
 
@@ -126,14 +126,14 @@ class EvaluationResult(Ranking, _OfCategory):
         return sorted(types, key=lambda name: (types[name].image_auroc or 0.0, name))
 
     def why_undefined(self, name: str) -> str:
-        """Why the metric of this field is None, for all test images or for a defect type.
+        """Return why the metric of this field is None, for all test images or for a defect type.
 
         A type alone lacks a metric only where its masks cover every pixel and no image is good.
         """
         return self.undefined.get(name, MASKS_DIVIDE_NOTHING)
 
     def to_json(self) -> str:
-        """The text of metrics.json, without its last newline.
+        """Return the text of metrics.json, without its last newline.
 
         Names of files that are no text stay lone surrogates, see `rcae.base.storage.write_text`.
         """

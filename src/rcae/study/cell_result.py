@@ -1,4 +1,4 @@
-"""Result of one cell of the benchmark's table: the request, then the evaluation."""
+"""The result of one cell of the benchmark's table: its request, then the evaluation."""
 
 from rcae.evaluation.result import EvaluationResult, Part
 
@@ -11,22 +11,22 @@ class _Asked(Part):
     budget_s: float | None
     values: tuple[str, ...]
     data_sha256: str
-    """Hash of the category; this and all fields above are those of `CellRequest`."""
+    """This field and those above are those of `CellRequest`."""
     note: str
-    """Remark on the model, for readers."""
+    """A remark on the model, for the reader of a table."""
     training_s: float
-    """Sum over all training sessions."""
+    """The seconds of all sittings, rounded to 0.1."""
 
 
 class CellResult(EvaluationResult, _Asked):
     """All figures of one cell; the fields are the keys of result.json, in the same order.
 
     Raises:
-        ValidationError: the errors of `EvaluationResult`.
+        ValidationError: an error of `EvaluationResult`.
     """
 
     give_aways: dict[str, float] | None = None
-    """Image AUROC of each property alone, see `GiveAways.strengths`; cells of earlier versions lack it."""
+    """The image AUROC of each property alone, see `GiveAways`; cells of earlier versions lack the key."""
     threads: int
     versions: dict[str, str]
-    """Versions of the packages, by name."""
+    """The versions of the packages, by name."""

@@ -25,7 +25,7 @@ def run_cells(requests: Sequence[tuple[Path, CellRequest]]) -> Iterator[list[Cel
         requests: the folder and the request of each cell.
 
     Raises:
-        UsageError: a folder holds another request, finished or begun, or another version wrote it.
+        UsageError: a folder holds another request, finished or begun, or files of another version.
         CellFailedError: a cell ended with an error, which it has printed.
     """
     results: list[CellResult] = []

@@ -1,6 +1,6 @@
 """Batches drawn while earlier ones are trained on, so that the networks never wait for them.
 
-Each draw depends on its step alone, so who draws it, and how many at a time, changes nothing.
+Each draw depends on its step alone. Who draws it, and how many at a time, changes nothing.
 """
 
 import multiprocessing
@@ -13,28 +13,38 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from rcae.base.errors import RcaeError
-from rcae.training.stages import Batch
+from rcae.training.drawn import Batch
 
 BATCHES_AHEAD = 4
-"""Of threads; each process draws two ahead."""
+"""Batches that threads draw ahead; each drawing process draws two."""
 
 Draw = Callable[[int], Batch]
+"""The batch of a step, counted from 0."""
 
 
-def drawing_processes(device: torch.device) -> int:
-    """How many processes draw for networks on this device; 0 leaves it to threads.
+def drawing_processes(device: torch.device, trainings: int = 1) -> int:
+    """How many processes draw for networks on a device; 0 leaves it to threads.
 
     A GPU takes a batch in less time than one core paints it, and threads share little more than one. On a
     CPU the networks need the cores themselves, and painting is a twentieth of the work.
+
+    Args:
+        device: the one that the networks are on.
+        trainings: how many training processes share the cores of this machine.
     """
     if device.type == "cpu" or "fork" not in multiprocessing.get_all_start_methods():
         return 0
-    cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return max(1, cores - 1)
+    return max(1, len(os.sched_getaffinity(0)) // trainings - 1)
 
 
 def drawn_ahead(draw: Draw, first: int, end: int, processes: int = 0) -> Iterator[Batch]:
-    """`draw(first) ... draw(end - 1)` in order, by so many processes or, with 0, by threads.
+    """`draw(first) ... draw(end - 1)` in order.
+
+    Args:
+        draw: gives the batch of a step.
+        first: the first step, counted from 0.
+        end: the step after the last one.
+        processes: how many processes draw; 0 leaves it to threads.
 
     Raises:
         RcaeError: what `draw` raises.
@@ -60,7 +70,7 @@ def _by_threads(draw: Draw, first: int, end: int) -> Iterator[Batch]:
 
 
 def _by_processes(draw: Draw, first: int, end: int, processes: int) -> Iterator[Batch]:
-    """Forked, so that all share the images which this process has decoded."""
+    """Forked processes draw, so that all share the images which this one has decoded."""
     loader = DataLoader(
         _Drawn(draw, first, end),
         batch_size=None,
@@ -75,7 +85,7 @@ def _by_processes(draw: Draw, first: int, end: int, processes: int) -> Iterator[
 
 
 class _Drawn(Dataset["Batch | RcaeError"]):
-    """The batches by their place; an error is handed over as it is, for the loader would rewrite it."""
+    """The batches by their place; an error is handed over as it is, since the loader would rewrite it."""
 
     def __init__(self, draw: Draw, first: int, end: int) -> None:
         self._draw, self._steps = draw, range(first, end)

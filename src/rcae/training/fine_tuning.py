@@ -9,18 +9,19 @@ from rcae.base.progress import StageProgress
 from rcae.base.settings import Settings
 from rcae.detector.run.checkpoint import Model
 from rcae.model.system import RcaeSystem
-from rcae.training import plan, processes
+from rcae.training import plan
 from rcae.training.good_features import learn_good_features
 from rcae.training.loop import make_optimizer, run_stage
+from rcae.training.processes import ALONE
 from rcae.training.stages import build_stages
 from rcae.training.training_set import TrainingSet
 
 STEPS_SHARE = 0.1
 """Steps, as a share of those that stage 3 had, unless given (our choice)."""
 LEARNING_RATE_SHARE = 0.1
-"""Of the learning rate of stage 3: what was learnt is refined, not replaced (our choice)."""
+"""Learning rate, as a share of that of stage 3: what was learnt is refined, not replaced (our choice)."""
 CONFIRMED_SHARE = 0.25
-"""Of the images drawn, about how many are the confirmed ones, however few they are (our choice)."""
+"""Share of the images drawn that are confirmed ones, about, however few there are (our choice)."""
 
 
 def fine_tune(
@@ -30,18 +31,19 @@ def fine_tune(
 
     Args:
         model: the finished model.
-        training: the images it was trained on.
-        confirmed: good images to learn as well, at least one.
-        steps: a tenth of those of stage 3 unless given.
+        training: files of the images it was trained on.
+        confirmed: files of good images to learn as well, at least one.
+        steps: updates to make; None makes a tenth of those of stage 3.
 
     Returns:
         A new system on the CPU, whose distances are fitted anew, ready to predict.
 
     Raises:
         UsageError: the model has no CRD.
-        ImageError, TrainingError: as training raises.
+        ImageError: an image cannot be decoded.
+        TrainingError: the loss is no longer a number.
     """
-    system = copy.deepcopy(model.system).to(processes.device())
+    system = copy.deepcopy(model.system).to(ALONE.device)
     if system.detection is None:
         raise UsageError("this model has no CRD (model.detection_network = false) to fine-tune.")
     if steps is None:
@@ -69,9 +71,10 @@ def fine_tune(
 
 
 def _settings(settings: Settings, steps: int) -> Settings:
-    """For the extra steps: a lower rate, a seed that draws other windows than before, and the plainest way.
+    """The settings of the extra steps: a lower rate, another seed, and the plainest way to compute.
 
-    They are few, and perhaps on another machine than the one trained on (our choice).
+    The seed draws other windows than before. The steps are few, and perhaps on another machine than the
+    one trained on (our choice).
     """
     longer = plan.with_steps(settings, {"detection": steps})
     rate = LEARNING_RATE_SHARE * settings.training.learning_rate

@@ -8,22 +8,18 @@ from filelock import FileLock, Timeout
 from rcae.base.errors import UsageError
 from rcae.base.storage import refused
 from rcae.detector.run.run_folder import RunFolder
-from rcae.training import processes
 
 
 @contextmanager
 def sole_trainer(folder: RunFolder) -> Iterator[None]:
-    """Keep others from training in this folder meanwhile; the processes of one training count as one.
+    """Keep other trainings out of this folder meanwhile.
 
     A process that is killed leaves its file behind, but not its lock.
 
     Raises:
-        UsageError: another process trains here.
+        UsageError: another training runs here.
         StorageError: the disk refused.
     """
-    if not processes.is_first():
-        yield
-        return
     lock = FileLock(folder.lock)
     try:
         folder.path.mkdir(parents=True, exist_ok=True)

@@ -8,9 +8,10 @@ from torch import nn
 
 from rcae.base.errors import TrainingError
 from rcae.base.settings import Settings
-from rcae.training import processes
 from rcae.training.batches import drawing_processes, drawn_ahead
-from rcae.training.stages import Batch, Stage
+from rcae.training.drawn import Batch
+from rcae.training.processes import ALONE, Processes
+from rcae.training.stages import Stage
 
 
 def make_optimizer(module: nn.Module, settings: Settings) -> torch.optim.Adam:
@@ -25,7 +26,7 @@ def make_optimizer(module: nn.Module, settings: Settings) -> torch.optim.Adam:
 
 
 def learning_rate(settings: Settings, step: int, steps: int) -> float:
-    """The learning rate at a step of 0 ... steps - 1; a pure function, so resuming is exact."""
+    """The learning rate at step 0 ... steps - 1 of a stage; a pure function, so resuming is exact."""
     training = settings.training
     if training.schedule == "constant":
         return training.learning_rate
@@ -33,12 +34,27 @@ def learning_rate(settings: Settings, step: int, steps: int) -> float:
 
 
 def train_step(
-    stage: Stage, batch: Batch, optimizer: torch.optim.Adam, settings: Settings
+    stage: Stage,
+    batch: Batch,
+    optimizer: torch.optim.Adam,
+    settings: Settings,
+    processes: Processes = ALONE,
 ) -> float:
-    """One update of the stage's network; returns the loss of the whole batch.
+    """One update of the stage's network, by the gradient of the whole batch.
+
+    Args:
+        stage: its network must require gradients.
+        batch: this process's share, on the device of the network.
+        optimizer: the one of the network.
+        settings: the clipping of the gradient counts.
+        processes: those that share the batch.
+
+    Returns:
+        The loss of the whole batch.
 
     Raises:
         TrainingError: the loss is no longer a number.
+        RcaeError: another process has ended.
     """
     loss = stage.loss(batch)
     optimizer.zero_grad(set_to_none=True)
@@ -56,10 +72,15 @@ def train_step(
     return value
 
 
-def batches(stage: Stage, first: int, end: int) -> Iterator[Batch]:
-    """The stage's batches of steps first ... end - 1, drawn ahead, on the device of its network."""
+def batches(stage: Stage, first: int, end: int, processes: Processes = ALONE) -> Iterator[Batch]:
+    """The stage's batches of steps first ... end - 1, drawn ahead, on the device of its network.
+
+    Raises:
+        ImageError: an image cannot be decoded.
+    """
     device = next(stage.module.parameters()).device
-    for batch in drawn_ahead(stage.draw, first, end, drawing_processes(device)):
+    drawing = drawing_processes(device, processes.on_this_machine)
+    for batch in drawn_ahead(stage.draw, first, end, drawing):
         yield batch.to(device)
 
 
@@ -71,16 +92,30 @@ def run_stage(
     first_step: int,
     steps: int,
     after_step: Callable[[int, float], None],
+    processes: Processes = ALONE,
 ) -> None:
-    """Train one stage from `first_step` (0-based) up to `steps`.
+    """Train one stage; its network is frozen again afterwards.
 
-    `after_step` gets the number of steps done and the loss; what it raises ends the loop between two
-    updates, never within one.
+    Args:
+        stage: the one to train.
+        optimizer: the one of its network.
+        settings: learning rate, schedule and clipping count.
+        first_step: steps already done.
+        steps: all steps of the stage.
+        after_step: gets the number of steps done and the loss; what it raises ends the loop between two
+            updates, never within one.
+        processes: those that train together.
+
+    Raises:
+        ImageError: an image cannot be decoded.
+        TrainingError: the loss is no longer a number.
+        RcaeError: another process has ended.
     """
     stage.module.requires_grad_(True).train()
-    for step, batch in enumerate(batches(stage, first_step, steps), start=first_step):
+    drawn = batches(stage, first_step, steps, processes)
+    for step, batch in enumerate(drawn, start=first_step):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings, step, steps)
-        loss = train_step(stage, batch, optimizer, settings)
+        loss = train_step(stage, batch, optimizer, settings, processes)
         after_step(step + 1, loss)
     stage.module.requires_grad_(False).eval()

@@ -8,39 +8,52 @@ from statistics import median
 
 from rcae.base.errors import UsageError
 from rcae.base.settings import Settings, StageSettings
-from rcae.training import processes
 from rcae.training.loop import batches, make_optimizer, train_step
+from rcae.training.processes import ALONE, Processes
 from rcae.training.stages import Stage
 
 MEASURING_S = 3.0
-"""Time to spend on measuring each stage when a budget depends on it."""
+"""Time spent on measuring each stage when a budget depends on it."""
 
 MOST_MEASURED = 1000
 """Steps of each stage that are measured, warming up included."""
 
 
 def seconds_per_step(
-    stages: Sequence[Stage], settings: Settings, *, measuring_s: float
+    stages: Sequence[Stage],
+    settings: Settings,
+    *,
+    measuring_s: float,
+    processes: Processes = ALONE,
 ) -> dict[str, float]:
-    """Measured on throw-away networks, warmed up: the median of at least two steps.
+    """Seconds that a step of each stage takes, by its name: the median of at least two, warmed up.
 
-    If the networks are compiled, a step of each depth warms up: each compiles once, for the training
-    that follows as well.
+    Compiled networks warm up with a step of each depth. Each depth compiles once, for the training that
+    follows as well.
+
+    Args:
+        stages: their networks are trained, and of no use afterwards.
+        settings: those of the training to come.
+        measuring_s: time to spend on each stage, in s.
+        processes: those that train, and so measure, together.
+
+    Raises:
+        ImageError, TrainingError, RcaeError: as `train_step` and the drawing of batches raise.
     """
-    return {stage.name: _measure(stage, settings, measuring_s) for stage in stages}
+    return {stage.name: _measure(stage, settings, measuring_s, processes) for stage in stages}
 
 
-def _measure(stage: Stage, settings: Settings, measuring_s: float) -> float:
+def _measure(stage: Stage, settings: Settings, measuring_s: float, processes: Processes) -> float:
     stage.module.requires_grad_(True).train()
     optimizer = make_optimizer(stage.module, settings)
-    drawn = batches(stage, 0, MOST_MEASURED)
+    drawn = batches(stage, 0, MOST_MEASURED, processes)
     deepest = settings.model.recursion_depth
     for depth in range(1 if settings.training.compiled else deepest, deepest + 1):
-        train_step(stage, replace(next(drawn), depth=depth), optimizer, settings)
+        train_step(stage, replace(next(drawn), depth=depth), optimizer, settings, processes)
     durations_s: list[float] = []
     started_at = step_at = time.perf_counter()
     for batch in drawn:
-        train_step(stage, batch, optimizer, settings)
+        train_step(stage, batch, optimizer, settings, processes)
         now = time.perf_counter()
         durations_s.append(now - step_at)
         step_at = now
@@ -51,7 +64,7 @@ def _measure(stage: Stage, settings: Settings, measuring_s: float) -> float:
 
 
 def steps_from_settings(settings: Settings, image_count: int) -> dict[str, int]:
-    """Steps of every stage; an epoch is every training image once."""
+    """Steps of every stage, by its name; an epoch is every training image once."""
     batch_size = settings.training.batch_size
 
     def steps(stage: StageSettings) -> int:
@@ -66,7 +79,12 @@ def steps_from_settings(settings: Settings, image_count: int) -> dict[str, int]:
 def steps_from_budget(
     settings: Settings, step_seconds: Mapping[str, float], available_s: float
 ) -> dict[str, int]:
-    """Steps that fill `available_s`, divided among the measured stages by their `time_share`.
+    """Steps of each measured stage, by its name; together they fill the time.
+
+    Args:
+        settings: the `time_share` of each stage counts.
+        step_seconds: how long a step of each stage takes, in s.
+        available_s: the time for all stages, in s.
 
     Raises:
         UsageError: the time does not reach for one step of each stage.

@@ -1,7 +1,7 @@
 """How the networks run forward in training: in float32 or bfloat16, compiled or not.
 
-Whatever the settings, weights, losses, gradients and Adam's moments are float32, and everything that follows
-training runs as if these settings did not exist.
+Weights, losses, gradients and Adam's moments are float32 under all settings. Everything that follows training
+runs as if these settings did not exist.
 """
 
 from collections.abc import Callable
@@ -20,12 +20,12 @@ Forward = Callable[..., Tensor]
 def as_in_training(forward: Forward, training: TrainingSettings) -> Forward:
     """`forward` as the settings want it to run.
 
-    It is compiled by itself, not its networks: their weights keep their names. Each depth gets a graph
-    of its own, for the one shape that all batches of a run have (our choice: nothing is left to be
-    decided in each step, and eight depths are as many graphs as PyTorch keeps of one function).
+    The method is compiled, not its networks: their weights keep their names. Each depth gets a graph of its
+    own, for the one shape that all batches of a run have (our choice). Nothing is then left to be decided in
+    each step. PyTorch keeps eight graphs of one function, as many as there are depths at most.
 
     Args:
-        forward: takes images, and whatever else, which decides what is computed.
+        forward: takes images [batch, 3, height, width], and for some a depth.
         training: `precision` and `compiled` count.
 
     Returns:
@@ -44,7 +44,7 @@ def as_in_training(forward: Forward, training: TrainingSettings) -> Forward:
 
 
 def require_runnable(training: TrainingSettings, device: torch.device) -> None:
-    """Refuse settings that this machine cannot train with; before anything is trained.
+    """Refuse settings that this machine cannot train with, before anything is trained.
 
     Raises:
         SettingsError: the GPU has no bfloat16, or PyTorch cannot compile anything here.

@@ -10,7 +10,7 @@ from rcae.base.settings import Settings, load_settings, to_plain
 from rcae.detector.run.run_folder import RunFolder
 
 LONGEST_BUDGET_S = 366 * 24 * 3600.0
-"""Our choice: a year."""
+"""Longest time budget: a year (our choice)."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,15 @@ class Request:
     """
 
     preset: str | None = None
+    """One of `PRESETS`; None is `quick`."""
     budget_s: float | None = None
+    """Time for the whole run; None trains as long as the settings say."""
     seed: int | None = None
+    """Seed in place of the preset's."""
     settings_file: Path | None = None
+    """A TOML file that changes the preset."""
     values: Sequence[str] = ()
+    """Single changes, such as `model.recursion_depth=3`."""
 
     def __post_init__(self) -> None:
         if self.budget_s is not None and not 0 <= self.budget_s <= LONGEST_BUDGET_S:
@@ -35,20 +40,24 @@ class Request:
             )
 
     def settings(self) -> Settings:
-        """The settings asked for; errors as in `load_settings`."""
+        """The settings asked for.
+
+        Raises:
+            SettingsError: an unknown preset or key, or a value that breaks its rule.
+        """
         return load_settings(
             self.preset or "quick", file=self.settings_file, values=self.values, seed=self.seed
         )
 
     def to_plain(self) -> dict[str, Any]:
-        """For `run.json`."""
+        """The request as `run.json` holds it; errors as in `settings`."""
         return {"budget_s": self.budget_s, "settings": to_plain(self.settings())}
 
     def settings_to_resume(self, folder: RunFolder) -> Settings:
         """The settings of the interrupted run in `folder`, step counts included.
 
         Raises:
-            UsageError: there is none, or options are given that mean another run.
+            UsageError: the folder holds no run, or options are given that mean another run.
         """
         settings = folder.read_settings()
         if self != Request() and self.to_plain() != folder.read_record()["request"]:

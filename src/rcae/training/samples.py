@@ -16,13 +16,24 @@ from rcae.training.painting.pseudo_anomalies import paint_anomalies
 from rcae.training.training_data import GoodParts
 
 SAMPLE_COUNT = 3
-"""Pictures of each kind."""
+"""Number of pictures of each kind."""
 
 
 def write_pictures(
     folder: RunFolder, model: Model, parts: GoodParts, losses: Mapping[str, Sequence[float]]
 ) -> None:
-    """Write `losses.png` and `samples/`: held-out images as they are, and with pseudo anomalies."""
+    """Write `losses.png` and `samples/`: held-out images as they are, and with pseudo anomalies.
+
+    Args:
+        folder: the run.
+        model: the finished model, calibrated.
+        parts: the calibration images are drawn.
+        losses: the loss of every step of each stage, by its name.
+
+    Raises:
+        ImageError: an image cannot be decoded.
+        StorageError: the disk refused.
+    """
     # Seconds to import, which only one of several processes needs.
     from rcae.drawing.charts import loss_chart
 

@@ -1,16 +1,14 @@
-"""One sitting of training, from start or resume to end or interruption: progress and saving."""
+"""One session of training, from start or resume to end or interruption: progress and saving."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
 from rcae.base.errors import InterruptedTrainingError
-from rcae.base.interruption import StopRequest
 from rcae.base.progress import StageProgress
 from rcae.detector.run.run_folder import RunFolder
 from rcae.model.system import RcaeSystem
-from rcae.training import processes
 from rcae.training.stages import Stage
 from rcae.training.state import TrainingState, save_state
 
@@ -18,8 +16,17 @@ SAVE_EVERY_S = 20.0
 """An interruption loses at most this much work, plus one step."""
 
 
-class Sitting:
-    """Follows the loop step by step: counts, shows, saves, and stops when asked."""
+class Session:
+    """Follows the loop step by step: counts, shows, saves, and stops when asked.
+
+    Args:
+        folder: the run.
+        system: the networks in training.
+        stages: all stages of the run, also those already done.
+        state: position of the run; moved on with every step.
+        is_first: whether this process is the one that saves.
+        asked_to_stop: whether somebody wants the training to stop; asked once after every step.
+    """
 
     def __init__(
         self,
@@ -27,10 +34,12 @@ class Sitting:
         system: RcaeSystem,
         stages: Sequence[Stage],
         state: TrainingState,
-        stop: StopRequest,
+        *,
+        is_first: bool,
+        asked_to_stop: Callable[[], bool],
     ) -> None:
         self._folder, self._system, self._stages = folder, system, stages
-        self._state, self._stop = state, stop
+        self._state, self._is_first, self._asked_to_stop = state, is_first, asked_to_stop
         self._saved_at = time.monotonic()
 
     def begin(
@@ -40,7 +49,14 @@ class Sitting:
         step_seconds: Mapping[str, float],
         batch_size: int,
     ) -> None:
-        """Start or resume the stage at the state's position."""
+        """Start or resume the stage at the state's position.
+
+        Args:
+            optimizer: the one that updates the stage's network.
+            steps: how many every stage has, by its name.
+            step_seconds: how long one of them takes, in s.
+            batch_size: images in a step of all processes.
+        """
         stage = self._stages[self._state.stage_index]
         later = self._stages[self._state.stage_index + 1 :]
         later_s = sum(steps[other.name] * step_seconds[other.name] for other in later)
@@ -55,7 +71,7 @@ class Sitting:
         )
 
     def after_step(self, steps_done: int, loss: float) -> None:
-        """Called between two updates.
+        """Follow one step; called between two updates.
 
         Raises:
             InterruptedTrainingError: somebody asked to stop; everything is saved.
@@ -64,10 +80,9 @@ class Sitting:
         self._losses.append(loss)
         self._state.steps_done = steps_done
         self._progress.step(loss)
-        if processes.any_says(self._stop.requested):
+        if self._asked_to_stop():
             self._save()
             self._progress.close()
-            processes.wait()  # once one process ends, torchrun ends the others
             raise InterruptedTrainingError(
                 f"stopped; all work is saved in {self._folder.path}. Run the same command with "
                 "--resume to go on."
@@ -76,14 +91,18 @@ class Sitting:
             self._save()
 
     def end(self) -> None:
-        """Close the stage and move on to the next."""
+        """Close the stage, save, and move on to the next.
+
+        Raises:
+            StorageError: the disk refused; the last saved state is intact.
+        """
         self._progress.close()
         self._save()
         self._state.stage_index += 1
         self._state.steps_done = 0
 
     def _save(self) -> None:
-        if not processes.is_first():
+        if not self._is_first:
             return
         now = time.monotonic()
         self._state.elapsed_s += now - self._saved_at

@@ -20,12 +20,13 @@ class TrainingState:
     """Position and history; the weights and moments live in the networks and the optimiser."""
 
     stage_index: int = 0
+    """Place of the current stage among those of the run, from 0."""
     steps_done: int = 0
-    """Of the stage at `stage_index`."""
+    """Steps done in the current stage."""
     elapsed_s: float = 0.0
-    """Time spent so far, over all sittings."""
+    """Time spent so far, over all sessions."""
     losses: dict[str, list[float]] = field(default_factory=dict)
-    """Per stage, in their order, the loss of every step done."""
+    """The loss of every step done, by the name of the stage, in their order."""
 
 
 def save_state(
@@ -35,7 +36,14 @@ def save_state(
     trained: nn.Module,
     optimizer: torch.optim.Adam,
 ) -> None:
-    """Write the state file in one step; `trained` is the network that `optimizer` updates.
+    """Write the state file in one step.
+
+    Args:
+        path: the file; an older one is replaced.
+        state: position and losses.
+        system: all networks.
+        trained: the network that `optimizer` updates.
+        optimizer: its moments are saved.
 
     Raises:
         StorageError: the disk refused; an older state is unchanged.
@@ -56,9 +64,17 @@ def save_state(
 
 
 def load_state(path: Path, system: RcaeSystem) -> tuple[TrainingState, dict[str, torch.Tensor]]:
-    """Put the saved weights into `system`; returns the position and all saved tensors.
+    """Put the saved weights into `system`.
+
+    Args:
+        path: a file of `save_state`.
+        system: networks of the same settings; changed in place.
+
+    Returns:
+        The position with its losses, and all saved tensors by their names in the file.
 
     Raises:
+        UsageError: there is no file at `path`.
         CheckpointError: the file is damaged or belongs to other settings.
     """
     tensors, header = load_tensors(path, file_format=FORMAT)
@@ -76,7 +92,13 @@ def load_state(path: Path, system: RcaeSystem) -> tuple[TrainingState, dict[str,
 def restore_optimizer(
     optimizer: torch.optim.Adam, trained: nn.Module, tensors: dict[str, torch.Tensor]
 ) -> None:
-    """Put the saved moments back; exact, so the next step is the one that would have followed."""
+    """Put the saved moments back; exact, so the next step is the one that would have followed.
+
+    Args:
+        optimizer: a fresh one for `trained`; changed in place.
+        trained: the network of the stage that was interrupted.
+        tensors: what `load_state` returned; without moments nothing changes.
+    """
     for name, parameter in trained.named_parameters():
         moments = _part(tensors, f"optimizer.{name}.")
         if moments:
@@ -87,7 +109,7 @@ def restore_optimizer(
 
 
 def _like(value: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
-    """On the parameter's device and in its memory layout."""
+    """The value on the parameter's device and in its memory layout."""
     return torch.empty_like(parameter).copy_(value)
 
 

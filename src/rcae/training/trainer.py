@@ -1,10 +1,12 @@
 """One training run, from a folder of good images to a calibrated model file."""
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 
+from rcae.base.errors import InterruptedTrainingError
 from rcae.base.interruption import stop_on_signal
 from rcae.base.progress import say
 from rcae.base.settings import Settings
@@ -12,14 +14,15 @@ from rcae.base.storage import write_text
 from rcae.data.good_images import to_csv
 from rcae.detector.run.run_folder import RunFolder
 from rcae.model.system import RcaeSystem
-from rcae.training import plan, processes
+from rcae.training import plan
 from rcae.training.finish import finish, finishing_seconds
 from rcae.training.lock import sole_trainer
 from rcae.training.loop import make_optimizer, run_stage
 from rcae.training.precision import require_runnable
+from rcae.training.processes import ALONE, Processes, joined
 from rcae.training.record import new_record
 from rcae.training.request import Request
-from rcae.training.session import Sitting
+from rcae.training.session import Session
 from rcae.training.stages import Stage, build_stages
 from rcae.training.state import TrainingState, load_state, restore_optimizer
 from rcae.training.training_data import GoodParts, open_good_parts, require_same_data
@@ -29,7 +32,7 @@ from rcae.training.whole_batch import normalise_over_processes
 def train(data: Path, run: Path, request: Request, *, resume: bool = False) -> None:
     """Train on the good images of `data`; the folder `run` gets everything.
 
-    Under torchrun all its processes train one model, and see the same `data` and `run`.
+    All processes of torchrun train one model, and see the same `data` and `run`.
 
     Args:
         data: one category, in any layout of `rcae.data.layouts.category`.
@@ -45,11 +48,11 @@ def train(data: Path, run: Path, request: Request, *, resume: bool = False) -> N
         TrainingError: the loss is no longer a number.
         RcaeError: another process that trains the same model has ended.
     """
-    with processes.joined():
-        _train(data, run, request, resume=resume)
+    with joined() as processes:
+        _train(data, run, request, processes, resume=resume)
 
 
-def _train(data: Path, run: Path, request: Request, *, resume: bool) -> None:
+def _train(data: Path, run: Path, request: Request, processes: Processes, *, resume: bool) -> None:
     started_at = time.perf_counter()
     folder = RunFolder(run)
     if resume and _is_finished(folder):
@@ -60,25 +63,26 @@ def _train(data: Path, run: Path, request: Request, *, resume: bool) -> None:
         folder.require_free()
         settings = request.settings()
     processes.require_equal_shares(settings.training.batch_size)
-    require_runnable(settings.training, processes.device())
+    require_runnable(settings.training, processes.device)
     parts = open_good_parts(data, settings)
     if resume:
         require_same_data(parts, folder)
         step_seconds: dict[str, float] = {}
     else:
-        settings, step_seconds = _planned(parts, settings, request, started_at)
-    with sole_trainer(folder):
+        settings, step_seconds = _planned(parts, settings, request, processes, started_at)
+    with sole_trainer(folder) if processes.is_first else nullcontext():
         if resume and _is_finished(folder):  # by another process, while we read the images
             return
-        if not resume and processes.is_first():
+        if not resume and processes.is_first:
             folder.require_free()  # another process may have trained here while we measured
             write_text(folder.data, to_csv(parts.listed))
-            folder.write_record(new_record(request, settings, parts, step_seconds))
+            record = new_record(request, settings, parts, step_seconds, processes.count)
+            folder.write_record(record)
             folder.write_settings(settings)  # last: a run exists once its settings do
         processes.wait()
-        settings = folder.read_settings()  # of several processes only the first one's count
-        system, state = _run(folder, parts, settings)
-        if processes.is_first():
+        settings = folder.read_settings()  # those that the first process planned
+        system, state = _run(folder, parts, settings, processes)
+        if processes.is_first:
             finish(folder, parts, settings, system, state)
     processes.wait()
 
@@ -91,13 +95,19 @@ def _is_finished(folder: RunFolder) -> bool:
 
 
 def _planned(
-    parts: GoodParts, settings: Settings, request: Request, started_at: float
+    parts: GoodParts,
+    settings: Settings,
+    request: Request,
+    processes: Processes,
+    started_at: float,
 ) -> tuple[Settings, dict[str, float]]:
     """The settings with the number of steps fixed, and the seconds that a step of each stage takes."""
-    system, stages = _new_system(settings, parts)  # thrown away after measuring
+    system, stages = _new_system(settings, parts, processes)  # thrown away after measuring
     measuring_s = 0.0 if request.budget_s is None else plan.MEASURING_S
-    step_seconds = plan.seconds_per_step(stages, settings, measuring_s=measuring_s)
-    if not processes.is_first():  # measured together, planned by the first one alone
+    step_seconds = plan.seconds_per_step(
+        stages, settings, measuring_s=measuring_s, processes=processes
+    )
+    if not processes.is_first:  # measured together, planned by the first one alone
         return settings, step_seconds
     if request.budget_s is None:
         steps = plan.steps_from_settings(settings, len(parts.training))
@@ -109,10 +119,10 @@ def _planned(
 
 
 def _run(
-    folder: RunFolder, parts: GoodParts, settings: Settings
+    folder: RunFolder, parts: GoodParts, settings: Settings, processes: Processes
 ) -> tuple[RcaeSystem, TrainingState]:
     """Train the stages, from the saved state if there is one."""
-    system, stages = _new_system(settings, parts)
+    system, stages = _new_system(settings, parts, processes)
     state = TrainingState()
     tensors: dict[str, torch.Tensor] = {}
     if folder.state.exists():
@@ -121,30 +131,47 @@ def _run(
     steps = plan.steps_from_settings(settings, len(parts.training))
     step_seconds = folder.read_record()["seconds_per_step"]
     with stop_on_signal() as stop:
-        sitting = Sitting(folder, system, stages, state, stop)
+        session = Session(
+            folder,
+            system,
+            stages,
+            state,
+            is_first=processes.is_first,
+            asked_to_stop=lambda: processes.any_says(stop.requested),
+        )
         for stage in stages[state.stage_index :]:
             optimizer = make_optimizer(stage.module, settings)
             restore_optimizer(optimizer, stage.module, tensors)
             tensors = {}
-            sitting.begin(optimizer, steps, step_seconds, settings.training.batch_size)
-            run_stage(
-                stage,
-                optimizer,
-                settings,
-                first_step=state.steps_done,
-                steps=steps[stage.name],
-                after_step=sitting.after_step,
-            )
-            sitting.end()
+            session.begin(optimizer, steps, step_seconds, settings.training.batch_size)
+            try:
+                run_stage(
+                    stage,
+                    optimizer,
+                    settings,
+                    first_step=state.steps_done,
+                    steps=steps[stage.name],
+                    after_step=session.after_step,
+                    processes=processes,
+                )
+            except InterruptedTrainingError:
+                processes.wait()  # once one process ends, torchrun ends the others
+                raise
+            session.end()
     return system, state
 
 
-def _new_system(settings: Settings, parts: GoodParts) -> tuple[RcaeSystem, list[Stage]]:
+def _new_system(
+    settings: Settings, parts: GoodParts, processes: Processes = ALONE
+) -> tuple[RcaeSystem, list[Stage]]:
     """Fresh networks from the seed, on the GPU if there is one."""
     torch.manual_seed(settings.seed)
     system = RcaeSystem(settings.model)
-    if processes.count() > 1:
-        normalise_over_processes(system)
+    if processes.count > 1:
+        normalise_over_processes(system, processes.count)
     system.ground.copy_(torch.from_numpy(parts.training.edge_colour)[:, None, None])
-    system.to(processes.device()).requires_grad_(False).eval()
-    return system, build_stages(system, parts.training, settings)
+    system.to(processes.device).requires_grad_(False).eval()
+    stages = build_stages(
+        system, parts.training, settings, share=processes.share, average=processes.average
+    )
+    return system, stages

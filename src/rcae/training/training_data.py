@@ -16,7 +16,7 @@ from rcae.detector.run.run_folder import RunFolder
 from rcae.training.training_set import TrainingSet
 
 TYPICAL_IMAGES = 64
-"""Training images that brightness and frame are measured on, at most."""
+"""Largest number of training images that brightness and frame are measured on."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,15 @@ class GoodParts:
     """All that training may see of a category."""
 
     category: Category
+    """The folder and its layout."""
     listed: tuple[GoodImage, ...]
+    """Every good training image of the category, with hash and role."""
     working_view: WorkingView
+    """How the networks see an image; fitted on the training images."""
     training: TrainingSet
+    """The images to train on."""
     calibration: tuple[Path, ...]
+    """The held-out images to calibrate with."""
 
     @property
     def calibration_by_hash(self) -> dict[str, Path]:
@@ -37,12 +42,16 @@ class GoodParts:
 
     @property
     def sha256(self) -> str:
-        """Of the list of images and their hashes."""
+        """SHA-256, hexadecimal, of the list of images and their hashes."""
         return hash_list(self.listed)
 
 
 def open_good_parts(data: Path, settings: Settings) -> GoodParts:
     """Hash, divide and decode the good training images; nothing else is opened.
+
+    Args:
+        data: the category, in any layout of `rcae.data.layouts.category`.
+        settings: image, calibration and seed count, and `training.data_share`.
 
     Raises:
         UsageError, DataError: the folder does not exist, has no known layout, or too few images.

@@ -13,14 +13,19 @@ from rcae.data.images import Scalar, image_size, outermost, read_image
 from rcae.data.view.working_view import WorkingView
 
 MOST_IMAGES = 48
-"""That the colour at the edge is taken from."""
+"""Largest number of images that the colour at the edge is taken from."""
 
 
 class TrainingSet:
     """Windows of good images, drawn by step number alone, so that any step can be drawn again.
 
-    Images are decoded once and kept as float32 at working size until `memory_limit_mib` is used up;
-    those beyond it are decoded each time they are drawn.
+    Images are decoded once and kept as float32 at working size until `memory_limit_mib` is used up.
+    Further ones are decoded each time they are drawn.
+
+    Args:
+        paths: the image files, at least one.
+        working_view: how the networks see them.
+        memory_limit_mib: memory for decoded images, in MiB; 0 keeps none.
     """
 
     def __init__(
@@ -35,7 +40,7 @@ class TrainingSet:
         return len(self.paths)
 
     def image(self, index: int) -> Array:
-        """One image at working size, [height, width, 3], 0..1.
+        """One image at working size, [height, width, 3], float32, 0..1.
 
         Raises:
             ImageError: the file cannot be decoded.
@@ -55,25 +60,37 @@ class TrainingSet:
 
     @cached_property
     def largest_side_px(self) -> int:
-        """The longest side that any of the images has at working size."""
+        """The longest side, in px, that any of the images has at working size."""
         sizes_px = (self._working_view.seen_size_of(*image_size(path)) for path in self.paths)
         return max(max(size_px) for size_px in sizes_px)
 
     @cached_property
     def edge_colour(self) -> Array:
-        """The mean colour of the outermost pixels of the first images, [3], 0..1."""
+        """The mean colour of the outermost pixels of the first images, [3], float32, 0..1."""
         edges = [outermost(self.image(index)) for index in range(min(len(self), MOST_IMAGES))]
         colours = [pixels.mean(axis=0) for pixels in edges]
         mean: Array = np.mean(colours, axis=0, dtype=np.float32)
         return mean
 
     def window(self, index: int, side_px: int, multiple_px: int, random: Generator) -> Array:
-        """The part of an image within a random square window, [up to side_px, up to side_px, 3].
+        """The part of an image within a random square window.
 
-        The window lies on the image as prediction sees it, extended below and on the right to a
-        multiple of `multiple_px`; the extension itself is left to `extended`, so that anomalies can
-        be painted before it. Positions reach half a window beyond and are moved back: otherwise the
-        outermost pixels would hardly ever be seen, and look anomalous in every image.
+        The window lies on the image as prediction sees it, extended below and on the right. The extension
+        itself is left to `extended`, so that anomalies can be painted before it. Positions reach half a
+        window beyond and are moved back. The outermost pixels would otherwise hardly ever be seen, and
+        look anomalous in every image.
+
+        Args:
+            index: place of the image, from 0.
+            side_px: side of the window.
+            multiple_px: prediction extends height and width to multiples of it.
+            random: draws the position.
+
+        Returns:
+            [up to side_px, up to side_px, 3], float32, 0..1; a view of the image.
+
+        Raises:
+            ImageError: the file cannot be decoded.
         """
         image = self.image(index)
         top, left = (
@@ -83,7 +100,7 @@ class TrainingSet:
         return image[top : top + side_px, left : left + side_px]
 
     def order(self, first: int, count: int, seed: Sequence[int]) -> list[int]:
-        """`count` image indices from position `first` of an endless series of shuffled epochs."""
+        """`count` image indices from position `first` of an endless series of epochs, shuffled by `seed`."""
         size = len(self)
         epochs = range(first // size, (first + count - 1) // size + 1)
         shuffled = [i for e in epochs for i in np.random.default_rng([*seed, e]).permutation(size)]
@@ -92,7 +109,15 @@ class TrainingSet:
 
 
 def extended(window: NDArray[Scalar], side_px: int) -> NDArray[Scalar]:
-    """A window or its mask, extended by its lower and right edges to side_px x side_px."""
+    """A window or its mask, its lower and right edges repeated until it is large enough.
+
+    Args:
+        window: [height, width] or [height, width, 3], neither side longer than `side_px`.
+        side_px: side of the result.
+
+    Returns:
+        [side_px, side_px] or [side_px, side_px, 3], same dtype.
+    """
     missing = [(0, side_px - length) for length in window.shape[:2]]
     return np.pad(window, (*missing, *[(0, 0)] * (window.ndim - 2)), mode="edge")
 

@@ -1,19 +1,39 @@
 """Batch normalisation by the statistics of a whole batch whose windows are in several processes."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from rcae.training import processes
+from rcae.training.processes import average_over
 
 
 class WholeBatchNorm(nn.BatchNorm3d):
     """Batch normalisation of any dimension, with mean and variance over the shares of all processes.
 
     PyTorch's own SyncBatchNorm does the same on GPUs alone; this one can be tried without them.
+
+    Args:
+        usual: a fresh normalisation, whose size and options count.
+        process_count: how many processes share a batch.
     """
 
+    def __init__(self, usual: nn.BatchNorm2d | nn.BatchNorm3d, process_count: int) -> None:
+        super().__init__(usual.num_features, usual.eps, usual.momentum, affine=usual.affine)
+        self.process_count = process_count
+
     def forward(self, values: Tensor) -> Tensor:
-        """Same shape as `values`, [batch, channel, ...]."""
+        """Normalise this process's share of a batch.
+
+        Args:
+            values: [batch, channel, ...], any float dtype.
+
+        Returns:
+            Same shape and dtype.
+
+        Raises:
+            RcaeError: another process has ended.
+        """
         if not self.training:
             return super().forward(values)
         assert self.running_mean is not None
@@ -23,10 +43,10 @@ class WholeBatchNorm(nn.BatchNorm3d):
     def _normalised(self, values: Tensor) -> Tensor:
         axes = [axis for axis in range(values.dim()) if axis != 1]
         shape = [-1 if axis == 1 else 1 for axis in range(values.dim())]
-        mean: Tensor = _average(values.mean(axes))
+        mean: Tensor = _average(values.mean(axes), self.process_count)
         centred = values - mean.view(shape)
-        variance: Tensor = _average(centred.square().mean(axes))
-        self._remember(mean, variance, processes.count() * values.numel() // values.shape[1])
+        variance: Tensor = _average(centred.square().mean(axes), self.process_count)
+        self._remember(mean, variance, self.process_count * values.numel() // values.shape[1])
         normalised = centred * (variance + self.eps).rsqrt().view(shape)
         if not self.affine:
             return normalised
@@ -47,26 +67,35 @@ class WholeBatchNorm(nn.BatchNorm3d):
         """Every dimension is fine."""
 
 
-def normalise_over_processes(network: nn.Module) -> None:
-    """Exchange every batch normalisation of a fresh network; names and weights stay."""
+def normalise_over_processes(network: nn.Module, process_count: int) -> None:
+    """Exchange every batch normalisation of a fresh network, in place; names and weights stay.
+
+    Args:
+        network: any; its normalisations are in two or three dimensions.
+        process_count: how many processes share a batch.
+    """
     for parent in list(network.modules()):
         for name, child in parent.named_children():
             if isinstance(child, (nn.BatchNorm2d, nn.BatchNorm3d)):
-                assert child.momentum is not None
-                same = WholeBatchNorm(
-                    child.num_features, child.eps, child.momentum, affine=child.affine
-                )
-                setattr(parent, name, same)
+                setattr(parent, name, WholeBatchNorm(child, process_count))
 
 
 @torch.library.custom_op("rcae::average", mutates_args=())
-def _average(values: Tensor) -> Tensor:
-    """`processes.average` that gradients pass: each share moves the mean that all processes use.
+def _average(values: Tensor, process_count: int) -> Tensor:
+    """`average_over` that gradients pass: each share moves the mean that all processes use.
 
-    An operator of its own, since a compiled network must not look inside: errors come out as they are.
+    A compiled network must not look inside, so this is an operator of its own: errors come out as they are.
     """
-    return processes.average(values).clone()
+    return average_over(values, process_count).clone()
 
 
-_average.register_fake(torch.empty_like)
-_average.register_autograd(lambda _, gradient: _average(gradient))
+def _keep_count(ctx: Any, inputs: tuple[Tensor, int], output: Tensor) -> None:  # noqa: ARG001
+    ctx.process_count = inputs[1]
+
+
+def _average_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    return _average(gradient, ctx.process_count), None
+
+
+_average.register_fake(lambda values, _: torch.empty_like(values))
+_average.register_autograd(_average_backward, setup_context=_keep_count)

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from rcae.data.view.part_pose import cut_to_part, find_part, put_back
 from rcae.data.view.working_view import MOST_GAIN
 from rcae.detector.run.checkpoint import Model
-from rcae.model.paper.blocks import ConvolutionalAutoencoder, UpLayer, doubled_and_joined
+from rcae.model.paper.blocks import ConvolutionalAutoencoder
+from rcae.model.paper.up_layer import UpLayer, doubled_and_joined
 
 
 class PredictionGraph(nn.Module):

@@ -1,4 +1,4 @@
-"""What `rcae evaluate` left in a run folder, read back, with its uncertainty."""
+"""The files of `rcae evaluate` in a run folder, read back, with their uncertainty."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ from rcae.evaluation.result import EvaluationResult, Part
 
 
 class ScoredImage(Part):
-    """Out of a row of `scores.csv`."""
+    """The needed columns of a row of `scores.csv`."""
 
     defect_type: str
     anomaly_score: float
@@ -27,14 +27,14 @@ class ScoredImage(Part):
 
 @dataclass(frozen=True)
 class Share:
-    """How many of some images."""
+    """A count among some images."""
 
     count: int
     total: int
 
     @property
     def interval(self) -> Interval | None:
-        """Of the share that they estimate; see `proportion_interval`."""
+        """The interval of the share; see `proportion_interval`."""
         return proportion_interval(self.count, self.total)
 
 
@@ -51,18 +51,18 @@ class PastEvaluation:
         return _rejected(image for image in self.images if image.defect_type == GOOD)
 
     def found(self, defect_type: str | None = None) -> Share:
-        """The defective images, of one type or of all, that reach the threshold."""
+        """Count the defective images, of one type or of all, that reach the threshold."""
         return _rejected(image for image in self._chosen(defect_type) if image.defect_type != GOOD)
 
     def auroc_interval(self, defect_type: str | None = None) -> Interval | None:
-        """Of one defect type or of all against the good images; see `auroc_interval`."""
+        """Return the interval of one defect type or of all against the good images; see `auroc_interval`."""
         images = list(self._chosen(defect_type))
         scores = np.array([image.anomaly_score for image in images], np.float64)
         is_defective = np.array([image.defect_type != GOOD for image in images], np.bool_)
         return auroc_interval(scores, is_defective)
 
     def _chosen(self, defect_type: str | None) -> Iterator[ScoredImage]:
-        """The good images, and the defective ones of one type or of all."""
+        """Yield the good images, and the defective ones of one type or of all."""
         for image in self.images:
             if defect_type is None or image.defect_type in (GOOD, defect_type):
                 yield image
@@ -113,7 +113,7 @@ def _rejected(images: Iterator[ScoredImage]) -> Share:
 
 
 def _text(path: Path) -> str:
-    """Of a file as `storage.write_text` writes it."""
+    """Read a file as `storage.write_text` writes it."""
     return path.read_bytes().decode("utf-8", "surrogateescape")
 
 

@@ -62,14 +62,14 @@ class Inspection:
     def of(
         cls, detection: Detection, *, source: str, image_sha256: str, model: str, model_sha256: str
     ) -> Self:
-        """Return the inspection of an image now, with a new id, not yet recorded.
+        """Return the inspection of one detection, with a new id and the time of now; not yet recorded.
 
         Args:
-            detection: the detector's answer; its anomaly map [height, width] has the image's own size.
-            source: the field's value, here and below.
-            image_sha256: SHA-256 of the file, in hex.
-            model: name of the model in the service.
-            model_sha256: SHA-256 of the weights, in hex.
+            detection: its anomaly map has the image's own size, [height, width].
+            source: see the field.
+            image_sha256: see the field.
+            model: see the field.
+            model_sha256: see the field.
         """
         height_px, width_px = detection.anomaly_map.shape
         return cls(

@@ -9,21 +9,20 @@ from torch import Tensor, nn
 from rcae.model.paper.blocks import ConvolutionalAutoencoder
 
 EMPTY_START = -2.0
-"""Before the sigmoid: the map starts at about 0.12 everywhere."""
+"""First value before the sigmoid: the map starts at about 0.12 everywhere."""
 
 
 class CrossRecursionDetection(nn.Module):
     """The cross recursion detection of the paper: convolutions see space and recursion step together.
 
-    The pair I_D^n concat I enters as I_D^n - I and I, each channel normalised over the batch (our
-    choice: the same information; differences are small, and this way they are seen from the first
-    step on). Batch normalisation in every layer; a sigmoid at the end, which starts near the empty
-    map (our choices).
+    The pair I_D^n concat I enters as I_D^n - I and I, each channel normalised over the batch (our choice).
+    The information is the same; differences are small, and are seen this way from the first step on.
+    Every layer has batch normalisation, and a sigmoid ends the network near the empty map (our choices).
 
-    With `dimensions` = 3 it is the paper's 3D autoencoder, which keeps the recursion axis to the end;
-    there one convolution over all steps draws the map. With 2, the first convolution spans all steps
-    at once: a 3D convolution whose kernel is as deep as its input, which equals a 2D one on the
-    stacked steps. The layers behind it are 2D, and a CPU is many times faster at it (our choice).
+    `dimensions` = 3 is the paper's 3D autoencoder, which keeps the recursion axis to the end. One convolution
+    over all steps then draws the map. `dimensions` = 2 spans all steps in the first convolution, and a CPU is
+    many times faster at it (our choice). A 3D kernel as deep as its input equals a 2D one on the stacked
+    steps; the layers behind it are 2D.
     """
 
     def __init__(
@@ -67,7 +66,7 @@ class CrossRecursionDetection(nn.Module):
         return self.map_of(self.features(sequence, image))
 
     def features(self, sequence: Tensor, image: Tensor) -> list[Tensor]:
-        """What the network's decoder makes of its input, level by level, coarse to fine.
+        """The features of the network's decoder, level by level, coarse to fine.
 
         Arguments as in `forward`; each result is [batch, channel, (step,) height / 2^k, width / 2^k].
         """

@@ -10,8 +10,8 @@ from rcae.model.paper.blocks import ConvolutionalAutoencoder
 class DetailPreservationNetwork(nn.Module):
     """The detail preservation network of the paper: I_D^n = I_R^n + DPN(I_R^n concat I').
 
-    The first convolution of the concatenation is the sum of one of I_R^n and one of I'; the latter is
-    the same for every n and computed once.
+    The first convolution of the concatenation is the sum of one of I_R^n and one of I'. The latter is the
+    same for every n and computed once.
     """
 
     def __init__(self, image_channels: int, widths: Sequence[int]) -> None:
@@ -24,11 +24,11 @@ class DetailPreservationNetwork(nn.Module):
         """I_D^n for every n given.
 
         Args:
-            reconstructions: I_R^n, [batch, step, channel, height, width].
-            gradient: I', [batch, 2 * channel, height, width].
+            reconstructions: I_R^n, [batch, step, channel, height, width], any float dtype.
+            gradient: I', [batch, 2 * channel, height, width], same dtype.
 
         Returns:
-            [batch, step, channel, height, width]
+            I_D^n, [batch, step, channel, height, width], same dtype.
         """
         by_step = reconstructions.transpose(0, 1)  # as the sequence lies in memory
         of_reconstructions = self.of_reconstruction(by_step.flatten(0, 1))

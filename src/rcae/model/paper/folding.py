@@ -10,7 +10,7 @@ def fold(image: Tensor, side: int) -> Tensor:
 
     Args:
         image: [..., channel, height, width]; height and width are multiples of `side`.
-        side: of a block; 1 changes nothing.
+        side: length of a block's side; 1 changes nothing.
 
     Returns:
         [..., side^2 * channel, height / side, width / side], in the memory layout CPUs are fastest at.
@@ -24,7 +24,15 @@ def fold(image: Tensor, side: int) -> Tensor:
 
 
 def unfold(folded: Tensor, side: int) -> Tensor:
-    """The inverse of `fold`."""
+    """The inverse of `fold`.
+
+    Args:
+        folded: [..., side^2 * channel, height / side, width / side].
+        side: length of a block's side; 1 changes nothing.
+
+    Returns:
+        [..., channel, height, width]
+    """
     if side == 1:
         return folded
     flat = functional.pixel_shuffle(folded.reshape(-1, *folded.shape[-3:]), side)

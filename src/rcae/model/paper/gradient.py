@@ -8,8 +8,8 @@ from torch.nn import functional
 def spatial_gradient(image: Tensor) -> Tensor:
     """Forward differences along width and height, zero behind the last column and row.
 
-    The paper says "first-order spatial gradient"; forward differences are our choice: the smallest
-    stencil, so that one-pixel texture is seen.
+    The paper says "first-order spatial gradient". Forward differences are our choice: the smallest stencil,
+    which sees one-pixel texture.
 
     Args:
         image: [batch, channel, height, width], any float dtype.

@@ -9,13 +9,14 @@ from torch import Tensor
 from rcae.model.paper.gradient import spatial_gradient
 
 ANOMALY_WEIGHT = {"squared_error": 30.0, "cross_entropy": 10.0}
-"""How many times as much an anomalous pixel weighs as a normal one: they are one in sixty, and with
-equal weights the map stays empty for hundreds of steps (our choice)."""
+"""Weight of an anomalous pixel, where a normal one weighs 1 (our choice). One pixel in sixty is anomalous:
+equal weights leave the map empty for hundreds of steps."""
 
 LEAST_PROBABILITY = 1e-30
-"""Its logarithm is the worst that cross entropy says of a pixel."""
+"""Lower limit of a probability; its logarithm is the worst that cross entropy says of a pixel."""
 
 PixelTerm = Literal["squared_error", "cross_entropy"]
+"""First term of the loss of stage 3; the paper has `squared_error`."""
 
 
 def reconstruction_loss(reconstruction: Tensor, image: Tensor) -> Tensor:
@@ -43,16 +44,16 @@ def detection_loss(
 ) -> Tensor:
     """||M_A - M_P||_2 + ||M_A' - M_P'||_2: the loss of stage 3.
 
-    The norms are taken as mean squares (our choice). With `cross_entropy`, the first term is replaced
-    (our choice): through the sigmoid, the slope of a squared error vanishes where the map is wrong
-    and sure of it, which is where false alarms on good images come from.
+    The norms are taken as mean squares (our choice). `cross_entropy` replaces the first term (our choice).
+    The sigmoid leaves a squared error without slope where the map is wrong and sure of it. False alarms on
+    good images come from there.
 
     Args:
         anomaly_map: M_A, [batch, height, width], 0..1.
         mask: M_P, the painted pseudo anomalies, same shape, 0 or 1.
         pixel_term: `squared_error`, as the paper has it, or `cross_entropy`.
-        averaged: averages the sum of the weights over the processes that share a batch; the mean of
-            their losses is then the loss of the whole batch.
+        averaged: gives the mean of a scalar over the processes that share a batch. The mean of their
+            losses is then the loss of the whole batch.
 
     Returns:
         A scalar.

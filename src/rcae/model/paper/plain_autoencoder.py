@@ -8,7 +8,7 @@ from rcae.model.paper.blocks import ConvolutionalAutoencoder
 
 
 class PlainAutoencoder(nn.Module):
-    """Stands in for the recursive autoencoder: a sequence of one reconstruction."""
+    """The stand-in for the recursive autoencoder: its sequence is one reconstruction."""
 
     def __init__(self, image_channels: int, widths: Sequence[int]) -> None:
         super().__init__()
@@ -22,5 +22,5 @@ class PlainAutoencoder(nn.Module):
         return reconstruction
 
     def sequence(self, image: Tensor, depths: Sequence[int]) -> Tensor:  # noqa: ARG002
-        """The same as the only step, [batch, 1, channel, height, width]."""
+        """The reconstruction as the only step, [batch, 1, channel, height, width]."""
         return self.forward(image, 1)[:, None]

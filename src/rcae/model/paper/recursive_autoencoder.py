@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from rcae.model.paper.blocks import ConvolutionalAutoencoder
 
 SMALL_START = 0.1
-"""The blocks inside E and D start this weak, so that a chain starts as plain resampling."""
+"""Factor on the first weights of the blocks inside E and D: a chain starts as plain resampling."""
 
 
 class RecursiveAutoencoder(nn.Module):
@@ -17,12 +17,12 @@ class RecursiveAutoencoder(nn.Module):
     Compression     I_C^0 = I,      I_C^i = E(I_C^(i-1))   each E halves height and width
     Reconstruction  I_R^0 = I_C^n,  I_R^j = D(I_R^(j-1))   each D doubles them
 
-    The reconstruction at depth n applies E n times, then D n times. Because E and D are shared by all
-    depths, the parameter count does not depend on N.
+    The reconstruction at depth n applies E n times, then D n times. All depths share E and D, so
+    the parameter count does not depend on N.
 
-    Our choices: what passes from one application to the next has `carried_channels` channels; a 3x3
-    convolution lifts the (folded) image to them and another brings them back. Without weight sharing each
-    resolution has an encoder and a decoder of its own, used by every chain that passes through it.
+    `carried_channels` channels pass from one application to the next (our choice). A 3x3 convolution lifts
+    the (folded) image to them and another brings them back. Each resolution has an encoder and a decoder of
+    its own without weight sharing, used by every chain that passes through it.
     """
 
     def __init__(
@@ -50,9 +50,14 @@ class RecursiveAutoencoder(nn.Module):
         self.to_image = nn.Conv2d(carried_channels, image_channels, kernel_size=3, padding=1)
 
     def compress(self, image: Tensor, depth: int) -> list[Tensor]:
-        """I_C^1 ... I_C^depth of an image [batch, channel, height, width].
+        """The codes I_C^1 ... I_C^depth of an image.
 
-        Entry i - 1 is I_C^i, [batch, carried_channels, height / 2^i, width / 2^i].
+        Args:
+            image: I, [batch, channel, height, width]; height and width are multiples of 2^depth.
+            depth: 1 ... recursion_depth.
+
+        Returns:
+            Entry i - 1 is I_C^i, [batch, carried_channels, height / 2^i, width / 2^i].
         """
         code = self.lift(image)  # I_C^0
         codes = []
@@ -141,8 +146,8 @@ def _block(
 def _start_as_averaging(resample: nn.Conv2d | nn.ConvTranspose2d) -> None:
     """Each channel starts as the 2x2 average (E) or as its repetition (D), both of unit norm.
 
-    D then undoes E as far as it can from the first step on, at every depth. Started at random, the
-    signal is lost after two applications, and deep reconstructions stay one flat colour.
+    D then undoes E as far as it can from the first step on, at every depth. A random
+    start loses the signal after two applications, and deep reconstructions stay one flat colour.
     """
     channels = torch.eye(resample.in_channels)[:, :, None, None]
     resample.weight.data.copy_(0.5 * channels.expand_as(resample.weight))

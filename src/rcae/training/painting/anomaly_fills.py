@@ -1,7 +1,7 @@
 """Fills of pseudo anomalies: what stands under a shape, computed for its box alone.
 
-Every fill gets the image as painted so far, another good image of any size, and the box; it returns
-[box height, box width, 3], not clipped.
+Every fill gets the image as painted so far, another good image of any size, and the box. Both images are
+[height, width, 3], float32, 0..1. It returns [box height, box width, 3], float32, not clipped.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,20 +14,32 @@ from scipy import fft, ndimage
 from rcae.base.arrays import Array
 
 Box = tuple[slice, slice]
+"""Rows and columns of an image, within it."""
 Fill = Callable[[Array, Array, Box, Generator], Array]
 
 
 def draw_fill(
     shares: Mapping[Fill, float], image: Array, donor: Array, box: Box, random: Generator
 ) -> Array:
-    """One of the fills, each as often as its share says; `shares` is one of the two below."""
+    """Fill the box with one of the fills, each as often as its share says.
+
+    Args:
+        shares: `AREA_FILLS` or `LINE_FILLS`.
+        image: the image painted so far, [height, width, 3], 0..1.
+        donor: another good image of any size, [height, width, 3], 0..1.
+        box: the place in `image`.
+        random: draws everything; the same state gives the same fill.
+
+    Returns:
+        [box height, box width, 3], not clipped.
+    """
     fills = list(shares)
     fill = fills[int(random.choice(len(fills), p=list(shares.values())))]
     return fill(image, donor, box, random)
 
 
 def colour(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # noqa: ARG001
-    """One colour, alone or with noise; a grey one in a grey image, where colour would give it away."""
+    """One colour, alone or with noise; grey in a grey image, where colour would give it away."""
     part = image[box]
     is_grey = bool((part == part[..., :1]).all())
     drawn = random.uniform(0.0, 1.0, size=1 if is_grey or random.random() < 0.5 else 3)
@@ -53,7 +65,7 @@ def shade(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # 
 def moved(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # noqa: ARG001
     """Another good image, from anywhere in it, mirrored at random: right texture, wrong place.
 
-    It may be smaller than the box: it goes on at its other side.
+    An image smaller than the box goes on at its other side.
     """
     height, width = (side.stop - side.start for side in box)
     rows = (random.integers(donor.shape[0]) + np.arange(height)) % donor.shape[0]
@@ -63,10 +75,10 @@ def moved(image: Array, donor: Array, box: Box, random: Generator) -> Array:  # 
 
 
 def blended(image: Array, donor: Array, box: Box, random: Generator) -> Array:
-    """The same without a seam: it keeps its edges and takes its brightness from around the box.
+    """`moved` without a seam: it keeps its edges and takes its brightness from around the box.
 
-    So it is told from good texture by what it shows, as a real defect is, and not by where it ends
-    (after Schlüter et al., Natural Synthetic Anomalies, 2022).
+    What it shows tells it from good texture, as with a real defect, and not where it ends. The idea is that
+    of Schlüter et al., Natural Synthetic Anomalies, 2022.
     """
     part = moved(image, donor, box, random)
     return part + _membrane(image[box] - part)
@@ -99,8 +111,9 @@ AREA_FILLS: dict[Fill, float] = {
     turned: 0.1,
     warped: 0.1,
 }
+"""Shares of the fills of patches and blobs; they add up to 1."""
 LINE_FILLS: dict[Fill, float] = {colour: 0.4, shade: 0.6}
-"""A line of copied texture cannot be told from good texture: it would teach nothing."""
+"""Shares of the fills of lines. A line of copied texture looks like good texture and would teach nothing."""
 
 
 def _grid(box: Box) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

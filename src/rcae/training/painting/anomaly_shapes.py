@@ -1,4 +1,7 @@
-"""Shapes of pseudo anomalies: opacity in 0..1 on a canvas just large enough for them."""
+"""Shapes of pseudo anomalies: opacity on a canvas just large enough for them.
+
+Every shape is [height, width], float32, 0..1, with a peak of 1.
+"""
 
 import numpy as np
 from numpy.random import Generator
@@ -9,26 +12,28 @@ from scipy import ndimage
 from rcae.base.arrays import Array
 
 Points = NDArray[np.float64]
+"""(x, y) in px, [point, 2]."""
 SMALLEST_PX = 3.0
+"""Extent of the smallest anomaly."""
 SMALLEST_SHADOW_PX, LARGEST_SHADOW_PX = 48.0, 96.0
-"""Wider ones have an inside from which CRD does not see their edge: it would have to call brightness itself
-anomalous, and small defects drown."""
+"""Extents of shades. Wider ones have an inside from which CRD does not see their edge. It would have to call
+brightness itself anomalous, and small defects drown."""
 _CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 
 
 def draw_extent_px(largest_px: float, random: Generator) -> float:
-    """Log-uniform from 3 px to `largest_px`: small defects are as frequent as large."""
+    """An extent in px, log-uniform from 3 to `largest_px`: small defects are as frequent as large."""
     return log_uniform(SMALLEST_PX, max(SMALLEST_PX + 1, largest_px), random)
 
 
 def draw_shadow_extent_px(largest_px: float, random: Generator) -> float:
-    """Log-uniform from 48 to 96 px, or to `largest_px` where that lies between."""
+    """An extent in px, log-uniform from 48 to 96, or to `largest_px` where that lies between."""
     largest_px = min(max(SMALLEST_SHADOW_PX, largest_px), LARGEST_SHADOW_PX)
     return log_uniform(SMALLEST_SHADOW_PX, largest_px, random)
 
 
 def area(extent_px: float, random: Generator) -> Array:
-    """A patch or a blob; [height, width], float32 with a peak of 1."""
+    """A patch or a blob of about `extent_px`."""
     return patch(extent_px, random) if random.random() < 0.4 else blob(extent_px, random)
 
 
@@ -46,7 +51,7 @@ def blob(extent_px: float, random: Generator) -> Array:
 
 
 def shadow(extent_px: float, random: Generator) -> Array:
-    """Such an outline with an edge as soft as it is large: uneven shade, wear, moisture, dark regions."""
+    """A blob whose edge is the softer the larger it is: uneven shade, wear, moisture, dark regions."""
     return _drawn(_outline(extent_px, random), extent_px * random.uniform(0.02, 0.12))
 
 
@@ -68,7 +73,7 @@ def log_uniform(smallest: float, largest: float, random: Generator) -> float:
 
 
 def _outline(extent_px: float, random: Generator) -> Points:
-    """(x, y) of a closed curve about the origin whose radius wanders."""
+    """A closed curve about the origin whose radius wanders."""
     angles = np.linspace(0.0, 2.0 * np.pi, num=48, endpoint=False)
     radii = np.ones_like(angles)
     for wave in range(1, 6):
@@ -81,7 +86,7 @@ def _outline(extent_px: float, random: Generator) -> Points:
 
 
 def _drawn(points: Points, softness_px: float, line_width_px: int = 0) -> Array:
-    """The polygon of these (x, y) points, or the line through them, with edges softened."""
+    """The polygon of these points, or the line through them, with edges softened."""
     margin_px = int(np.ceil(2 * softness_px)) + line_width_px + 1
     points = points - points.min(axis=0) + margin_px
     width, height = np.ceil(points.max(axis=0)).astype(int) + margin_px + 1

@@ -7,25 +7,25 @@ from scipy import ndimage
 from rcae.base.arrays import Array
 
 LIGHT = (0.92, 1.08)
-"""Times as bright."""
+"""Factors on the window's mean."""
 CONTRAST = (0.85, 1.15)
-"""Times as far from the window's mean."""
+"""Factors on the distance from the window's mean."""
 NOISE = (0.0, 0.015)
-"""Its deviation, in half of the windows; images are 0..1."""
+"""Standard deviations of the noise in half of the windows; images are 0..1."""
 BLUR_PX = (0.3, 0.9)
-"""Its deviation, in a quarter of the windows."""
+"""Standard deviations of the Gaussian blur in a quarter of the windows."""
 
 
 def varied(window: Array, random: Generator, *, mirrored: bool) -> Array:
     """The window mirrored or not, in other light, noisier or out of focus: as good as before (our choice).
 
-    CRD sees each good image dozens of times, and would come to know these very images: others of
-    their kind, let alone of another day, then look anomalous to it.
+    CRD sees each good image dozens of times, and would come to know these very images. Others of their
+    kind, let alone of another day, would then look anomalous to it.
 
     Args:
-        window: [height, width, 3], 0..1; left as it is.
-        random: decides.
-        mirrored: whether it may be; not where all images show a part in the same pose.
+        window: [height, width, 3], float32, 0..1; left as it is.
+        random: draws everything; the same state gives the same variation.
+        mirrored: whether the window may be; false where all images show a part in the same pose.
 
     Returns:
         Same shape, float32, 0..1.

@@ -1,8 +1,9 @@
 """Pseudo anomalies painted into good images: the paper's colour patches, lines and copy-paste, and more.
 
-The paper fixes the three kinds and leaves sizes and strengths open. Ours spread both over wide ranges,
-because a real defect may be a faint scratch one pixel wide or a large bright stain. An anomaly is a
-shape (where) and a fill (what stands there); only the box around the shape is ever computed.
+The paper fixes the three kinds and leaves sizes and strengths open. Ours spread both over wide ranges:
+a real defect may be a faint scratch one pixel wide or a large bright stain.
+
+An anomaly is a shape (where) and a fill (what stands there). Only the box around the shape is ever computed.
 """
 
 from functools import reduce
@@ -23,7 +24,7 @@ from rcae.training.painting.anomaly_shapes import (
 )
 
 VISIBLE_CHANGE = 0.03
-"""Of the range 0..1: a painted pixel counts as anomalous if it, or one within 2 px, changed more."""
+"""Change in 0..1 beyond which a painted pixel counts as anomalous, there or within 2 px."""
 
 COVERED = 0.2
 """Opacity of a shape from which a pixel belongs to it."""
@@ -32,19 +33,19 @@ LINE_SHARE = 0.4
 """Share of the anomalies that are lines."""
 
 SQUARE_PX = 128
-"""Number and size of the anomalies are drawn for squares of this side, so that they are as dense and
-as large in windows of every size; half of it is the largest extent (our choice)."""
+"""Side of the squares for which number and size of the anomalies are drawn (our choice). Anomalies are thus
+as dense and as large in windows of every size; half of it is the largest extent."""
 
 MOST_ANOMALIES = 4
-"""Painted into one square."""
+"""Largest number of anomalies painted into one square."""
 
 STRUCTURE_SHARE = 0.5
-"""Share of the anomalies that are placed where the image has structure: on a small part in front of
-a plain ground, few would hit the part otherwise (our choice)."""
+"""Share of the anomalies that are placed where the image has structure (our choice). Few would otherwise hit
+a small part in front of a plain ground."""
 
 SHADOW_SHARE = 0.1
-"""Of the images that get a soft-edged shade besides: some defects are nothing but half a part that
-is darker than it should be (our choice; measured on the polycrystalline cells of `docs/experiments.md`)."""
+"""Share of the images that get a soft-edged shade besides (our choice). Some defects are nothing but half a
+part that is darker than it should be."""
 
 
 def paint_anomalies(image: Array, donor: Array, random: Generator) -> tuple[Array, Mask]:
@@ -53,12 +54,12 @@ def paint_anomalies(image: Array, donor: Array, random: Generator) -> tuple[Arra
     Some images get a soft-edged shade in addition.
 
     Args:
-        image: [height, width, 3], 0..1.
+        image: [height, width, 3], float32, 0..1; left as it is.
         donor: another (or the same) good image of any size, the source of copy-paste.
         random: draws everything; the same state gives the same picture.
 
     Returns:
-        The painted image, and the mask of the pixels that visibly changed.
+        The painted image, as `image`, and the mask of the pixels that visibly changed, [height, width].
     """
     painted, covered = image.copy(), np.zeros(image.shape[:2], dtype=np.bool_)
     structure = _structure(image)
@@ -82,7 +83,15 @@ def paint_anomalies(image: Array, donor: Array, random: Generator) -> tuple[Arra
 
 
 def visibly_changed(painted: Array, image: Array) -> Mask:
-    """Where any channel, there or within 2 px, differs by more than `VISIBLE_CHANGE`; [height, width]."""
+    """Mask of the pixels where any channel, there or within 2 px, differs by more than `VISIBLE_CHANGE`.
+
+    Args:
+        painted: [height, width, 3], 0..1.
+        image: the same before it was painted on.
+
+    Returns:
+        [height, width]
+    """
     change = reduce(np.maximum, _channels(np.abs(painted - image)))
     return np.asarray(ndimage.maximum_filter(change, size=5) > VISIBLE_CHANGE)
 

@@ -13,24 +13,26 @@ from rcae.training.painting.anomaly_shapes import log_uniform
 from rcae.training.painting.pseudo_anomalies import visibly_changed
 
 SEAM_SHARE = 0.15
-"""Of the windows of stage 3."""
+"""Share of the windows of stage 3 that a seam crosses."""
 
 WITHIN_PX = -2.0, 12.0
 """Distances beyond the line that belong to the seam."""
 
 LONGEST_WAVE_PX = 256.0
+"""Length of the longest of the waves by which a line wanders."""
 MOST_BENT_PX = 12.0
+"""Largest amplitude of that wave."""
 
 
 def paint_seam(image: Array, random: Generator) -> tuple[Array, Mask]:
     """Let a line cross a good image, straight or wandering, beyond which its surface is another.
 
     Args:
-        image: [height, width, 3], 0..1; left as it is.
+        image: [height, width, 3], float32, 0..1; left as it is.
         random: draws everything; the same state gives the same picture.
 
     Returns:
-        The painted image, and the mask of the pixels along the seam where it is visible.
+        The painted image, as `image`, and the mask of the pixels along the visible seam, [height, width].
     """
     beyond_px = _beyond_px((image.shape[0], image.shape[1]), random)
     opacity = np.clip(0.5 + beyond_px / (2 * random.uniform(0.3, 3.0)), 0.0, 1.0)
@@ -41,7 +43,7 @@ def paint_seam(image: Array, random: Generator) -> tuple[Array, Mask]:
 
 
 def _beyond_px(size_px: tuple[int, int], random: Generator) -> Array:
-    """How far each pixel lies beyond a line that crosses the image anywhere; negative before it."""
+    """Distance of each pixel beyond a line that crosses the image anywhere; negative before it."""
     rows, columns = np.meshgrid(*(np.arange(side) for side in size_px), indexing="ij")
     angle = random.uniform(0.0, 2.0 * np.pi)
     across = np.cos(angle) * (columns - random.uniform(0.15, 0.85) * size_px[1])
