@@ -1,7 +1,7 @@
 """Judge a change by real defects of products that no reported figure is measured on.
 
 Two products are kept for development: the polycrystalline solar cells of ELPV, and those of its
-monocrystalline cells that the demo leaves out. Trains on each, then prints one JSON object per product:
+monocrystalline cells that the demo does not test. Trains on each, then prints one JSON object per product:
 the image AUROC of the whole anomaly map and of each kind of evidence in it alone.
 
     python benchmarks/development_defects.py OUT --set training.batch_size=4
@@ -20,11 +20,13 @@ from rcae.data.layouts.category import open_category
 from rcae.detector.runners.torch_maps import as_batch
 from rcae.evaluation.metrics.ranking import image_metrics
 from rcae.model.evidence.fusion import peaks_of
-from rcae.study.demo import TEST_COUNTS, copy_cells, solar_cells, spread_over
+from rcae.study.demo import copy_cells, demo_cells, solar_cells, spread_over
 
 KINDS = ("crd", "distance", "crd_wide", "distance_wide", "thumbnail")
 GOOD = 100
 DEFECTIVE = 100
+OTHER_MODULES = 80
+"""Last good monocrystalline cells; they come from other modules than the rest, and stay unused."""
 STEPS = (
     "training.reconstruction.steps=350",
     "training.detail.steps=90",
@@ -53,13 +55,14 @@ def main() -> None:
 
 
 def development_cells(crystal: str) -> dict[str, list[str]]:
-    """Cells by folder; none of the demo's."""
-    cells = solar_cells(crystal)
-    good, defective = cells["good"], cells["defective"]
+    """Cells by folder; none of them tests the demo."""
+    cells, demo = solar_cells(crystal), demo_cells()
+    tested = {*demo["test/good"], *demo["test/defective"]}
     if crystal == "mono":
-        good = good[: -TEST_COUNTS["good"]]
-        shown = set(spread_over(defective, TEST_COUNTS["defective"]))
-        defective = [name for name in defective if name not in shown]
+        tested.update(cells["good"][-OTHER_MODULES:])
+    good, defective = (
+        [name for name in cells[kind] if name not in tested] for kind in ("good", "defective")
+    )
     return {
         "train/good": good[:-GOOD],
         "test/good": good[-GOOD:],

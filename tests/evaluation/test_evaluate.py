@@ -10,6 +10,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 import rcae
 from rcae.base.errors import DataError
+from rcae.data.doctor import give_aways
 from rcae.data.images import read_mask
 from rcae.detector.detector import Detector
 from rcae.evaluation.evaluate_report import table, write_evaluation
@@ -178,3 +179,20 @@ def test_no_test_image_is_said_to_be_known_that_is_not(evaluation, finished_run,
     alone.parent.mkdir()
     shutil.copy(finished_run / "model.safetensors", alone)
     assert rcae.evaluate(alone, copy).known == ()
+
+
+def test_the_report_notes_a_property_that_gives_the_label_away(
+    finished_run, copy, tmp_path, monkeypatch
+):
+    detector = Detector.load(finished_run)
+
+    def report():
+        evaluation = rcae.evaluate(finished_run, copy)
+        return write_evaluation(tmp_path / "out", evaluation, detector).read_text(encoding="utf-8")
+
+    for path in (copy / "test" / "good").iterdir():
+        Image.open(path).point(lambda value: value // 2).save(path)
+    assert "test images: mean brightness" not in report()  # for there are too few to say
+    monkeypatch.setattr(give_aways, "FEWEST", 2)
+    says = "copy has brighter defective than good test images: mean brightness alone has"
+    assert f"{says} an image AUROC of 1.000." in report()

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from sklearn.metrics import roc_auc_score
 
 from rcae.base.errors import CellFailedError, DataError, InterruptedTrainingError, UsageError
 from rcae.base.settings import load_settings
 from rcae.base.storage import write_text
-from rcae.data.doctor import telling_light
+from rcae.data.doctor import give_aways
+from rcae.data.images import read_image
+from rcae.data.layouts.category import open_category
 from rcae.evaluation.result import EvaluationResult
 from rcae.model.system import RcaeSystem
 from rcae.study import cells, contenders, summary
@@ -94,16 +97,32 @@ def test_a_second_run_keeps_finished_cells(finished):
     assert before == [CellFolder(path).result.stat().st_mtime_ns for path, _ in requests]
 
 
+def test_below_every_table_stands_what_each_property_alone_reaches(finished):
+    output, requests, results = finished
+    test = open_category(Path(requests[0][1].data)).test
+    truth = [sample.is_defective for sample in test]
+    auroc = roc_auc_score(truth, [read_image(sample.path).mean() for sample in test])
+    for result in results:
+        assert result.give_aways["brightness"] == pytest.approx(max(auroc, 1 - auroc))
+        assert (result.give_aways["size"], result.give_aways["kind"]) == (0.5, 0.5)
+    line = f"parts: size 0.500, aspect 0.500, brightness {max(auroc, 1 - auroc):.3f}, contrast "
+    tables = (output / "results.md").read_text().split("\n| model |")[1:]
+    sections = (output / "results.html").read_text().split("<h2>")[1:]
+    assert len(tables) == 1 + len(summary.ACCURACY)
+    assert all(f"\n- {line}" in table for table in tables)
+    assert [f"<li>{line}" in section for section in sections] == [True] * len(tables) + [False] * 2
+
+
 def test_a_category_whose_light_tells_is_named_with_the_results(parts, tmp_path, monkeypatch):
     """Else a model that sees nothing but the light would stand there as the best."""
-    monkeypatch.setattr(telling_light, "FEWEST", 2)
+    monkeypatch.setattr(give_aways, "FEWEST", 2)
     data = Path(shutil.copytree(parts, tmp_path / "parts"))
     for path in (data / "test" / "good").iterdir():
         Image.open(path).point(lambda value: value // 2).save(path)
     requests = cell_requests([data], [PLAIN], [0], tmp_path / "output")
     results = list(run_cells_here(requests))
-    says = "has brighter defective than good test images: mean brightness alone has"
-    assert f"- parts: {says} an image AUROC of 1.000" in summary.to_markdown(results)
+    says = "mean brightness alone has an image AUROC of 1.000. Image scores measure the light"
+    assert f"- parts: {says}" in summary.to_markdown(results)
     page = write_benchmark(tmp_path / "output", results, [path for path, _ in requests])
     assert says in page.read_text()
 
@@ -197,7 +216,7 @@ def test_a_result_begins_with_what_was_asked_and_is_read_back_as_it_was_written(
             "note",
             "training_s",
             *EvaluationResult.model_fields,
-            "light",
+            "give_aways",
             "threads",
             "versions",
         ]

@@ -92,3 +92,28 @@ def test_the_markdown_names_every_model_its_worst_category_and_its_note():
     for line in text.splitlines():
         if line.startswith("|"):
             assert line.count("|") in (11, 4)
+
+
+def test_what_each_property_alone_reaches_is_one_line_per_category_and_a_note_where_it_tells():
+    alone = {"size": 0.5, "brightness": 0.95}
+    counts = {"good_count": 10, "defective_count": 10}
+    results = [
+        result("ours", "screw", 0, give_aways=alone, **counts),
+        result("peer", "screw", 0, give_aways=alone, **counts),
+        result("ours", "tile", 0, give_aways={"size": 0.89}, **counts),
+        result("ours", "nut", 0, give_aways={"size": 1.0}, good_count=9, defective_count=10),
+        result("ours", "bolt", 0),
+    ]
+    assert summary.give_aways(results) == [
+        ("screw", "size 0.500, brightness 0.950"),
+        ("tile", "size 0.890"),
+        ("nut", "size 1.000"),
+        ("bolt", "not measured"),
+    ]
+    (note,) = [note for name, note in summary.notes(results) if name not in ("ours", "peer")]
+    assert note.startswith("mean brightness alone has an image AUROC of 0.950. Image scores")
+
+
+def test_a_cell_of_an_earlier_version_is_read_though_no_property_was_measured():
+    plain = result("ours", "screw", 0).model_dump(exclude={"give_aways"}) | {"light": None}
+    assert CellResult.model_validate(plain).give_aways is None

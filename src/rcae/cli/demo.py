@@ -10,7 +10,9 @@ from rcae.cli.options import PATH
 @click.command()
 @click.option("-o", "--output", type=PATH, default=Path("demo"), show_default=True)
 def demo(output: Path) -> None:
-    """Train and evaluate on real solar cells, and write a report; about ten minutes on two cores."""
+    """Find clearly defective solar cells after training on good ones; about ten minutes on two cores.
+
+    The images are real, and a report shows pictures of what was found."""
     from rcae.study.demo import run_demo
 
     report = run_demo(output)

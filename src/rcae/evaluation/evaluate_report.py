@@ -10,6 +10,7 @@ from PIL.Image import Image
 from rcae.base.machine import package_versions
 from rcae.base.storage import write_text
 from rcae.base.text import csv_text, printable
+from rcae.data.doctor import give_aways
 from rcae.data.images import read_image
 from rcae.detector.detector import Detector
 from rcae.drawing.page import FactGroup, Picture, PictureGroup
@@ -190,7 +191,12 @@ def _facts(evaluation: Evaluation, detector: Detector) -> tuple[FactGroup, ...]:
 
 
 def _notes(evaluation: Evaluation) -> list[str]:
-    return [*known_warning(evaluation), *evaluation.category.notes]
+    category = evaluation.category
+    warnings = [
+        f"{printable(category.name)} {message}"
+        for _, message in give_aways.measure(category).warnings()
+    ]
+    return [*known_warning(evaluation), *warnings, *category.notes]
 
 
 def model_facts(detector: Detector) -> dict[str, str]:

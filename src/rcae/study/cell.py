@@ -14,7 +14,7 @@ from rcae.base.errors import DataError, UsageError
 from rcae.base.machine import package_versions, peak_memory_mib
 from rcae.base.progress import shown
 from rcae.base.storage import write_bytes, write_text
-from rcae.data.doctor.telling_light import describe_telling_light
+from rcae.data.doctor import give_aways
 from rcae.data.good_images import hash_file
 from rcae.data.images import read_image
 from rcae.data.layouts.category import open_category
@@ -147,27 +147,17 @@ def run_cell(folder: CellFolder) -> None:
         )
     write_bytes(folder.scores, gzip.compress(scores_csv(evaluation).encode(), mtime=0))
     _write_pictures(folder, evaluation, inspector)
-    light = _describe_light(evaluation)
     measured = evaluation.metrics.model_copy(update={"peak_memory_mib": peak_memory_mib()})
     result = CellResult(
         **asdict(request),
         note=model.note,
         training_s=round(sum(sittings), 1),
         **measured.model_dump(),
-        light=light,
+        give_aways=give_aways.measure(evaluation.category).strengths,
         threads=torch.get_num_threads(),
         versions=package_versions(),
     )
     write_text(folder.result, result.to_json() + "\n")
-
-
-def _describe_light(evaluation: Evaluation) -> str | None:
-    """Return a note on light that separates defective from good images; read the test images again."""
-    good, defective = (
-        [float(read_image(outcome.sample.path).mean()) for outcome in outcomes]
-        for outcomes in (evaluation.good, evaluation.defective)
-    )
-    return describe_telling_light(good, defective)
 
 
 def _write_pictures(folder: CellFolder, evaluation: Evaluation, inspector: Predictor) -> None:

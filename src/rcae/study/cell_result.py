@@ -25,8 +25,8 @@ class CellResult(EvaluationResult, _Asked):
         ValidationError: the errors of `EvaluationResult`.
     """
 
-    light: str | None = None
-    """Note on the light of the category; None without one, and in cells of earlier versions."""
+    give_aways: dict[str, float] | None = None
+    """The image AUROC of each property alone, see `GiveAways`; cells of earlier versions lack the key."""
     threads: int
     versions: dict[str, str]
     """Version of each package, by its name."""

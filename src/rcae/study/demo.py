@@ -1,16 +1,18 @@
 """Demonstration: real solar cells from a PyPI package, trained and evaluated in ten minutes."""
 
+import hashlib
 import shutil
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from rcae.base.errors import MissingExtraError, StorageError
+from rcae.base.errors import MissingExtraError, StorageError, UsageError
 from rcae.base.progress import say
 from rcae.detector.detector import Detector
 from rcae.detector.run.run_folder import RunFolder
 from rcae.evaluation.evaluate import evaluate_detector
-from rcae.evaluation.evaluate_report import table, write_evaluation
+from rcae.evaluation.evaluate_report import write_evaluation
+from rcae.evaluation.result import EvaluationResult
 from rcae.training.request import Request
 from rcae.training.trainer import train
 
@@ -29,42 +31,81 @@ def run_demo(output: Path) -> Path:
 
     Raises:
         MissingExtraError: the package with the images is not installed.
+        UsageError: the folder holds the cells of another version.
         RcaeError: the errors of training and evaluation.
     """
     say(LICENCE)
     data, folder = output / "solar-cells", RunFolder(output / "run")
     if not data.exists():
         lay_out_solar_cells(data)
+    elif _test_cells(data) != {Path(name).name for name in demo_cells()["test/good"]}:
+        raise UsageError(
+            f"{data} was laid out by another version of rcae, with other test images; choose another "
+            "-o folder."
+        )
     if not folder.model.exists():
         interrupted = folder.settings.exists()
         request = Request() if interrupted else Request(budget_s=BUDGET_S)
         train(data, folder.path, request, resume=interrupted)
     detector = Detector.load(folder.path)
     evaluation = evaluate_detector(detector, data)
-    say(table(evaluation))
+    say(first_screen(evaluation.metrics))
     return write_evaluation(folder.evaluation, evaluation, detector, licence_note=LICENCE)
 
 
-def lay_out_solar_cells(data: Path) -> None:
-    """Copy monocrystalline cells (one product, one model) as a category in MVTec AD layout.
+def first_screen(result: EvaluationResult) -> str:
+    """Return the result on clearly defective and good cells, as text for a terminal."""
+    clear, vague = (result.defect_types[kind] for kind in ("defective", "probably_defective"))
+    return (
+        f"found {clear.detected_count} of {clear.image_count} clearly defective cells, with false "
+        f"alarms on {result.false_alarm_count} of {result.good_count} good ones "
+        f"(promised: at most {result.false_alarm_rate_promised:.1%})\n"
+        f"image AUROC {clear.image_auroc:.3f}, image AP {clear.image_ap:.3f}\n"
+        f"The report also has {vague.image_count} cells that are only probably defective."
+    )
 
-    The last good cells of the package's list are test images, because they come from other solar
-    modules than the first ones. Defective test cells are spread over the whole list.
-    The package has no masks.
+
+def lay_out_solar_cells(data: Path) -> None:
+    """Copy the demo's cells as a category in MVTec AD layout, without masks, which the package lacks.
 
     Raises:
         MissingExtraError: the package is not installed.
         StorageError: the disk refused; `data` does not exist then.
     """
+    copy_cells(demo_cells(), data)
+
+
+def demo_cells() -> dict[str, list[str]]:
+    """Return the names of the demo's monocrystalline cells (one product, one model) by folder.
+
+    Good test cells are drawn by hash, so that they come from all solar modules, as training cells do.
+    Defective test cells are spread over the whole list.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+    """
     cells = solar_cells("mono")
-    good_for_test = TEST_COUNTS["good"]
+    tested = set(_drawn_by_hash(cells["good"], TEST_COUNTS["good"]))
     chosen = {
-        "train/good": cells["good"][:-good_for_test],
-        "test/good": cells["good"][-good_for_test:],
+        "train/good": [name for name in cells["good"] if name not in tested],
+        "test/good": [name for name in cells["good"] if name in tested],
     }
     for kind in ("defective", "probably_defective"):
         chosen[f"test/{kind}"] = spread_over(cells[kind], TEST_COUNTS[kind])
-    copy_cells(chosen, data)
+    return chosen
+
+
+def _drawn_by_hash(names: list[str], count: int) -> list[str]:
+    """Return the names of the cells whose content has the lowest SHA-256."""
+    data = _package().joinpath("data")
+    return sorted(
+        names, key=lambda name: hashlib.sha256(data.joinpath(name).read_bytes()).digest()
+    )[:count]
+
+
+def _test_cells(data: Path) -> set[str]:
+    """Return the file names of the good test cells in a folder, none if it has no such cells."""
+    return {path.name for path in data.glob("test/good/*")}
 
 
 def solar_cells(crystal: str) -> dict[str, list[str]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 
 from rcae.base.text import csv_text
+from rcae.data.doctor.give_aways import GIVE_AWAYS, telling
 from rcae.study.cell_result import CellResult
 
 ACCURACY = ("image_auroc", "image_ap", "pixel_auroc", "pixel_ap", "aupro")
@@ -15,6 +16,7 @@ TITLES = {
     "pixel_ap": "pixel AP",
     "aupro": "AUPRO",
 }
+ALONE = "Image AUROC of properties alone, without a model"
 COST = ("training_s", "milliseconds_median", "peak_memory_mib")
 CSV_COLUMNS = (
     *("category", "label", "model", "seed", "budget_s", *ACCURACY, "image_f1_max", "pixel_f1_max"),
@@ -52,15 +54,26 @@ def models(results: Sequence[CellResult]) -> list[str]:
 
 
 def notes(results: Sequence[CellResult]) -> list[tuple[str, str]]:
-    """Return the note of each model, and of each category whose light tells, without repetition.
-
-    The light of a category tells where it alone separates defective from good images.
-    """
+    """Return the note of each model, and of each telling property of a category, once."""
     of_models = [(result.label, result.note) for result in results]
     of_categories = [
-        (result.category, result.light) for result in results if result.light is not None
+        (result.category, GIVE_AWAYS[name].describe(alone[name]))
+        for result in results
+        if (alone := result.give_aways) is not None
+        for name in telling(alone, result.good_count, result.defective_count)
     ]
     return list(dict.fromkeys([*of_models, *of_categories]))
+
+
+def give_aways(results: Sequence[CellResult]) -> list[tuple[str, str]]:
+    """Return each category with the image AUROC of each property alone, as text."""
+    lines = dict.fromkeys(categories(results), "not measured")
+    for result in results:
+        if result.give_aways:
+            lines[result.category] = ", ".join(
+                f"{name} {auroc:.3f}" for name, auroc in result.give_aways.items()
+            )
+    return list(lines.items())
 
 
 def on_category(
@@ -131,16 +144,20 @@ def to_markdown(results: Sequence[CellResult]) -> str:
                 f"{price['peak_memory_mib']:.0f}",
             ]
         )
+    alone = [f"- {name}: {line}" for name, line in give_aways(results)]
+    below = "\n".join([f"{ALONE}:", "", *alone])
     parts = [
         f"Mean over {len(names)} categories ({', '.join(names)})",
         markdown_table([*head, "training s", "ms per image", "peak MiB"], rows),
+        below,
     ]
     for metric in ACCURACY:
         rows = [
             [model, *(_text(on_category(results, model, name, metric)) for name in names)]
             for model in models(results)
         ]
-        parts += [f"{TITLES[metric]} per category", markdown_table(["model", *names], rows)]
+        table = markdown_table(["model", *names], rows)
+        parts += [f"{TITLES[metric]} per category", table, below]
     parts.append("\n".join(f"- {name}: {note}" for name, note in notes(results)))
     return "\n\n".join(parts) + "\n"
 

@@ -8,7 +8,7 @@ from PIL import Image
 from rcae.base.errors import DataError, UsageError
 from rcae.data import images as images_module
 from rcae.data.doctor.examine import examine
-from tests.data.conftest import png_header
+from tests.data.conftest import draw_part, png_header
 
 
 def found(diagnosis):
@@ -229,6 +229,25 @@ def test_light_that_differs_as_much_among_good_images_is_no_finding(tmp_path):
     for folder, level in (("train/good", 90), ("test/good", 90), ("test/bent", 92)):
         write_grey(tmp_path / folder, [level + number for number in range(16)])
     assert "telling-light" not in [one.code for one in examine(tmp_path).findings]
+
+
+def test_every_property_that_gives_the_label_away_is_a_warning(mvtec):
+    for folder in ("ground_truth", "test/bent", "test/crack"):
+        shutil.rmtree(mvtec / folder)
+    (mvtec / "test" / "crack").mkdir()
+    for number in range(10):
+        image = Image.fromarray(draw_part(100 + number))
+        image.save(mvtec / "test" / "good" / f"{number:03d}.png")
+        image.resize((40, 30)).convert("L").save(mvtec / "test" / "crack" / f"{number:03d}.bmp")
+    found = [one for one in examine(mvtec).findings if one.code.startswith("telling")]
+    assert [one.code for one in found] == [
+        "telling-size",
+        "telling-aspect",
+        "telling-contrast",
+        "telling-sharpness",
+        "telling-kind",
+    ]
+    assert {(one.severity, one.path) for one in found} == {("warning", mvtec)}
 
 
 def write_grey(folder, levels):

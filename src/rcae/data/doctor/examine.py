@@ -8,7 +8,7 @@ from pathlib import Path
 from rcae.base.errors import DataError, ImageError
 from rcae.base.settings import CalibrationSettings
 from rcae.data.doctor.diagnosis import Diagnosis, Finding, describe, describe_size
-from rcae.data.doctor.telling_light import describe_telling_light
+from rcae.data.doctor.give_aways import GiveAways, Look
 from rcae.data.good_images import hash_file, list_good_images
 from rcae.data.image_files import read_header
 from rcae.data.images import read_image, read_mask
@@ -32,8 +32,8 @@ class _ExaminedImage:
     """(height, width) in pixels."""
     kind: str
     sha256: str
-    brightness: float
-    """Mean of all values, 0..1."""
+    look: Look | None
+    """Properties that may give the label away; None for training images."""
 
 
 def examine(
@@ -73,7 +73,7 @@ def examine(
         *_find_copies(images),
         *_find_odd_ones(images),
         *_find_unused_masks(category),
-        *_find_telling_light(images, category.root),
+        *_find_give_aways(images, category.root),
     ]
     return Diagnosis(
         category=category.name,
@@ -92,9 +92,8 @@ def _look_at(sample: Sample, root: Path) -> _ExaminedImage:
     path = sample.path
     pixels = read_image(path)
     name, kind = path.relative_to(root).as_posix(), read_header(path).kind
-    return _ExaminedImage(
-        sample, name, pixels.shape[:2], kind, hash_file(path), float(pixels.mean())
-    )
+    look = Look.of(path, pixels) if sample.split == "test" else None
+    return _ExaminedImage(sample, name, pixels.shape[:2], kind, hash_file(path), look)
 
 
 def _count(samples: Iterable[Sample]) -> dict[str, dict[str, int]]:
@@ -212,12 +211,11 @@ def _find_unused_masks(category: Category) -> Iterator[Finding]:
         yield Finding("warning", "unused-mask", path, message)
 
 
-def _find_telling_light(images: Sequence[_ExaminedImage], root: Path) -> Iterator[Finding]:
-    test = [image for image in images if image.sample.split == "test"]
+def _find_give_aways(images: Sequence[_ExaminedImage], root: Path) -> Iterator[Finding]:
     good, defective = (
-        [image.brightness for image in test if image.sample.is_defective == is_defective]
+        [image.look for image in images if image.look and image.sample.is_defective == is_defective]
         for is_defective in (False, True)
     )
-    message = describe_telling_light(good, defective)
-    if message is not None:
-        yield Finding("warning", "telling-light", root, message)
+    sizes = [image.size for image in images if image.sample.split == "train"]
+    for code, message in GiveAways.of(good, defective, sizes).warnings():
+        yield Finding("warning", code, root, message)
