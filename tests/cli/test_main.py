@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from rcae.cli import main as cli
+from rcae.cli.options import Duration
 from tests.conftest import TINY, files_of_at_most
 
 TINY_OPTIONS = [word for value in TINY for word in ("--set", value)]
@@ -203,7 +204,7 @@ def test_a_wrong_benchmark_is_refused_before_any_training(
     ("text", "seconds"), [("90s", 90), ("10m", 600), ("1h30m", 5400), ("2h", 7200)]
 )
 def test_times_are_read(text, seconds):
-    assert cli.Duration().convert(text, None, None) == seconds
+    assert Duration().convert(text, None, None) == seconds
 
 
 def loaded_by(code):
