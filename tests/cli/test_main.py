@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rcae.cli import main as cli
 from rcae.cli.options import Duration
 from tests.conftest import TINY, files_of_at_most
 
