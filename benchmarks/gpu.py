@@ -109,8 +109,7 @@ def _prediction(preset: str, precision: str, compiled: bool, measuring_s: float)
     images = torch.rand(BATCH, 3, SIZE_PX, SIZE_PX, device="cuda")
     torch.cuda.reset_peak_memory_stats()
     with torch.no_grad():
-        assert system.distance is not None
-        system.distance.fit([system.distance.features(system.sight(images))])
+        system.kinds[0].fit([system.kinds[0].features(system.sight(images))])
         run = as_in_training(system.forward, settings.training)
         taken_s = _if_compilable(lambda: _seconds(lambda: run(images), measuring_s), NAN)
     return {

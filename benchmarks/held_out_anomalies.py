@@ -63,12 +63,12 @@ def report(options: argparse.Namespace, run: Path, detector: rcae.Detector) -> N
     images = [read_image(path) for path in held_out[:IMAGES]]
     result = {"data": options.data.name, "values": options.values}
     system = detector.runner.model.system
-    whole = (system.distance, system.fusion, system.thumbnail)
+    whole = (system.fusion, system.thumbnail)
     for light, light_spread in (("same_light", 0.0), ("other_light", LIGHT_SPREAD)):
-        system.distance, system.fusion, system.thumbnail = whole
+        system.fusion, system.thumbnail = whole
         result[light] = judge(detector, images, light_spread)
-        if system.distance is not None:
-            system.distance = system.fusion = system.thumbnail = None
+        if system.fusion is not None:
+            system.fusion = system.thumbnail = None
             result[f"{light}_map_alone"] = judge(detector, images, light_spread)
     print(json.dumps(result))
 

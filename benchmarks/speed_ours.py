@@ -45,7 +45,7 @@ def untrained() -> Model:
     torch.manual_seed(0)
     settings = load_settings("quick")
     system = RcaeSystem(settings.model).requires_grad_(False).eval()
-    system.distance.fit([torch.rand(1, system.distance.mean.shape[2], 64, 64)])
+    system.kinds[0].fit([torch.rand(1, system.kinds[0].mean.shape[2], 64, 64)])
     view = WorkingView(scale=1.0, brightness=0.5)
     provenance = {"category": "none", "training_images": 0, "data_sha256": ""}
     calibration = calibrate([0.4, 0.5, 0.6], 0.1, 0.25)

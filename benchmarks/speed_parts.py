@@ -67,7 +67,7 @@ class _Stops:
             ("DPN", "DPN", system.detail, "forward"),
             ("CRD", "CRD", system.detection, "features"),
             ("CRD", "CRD", system.detection, "map_of"),
-            ("feature distance", "feature distance", system.distance, "forward"),
+            ("feature distance", "feature distance", system.kinds[0], "forward"),
         ):
             setattr(owner, method, self._stopped(part_before, part, getattr(owner, method)))
 

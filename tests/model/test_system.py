@@ -161,7 +161,7 @@ def test_the_map_adds_up_what_crd_draws_and_the_distance_near_and_wide():
     system, image = build(), torch.rand(1, 3, 23, 40)
     with torch.no_grad():
         good = [torch.rand(1, 3, 32, 32) for _ in range(3)]
-        system.distance.fit([system.distance.features(system.sight(batch)) for batch in good])
+        system.kinds[0].fit([system.kinds[0].features(system.sight(batch)) for batch in good])
         system.fusion.fit(np.stack([peaks_of(system.evidence(one))[0].numpy() for one in good]))
         near, distance, drawn_wide, distance_wide = maps = system.evidence(image)
         drawn = system.detect(system.pad(image))
@@ -179,8 +179,8 @@ def test_the_map_adds_up_what_crd_draws_and_the_distance_near_and_wide():
 def test_features_end_where_the_image_ends():
     system = build()
     with torch.no_grad():
-        whole = system.distance.features(system.sight(torch.rand(1, 3, 32, 32)))
-        part = system.distance.features(system.sight(torch.rand(1, 3, 17, 30)))
+        whole = system.kinds[0].features(system.sight(torch.rand(1, 3, 32, 32)))
+        part = system.kinds[0].features(system.sight(torch.rand(1, 3, 17, 30)))
     assert whole.shape[2:] == (16, 16)
     assert part.shape[2:] == (9, 15)
 

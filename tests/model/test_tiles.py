@@ -67,7 +67,7 @@ def test_a_tiled_map_equals_the_whole_one_where_no_network_sees_a_tiles_edge(
     image = np.random.default_rng(0).random((300, 520, 3), dtype=np.float32)
     with torch.no_grad():
         whole = torch.from_numpy(image).permute(2, 0, 1)[None]
-        system.distance.fit([system.distance.features(system.sight(whole))])
+        system.kinds[0].fit([system.kinds[0].features(system.sight(whole))])
         system.fusion.fit(np.array([[0.0] * 4, [1.0] * 4]))
         system.thumbnail.fit(torch.rand(5, 1, 1, 1).expand(-1, 3, SIDE_PX, SIDE_PX))
         assert (system(whole) - system.map_of_part(whole)).abs().max() > 0.1

@@ -1,11 +1,14 @@
 """The whole system: the paper's networks and every addition to them, image in, finished map out."""
 
+from collections.abc import Sequence
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from rcae.base.settings import ModelSettings
-from rcae.model.evidence.evidence import Sight, averaged, cells_within
+from rcae.model.evidence.evidence import Evidence, Sight, averaged, cells_within
 from rcae.model.evidence.feature_distance import FeatureDistance
 from rcae.model.evidence.fusion import Fusion, wide
 from rcae.model.evidence.restoration import Restoration
@@ -17,9 +20,9 @@ from rcae.model.tiles import blended
 class RcaeSystem(PaperNetworks):
     """The paper's three networks, and the additions that the settings choose.
 
-    `restoration` is a second head of CRD in training. `distance` judges CRD's features, `fusion` adds
-    map and distance, and `thumbnail` judges the whole image. Each is None where the settings leave it
-    out.
+    `restoration` is a second head of CRD in training. `kinds` judge what the networks made, `fusion`
+    adds them to M_A, and `thumbnail` judges the whole image. Each is None or empty where the settings
+    leave it out.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -27,19 +30,21 @@ class RcaeSystem(PaperNetworks):
         self.is_tiled = True
         """True if a large image is drawn tile by tile; an exported graph draws it at once."""
         self.restoration: Restoration | None = None
-        self.distance: FeatureDistance | None = None
         self.fusion: Fusion | None = None
         self.thumbnail: ThumbnailDistance | None = None
-        if self.detection is None:
-            return
-        widths = settings.detection_widths
-        if settings.restoration:
-            self.restoration = Restoration(widths[0], 3 * settings.fold**2)
-        if settings.feature_distance:
-            cell_px = settings.fold * (2 if len(widths) > 2 else 1)
-            self.distance = FeatureDistance(sum(widths[:-1]), cell_px)
-            self.fusion = Fusion((1, cell_px, cell_px, cell_px))
+        if self.detection is not None and settings.restoration:
+            self.restoration = Restoration(settings.detection_widths[0], 3 * settings.fold**2)
+        self.evidence_kinds = nn.ModuleList(kinds_of(settings))
+        if self.kinds:
+            cells_px = [kind.cell_px for kind in self.kinds]
+            drawn_px = cell_px_of(settings)
+            self.fusion = Fusion((1, *cells_px, drawn_px, *cells_px))
             self.thumbnail = ThumbnailDistance() if settings.thumbnail_distance else None
+
+    @property
+    def kinds(self) -> Sequence[Evidence]:
+        """Kinds of evidence beside M_A, in the order of `kinds_of`."""
+        return cast("list[Evidence]", list(self.evidence_kinds))
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the finished anomaly map of whole images of any size.
@@ -67,19 +72,21 @@ class RcaeSystem(PaperNetworks):
         return self._smoothed(self.detect(self.pad(image)), image)
 
     def evidence(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Return the maps that `fusion` adds up: M_A, the distance, and the wide average of each.
+        """Return the maps that `fusion` adds up: M_A, every kind, and the wide average of each.
 
         Returns:
             [batch, row, column] each, in cells of `Fusion.cells_px`.
         """
-        assert self.distance is not None
         sight = self.sight(image)
-        distance = self.distance(self.distance.features(sight))
-        cell_px = self.distance.cell_px
+        judged = [kind(kind.features(sight)) for kind in self.kinds]
+        judged_wide = [
+            wide(one, kind.cell_px) for one, kind in zip(judged, self.kinds, strict=True)
+        ]
+        cell_px = cell_px_of(self.settings)
         rows, columns = cells_within(sight, cell_px)
         cells = functional.avg_pool2d(sight.drawn[:, None], cell_px)[:, 0, :rows, :columns]
         near = self._smoothed(sight.drawn, image)
-        return near, distance, wide(cells, cell_px), wide(distance, cell_px)
+        return near, *judged, wide(cells, cell_px), *judged_wide
 
     def sight(self, image: Tensor) -> Sight:
         """Run the networks on images of any size; their edges extend them to whole cells."""
@@ -114,3 +121,16 @@ class RcaeSystem(PaperNetworks):
         height, width = image.shape[2:]
         within = drawn[:, None, :height, :width]
         return averaged(within, self.settings.smoothing_px)[:, 0]
+
+
+def kinds_of(settings: ModelSettings) -> list[Evidence]:
+    """Return the kinds of evidence that the settings ask for, unfitted: one line for each kind."""
+    kinds: list[Evidence] = []
+    if settings.detection_network and settings.feature_distance:
+        kinds.append(FeatureDistance(sum(settings.detection_widths[:-1]), cell_px_of(settings)))
+    return kinds
+
+
+def cell_px_of(settings: ModelSettings) -> int:
+    """Return the side of the square of pixels that one position of CRD's joined features stands for."""
+    return settings.fold * (2 if len(settings.detection_widths) > 2 else 1)

@@ -23,8 +23,9 @@ MOST_THUMBNAILS = 512
 
 
 def image_count(system: RcaeSystem, images: TrainingSet) -> int:
-    """Return the number of images that `learn_good_features` looks at, each of them twice."""
-    return 2 * min(len(images), MOST_IMAGES) if system.distance is not None else 0
+    """Return the number of looks at an image that `learn_good_features` takes."""
+    looks = len(system.kinds) + 1 if system.kinds else 0
+    return looks * min(len(images), MOST_IMAGES)
 
 
 def learn_good_features(system: RcaeSystem, images: TrainingSet, seed: int) -> None:
@@ -37,19 +38,20 @@ def learn_good_features(system: RcaeSystem, images: TrainingSet, seed: int) -> N
 
 @torch.inference_mode()
 def _learn_features(system: RcaeSystem, images: TrainingSet, chosen: Sequence[int]) -> None:
-    """Fit the feature distance and the units of the maps that are added up.
+    """Fit every kind of evidence, and the units of the maps that are added up.
 
     Tiles of a large image count as images: the networks see beyond their edges in the same way.
     """
-    if system.distance is None or system.fusion is None:
+    if system.fusion is None:
         return
 
     def images_in_parts(purpose: str) -> Iterator[Iterator[Tensor]]:
         for index in shown(chosen, purpose):
             yield _parts(images.image(index), system)
 
-    parts = chain.from_iterable(images_in_parts("learning how good images look to CRD"))
-    system.distance.fit(system.distance.features(system.sight(part)) for part in parts)
+    for kind in system.kinds:
+        parts = chain.from_iterable(images_in_parts("learning how good images look to CRD"))
+        kind.fit(kind.features(system.sight(part)) for part in parts)
     peaks = [
         np.max([peaks_of(system.evidence(part))[0].cpu().numpy() for part in image], axis=0)
         for image in images_in_parts("measuring what is usual in them")

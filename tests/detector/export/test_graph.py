@@ -31,9 +31,9 @@ def untrained(*values, working_view=UNCHANGED):
     torch.manual_seed(0)
     settings = load_settings("quick", values=[*TINY, "training.crop_px=512", *values])
     system = RcaeSystem(settings.model).requires_grad_(False).eval()
-    if system.distance is not None:
+    if system.kinds:
         sight = system.sight(torch.rand(2, 3, 48, 64))
-        system.distance.fit([system.distance.features(sight)])
+        system.kinds[0].fit([system.kinds[0].features(sight)])
         system.fusion.fit(np.array([[0.0] * 4, [1.0] * 4]))
     if system.thumbnail is not None:
         system.thumbnail.fit(torch.rand(5, 1, 1, 1).expand(-1, 3, SIDE_PX, SIDE_PX))

@@ -119,7 +119,7 @@ def test_the_file_needs_nothing_but_safetensors_to_be_read(finished_run):
         "detail",
         "detection",
         "restoration",
-        "distance",
+        "evidence_kinds",
         "fusion",
         "thumbnail",
         "ground",
