@@ -66,7 +66,7 @@ def test_a_chart_is_the_same_light_png_file_every_time(chart, arguments):
 
 def test_charts_share_no_state_with_the_users_own_plots():
     program = (
-        "import sys; from rcae import charts; charts.loss_chart({'stage': [1.0, 0.5]});"
+        "import sys; from rcae.drawing import charts; charts.loss_chart({'stage': [1.0, 0.5]});"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
