@@ -149,6 +149,8 @@ class TrainingSettings(_Section):
     """
     varied: bool = False
     """True augments CRD's images by mirroring, light, noise and focus, with or without pseudo anomalies."""
+    plain_first: bool = False
+    """True begins stage 3 with plain strong patches; their share falls evenly until its end."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Precision of the forward passes in training; `bf16` is for GPUs. Weights are float32 in both."""
     compiled: bool = False

@@ -10,6 +10,7 @@ from torch import Tensor
 from rcae.base.arrays import Array, Mask
 from rcae.base.settings import Settings
 from rcae.training.painting.good_variation import varied
+from rcae.training.painting.plain_patches import paint_plain_patches, plain_share
 from rcae.training.painting.pseudo_anomalies import paint_anomalies
 from rcae.training.painting.seams import SEAM_SHARE, paint_seam
 from rcae.training.training_set import TrainingSet, extended
@@ -83,7 +84,9 @@ def draw_batch(
         window = images.window(index, side_px, multiple_px, random)
         good, mask = window, np.zeros(window.shape[:2], dtype=np.bool_)
         if paint:
-            window, good, mask = _painted(window, images, settings, random)
+            window, good, mask = _painted(
+                window, images, settings, _plain_share(settings, step), random
+            )
         windows.append(extended(window, side_px))
         goods.append(good)
         masks.append(extended(mask, side_px))
@@ -95,23 +98,48 @@ def draw_batch(
     )
 
 
+def _plain_share(settings: Settings, step: int) -> float:
+    """Return the share of the windows of this step of stage 3 that get plain patches."""
+    training = settings.training
+    if not training.plain_first:
+        return 0.0
+    # A length in epochs becomes one in steps before training; only the measuring has none.
+    return plain_share(min(step / (training.detection.steps or np.inf), 1.0))
+
+
 def _painted(
-    window: Array, images: TrainingSet, settings: Settings, random: np.random.Generator
+    window: Array,
+    images: TrainingSet,
+    settings: Settings,
+    plain: float,
+    random: np.random.Generator,
 ) -> tuple[Array, Array, Mask]:
     """Return a window of stage 3, its restoration target, and the mask of what is anomalous.
 
-    A seam is to be found but not restored: nobody can tell which of its two sides is right.
+    A seam is to be found but not restored: nobody can tell which of its two sides is right. A window of
+    plain patches has none.
+
+    Args:
+        window: [height, width, 3], float32, 0..1.
+        images: the donors.
+        settings: those of the training.
+        plain: share of the windows that get plain patches.
+        random: draws everything.
     """
     training = settings.training
     if training.varied:
         window = varied(window, random, mirrored=not images.in_one_pose)
     mask = np.zeros(window.shape[:2], dtype=np.bool_)
-    if random.random() < SEAM_SHARE:
+    is_plain = plain > 0 and random.random() < plain
+    if not is_plain and random.random() < SEAM_SHARE:
         window, mask = paint_seam(window, random)
     good = window
     if random.random() < training.anomalous_share:
-        donor = images.image(int(random.integers(len(images))))
-        window, painted = paint_anomalies(good, donor, random)
+        if is_plain:
+            window, painted = paint_plain_patches(good, random)
+        else:
+            donor = images.image(int(random.integers(len(images))))
+            window, painted = paint_anomalies(good, donor, random)
         mask = mask | painted
     return window, good, mask
 

@@ -78,7 +78,12 @@ def _settings(settings: Settings, steps: int) -> Settings:
     """
     longer = plan.with_steps(settings, {"detection": steps})
     rate = LEARNING_RATE_SHARE * settings.training.learning_rate
-    changes = {"learning_rate": rate, "precision": "fp32", "compiled": False}
+    changes = {
+        "learning_rate": rate,
+        "plain_first": False,  # what is plain is learnt
+        "precision": "fp32",
+        "compiled": False,
+    }
     training = longer.training.model_copy(update=changes)
     return longer.model_copy(update={"training": training, "seed": settings.seed + 1})
 

@@ -10,7 +10,6 @@ from functools import reduce
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from rcae.base.arrays import Array, Mask
@@ -22,6 +21,7 @@ from rcae.training.painting.anomaly_shapes import (
     line,
     shadow,
 )
+from rcae.training.painting.placing import channels_of, draw_centre_px, placed, structure_of
 
 VISIBLE_CHANGE = 0.03
 """Change in 0..1 beyond which a painted pixel counts as anomalous, there or within 2 px."""
@@ -38,10 +38,6 @@ as dense and as large in windows of every size; half of it is the largest extent
 
 MOST_ANOMALIES = 4
 """Largest number of anomalies painted into one square."""
-
-STRUCTURE_SHARE = 0.5
-"""Share of the anomalies that are placed where the image has structure (our choice). Few would otherwise hit
-a small part in front of a plain ground."""
 
 SHADOW_SHARE = 0.1
 """Share of the images that get a soft-edged shade besides (our choice). Some defects are nothing but half a
@@ -62,13 +58,13 @@ def paint_anomalies(image: Array, donor: Array, random: Generator) -> tuple[Arra
         The painted image, as `image`, and the mask of the pixels that visibly changed, [height, width].
     """
     painted, covered = image.copy(), np.zeros(image.shape[:2], dtype=np.bool_)
-    structure = _structure(image)
+    structure = structure_of(image)
     squares = max(1, round(image.shape[0] * image.shape[1] / SQUARE_PX**2))
     for _ in range(random.integers(1, MOST_ANOMALIES + 1, size=squares).sum()):
         extent_px = draw_extent_px(min(*image.shape[:2], SQUARE_PX) / 2, random)
         is_line = random.random() < LINE_SHARE
         shape = line(extent_px, random) if is_line else area(extent_px, random)
-        inside, box = _place(shape, _centre_px(structure, random), image.shape[:2])
+        inside, box = placed(shape, draw_centre_px(structure, random), image.shape[:2])
         if inside.size == 0:
             continue
         opacity = inside[..., None] * np.float32(random.uniform(0.3, 1.0))
@@ -92,7 +88,7 @@ def visibly_changed(painted: Array, image: Array) -> Mask:
     Returns:
         [height, width]
     """
-    change = reduce(np.maximum, _channels(np.abs(painted - image)))
+    change = reduce(np.maximum, channels_of(np.abs(painted - image)))
     return np.asarray(ndimage.maximum_filter(change, size=5) > VISIBLE_CHANGE)
 
 
@@ -101,48 +97,8 @@ def _paint_shadow(painted: Array, covered: Mask, random: Generator) -> None:
     height, width = covered.shape
     extent_px = draw_shadow_extent_px(min(height, width), random)
     centre_px = int(random.integers(height)), int(random.integers(width))
-    inside, box = _place(shadow(extent_px, random), centre_px, (height, width))
+    inside, box = placed(shadow(extent_px, random), centre_px, (height, width))
     if inside.size:
         strength = random.uniform(0.1, 0.6) * random.choice([-1.0, 1.0])
         painted[box] += np.float32(strength * painted[box].mean()) * inside[..., None]
         covered[box] |= inside > 0.5
-
-
-def _structure(image: Array) -> NDArray[np.float64]:
-    """Cumulative weight of the pixels, row by row: more where the image has edges and texture."""
-    grey = sum(_channels(image)) / np.float32(3)
-    edges = np.abs(ndimage.sobel(grey, axis=0)) + np.abs(ndimage.sobel(grey, axis=1))
-    return np.cumsum(ndimage.uniform_filter(edges, size=9).ravel() + np.float64(1e-6)).reshape(
-        grey.shape
-    )
-
-
-def _channels(image: Array) -> list[Array]:
-    """Return one plane for each: numpy takes ten times as long to reduce an axis of three."""
-    return list(np.moveaxis(image, 2, 0))
-
-
-def _centre_px(structure: NDArray[np.float64], random: Generator) -> tuple[int, int]:
-    """Row and column of an anomaly: on structure, or anywhere."""
-    height, width = structure.shape
-    if random.random() < STRUCTURE_SHARE:
-        drawn = np.searchsorted(structure.ravel(), random.uniform(0.0, structure[-1, -1]))
-        row, column = divmod(min(int(drawn), height * width - 1), width)
-        return row, column
-    return int(random.integers(height)), int(random.integers(width))
-
-
-def _place(
-    shape: Array, centre_px: tuple[int, int], size_px: tuple[int, int]
-) -> tuple[Array, tuple[slice, slice]]:
-    """Return the part of a shape that lies within the image when centred there, and its box in the image."""
-    first = [centre - side // 2 for centre, side in zip(centre_px, shape.shape, strict=True)]
-    starts = [max(top, 0) for top in first]
-    ends = [
-        min(top + side, length)
-        for top, side, length in zip(first, shape.shape, size_px, strict=True)
-    ]
-    inside = shape[
-        starts[0] - first[0] : ends[0] - first[0], starts[1] - first[1] : ends[1] - first[1]
-    ]
-    return inside, (slice(starts[0], ends[0]), slice(starts[1], ends[1]))
