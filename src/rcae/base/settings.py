@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from rcae.base.errors import SettingsError
 
-Preset = Literal["quick", "standard", "paper"]
-PRESETS: tuple[Preset, ...] = ("quick", "standard", "paper")
+Preset = Literal["quick", "standard", "scratch", "paper"]
+PRESETS: tuple[Preset, ...] = ("quick", "standard", "scratch", "paper")
 STAGES = ("reconstruction", "detail", "detection")
 """Names of the three training stages, in order; also the names of their settings."""
 
@@ -79,6 +79,10 @@ class ModelSettings(_Section):
     """True also trains CRD to reconstruct the image without its anomalies."""
     feature_distance: bool = False
     """True adds the distance between CRD's features and those of good images to CRD's map."""
+    patch_memory: bool = False
+    """True adds the distance of pretrained features from a memory of good patches, at two scales."""
+    recursion_distance: bool = False
+    """True adds the pretrained features that the last reconstruction lacks; see `RecursionDistance`."""
     thumbnail_distance: bool = False
     """True raises the peak of the map by the distance of the image's thumbnail from good thumbnails."""
     smoothing_px: int = Field(default=5, ge=1, le=101)
@@ -95,6 +99,11 @@ class ModelSettings(_Section):
         if self.smoothing_px % 2 == 0:
             raise ValueError(f"smoothing_px = {self.smoothing_px} must be odd")
         return self
+
+    @property
+    def uses_pretrained(self) -> bool:
+        """True if any kind of evidence reads features of the pretrained network."""
+        return self.patch_memory or self.recursion_distance
 
     @property
     def size_multiple(self) -> int:
@@ -194,7 +203,7 @@ def load_settings(
     """Return a preset, changed by a TOML file, then by single values, then by the seed.
 
     Args:
-        preset: "quick", "standard" or "paper".
+        preset: "quick", "standard", "scratch" or "paper".
         file: TOML with any of the keys of `settings.toml`.
         values: single settings, like "model.recursion_depth=3"; the right side is TOML, or plain text.
         seed: replaces the preset's seed.

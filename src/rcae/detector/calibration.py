@@ -24,6 +24,12 @@ class Calibration(BaseModel):
 
     scores: tuple[float, ...] = Field(min_length=1)
     """Anomaly scores of the calibration images, in ascending order."""
+    cross_fitted_scores: tuple[float, ...] = ()
+    """Scores of training images, ascending, each judged by evidence that has not learnt it.
+
+    The networks have seen these images. The scores are therefore raised by as much as the median of the
+    held-out images lies above theirs.
+    """
     typical_value: float
     """Median over all calibration images of the map's median. It is the low end of the heat scale."""
     false_alarm_rate: float = Field(gt=0, lt=1)
@@ -38,6 +44,11 @@ class Calibration(BaseModel):
     """Confidence that the rate is kept; None means that it is kept on average."""
     session_scores: tuple[float, ...] | None = None
     """Scores of the images held out of the training session, ascending; None if `scores` are those."""
+
+    @property
+    def all_scores(self) -> tuple[float, ...]:
+        """Every score that the threshold and the p-values come from, ascending."""
+        return tuple(sorted((*self.scores, *self.cross_fitted_scores)))
 
     @property
     def is_of_training_session(self) -> bool:
@@ -58,10 +69,16 @@ class Calibration(BaseModel):
     def promise(self) -> str:
         """The guarantee in one sentence."""
         comma = "" if self.confidence is None else ","
+        helped = (
+            f" {len(self.cross_fitted_scores)} training images help to estimate it, each judged by evidence "
+            "that has not learnt it."
+            if self.cross_fitted_scores
+            else ""
+        )
         return (
             f"{self.assurance.capitalize()}{comma} at most {self.false_alarm_rate:.1%} of good images taken "
             f"under the same conditions as the {len(self.scores)} calibration images score at or above the "
-            "threshold."
+            f"threshold.{helped}"
         )
 
     def summary(self) -> dict[str, float | str | None]:
@@ -80,13 +97,16 @@ class Calibration(BaseModel):
         n + 1, beside the n calibration images. The share of good images with a p-value of at most p is
         at most p, on average over calibration sets.
         """
-        count = len(self.scores)
-        below = int(np.searchsorted(self.scores, anomaly_score, side="left"))
+        count = len(self.all_scores)
+        below = int(np.searchsorted(self.all_scores, anomaly_score, side="left"))
         return (1 + count - below) / (count + 1)
 
 
 def calibrate(
-    scores: Sequence[float], typical_value: float, false_alarm_rate: float
+    scores: Sequence[float],
+    typical_value: float,
+    false_alarm_rate: float,
+    cross_fitted_scores: Sequence[float] = (),
 ) -> Calibration:
     """Make the calibration at the end of training, from images held out of the training session.
 
@@ -97,14 +117,29 @@ def calibrate(
         scores: float32 values, in any order.
         typical_value: see `Calibration`.
         false_alarm_rate: Rate asked for, between 0 and 1.
+        cross_fitted_scores: Scores of training images, each judged by evidence that has not learnt it.
     """
-    supported = max(false_alarm_rate, 1 / (len(scores) + 1))
+    of_training = _as_if_unseen(cross_fitted_scores, scores)
+    everything = [*scores, *of_training]
+    supported = max(false_alarm_rate, 1 / (len(everything) + 1))
     return Calibration(
         scores=tuple(sorted(map(float, scores))),
+        cross_fitted_scores=tuple(sorted(of_training)),
         typical_value=typical_value,
         false_alarm_rate=supported,
-        threshold=conformal_threshold(scores, supported, typical_value=typical_value),
+        threshold=conformal_threshold(everything, supported, typical_value=typical_value),
     )
+
+
+def _as_if_unseen(cross_fitted: Sequence[float], held_out: Sequence[float]) -> list[float]:
+    """Raise scores of images that the networks have seen to the median of those they have not seen.
+
+    They are never lowered: a few calm held-out images shall not lower the threshold.
+    """
+    if not cross_fitted:
+        return []
+    raised = max(0.0, float(np.median(held_out) - np.median(cross_fitted)))
+    return [float(np.float32(score + raised)) for score in cross_fitted]
 
 
 def conformal_threshold(

@@ -10,19 +10,26 @@ from torch.nn import functional
 from rcae.base.settings import ModelSettings
 from rcae.model.evidence.evidence import Evidence, Sight, averaged, cells_within
 from rcae.model.evidence.feature_distance import FeatureDistance
-from rcae.model.evidence.fusion import Fusion, wide
+from rcae.model.evidence.fusion import Fusion, is_seen_wide, wide
+from rcae.model.evidence.patch_memory import SCALES, PatchMemory
+from rcae.model.evidence.pretrained import load_pretrained
+from rcae.model.evidence.recursion_distance import RecursionDistance
 from rcae.model.evidence.restoration import Restoration
 from rcae.model.evidence.thumbnail_distance import ThumbnailDistance, raised
 from rcae.model.paper.networks import PaperNetworks
+from rcae.model.sight import SystemSight
 from rcae.model.tiles import blended
+
+MAP_NAME = "map"
+"""Name of M_A among the evidence."""
 
 
 class RcaeSystem(PaperNetworks):
     """The paper's three networks, and the additions that the settings choose.
 
     `restoration` is a second head of CRD in training. `kinds` judge what the networks made, `fusion`
-    adds them to M_A, and `thumbnail` judges the whole image. Each is None or empty where the settings
-    leave it out.
+    adds them to M_A, and `thumbnail` judges the whole image. `pretrained` is the frozen network whose
+    features some kinds read. Each is None or empty where the settings leave it out.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -35,10 +42,11 @@ class RcaeSystem(PaperNetworks):
         if self.detection is not None and settings.restoration:
             self.restoration = Restoration(settings.detection_widths[0], 3 * settings.fold**2)
         self.evidence_kinds = nn.ModuleList(kinds_of(settings))
+        self.pretrained = load_pretrained() if settings.uses_pretrained else None
         if self.kinds:
-            cells_px = [kind.cell_px for kind in self.kinds]
-            drawn_px = cell_px_of(settings)
-            self.fusion = Fusion((1, *cells_px, drawn_px, *cells_px))
+            near_px = [1, *(kind.cell_px for kind in self.kinds)]
+            wide_px = [cell_px_of(settings), *(kind.cell_px for kind in self._kinds_seen_wide)]
+            self.fusion = Fusion((*near_px, *wide_px))
             self.thumbnail = ThumbnailDistance() if settings.thumbnail_distance else None
 
     @property
@@ -72,7 +80,7 @@ class RcaeSystem(PaperNetworks):
         return self._smoothed(self.detect(self.pad(image)), image)
 
     def evidence(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Return the maps that `fusion` adds up: M_A, every kind, and the wide average of each.
+        """Return the maps that `fusion` adds up, in the order of `evidence_names`.
 
         Returns:
             [batch, row, column] each, in cells of `Fusion.cells_px`.
@@ -80,20 +88,30 @@ class RcaeSystem(PaperNetworks):
         sight = self.sight(image)
         judged = [kind(kind.features(sight)) for kind in self.kinds]
         judged_wide = [
-            wide(one, kind.cell_px) for one, kind in zip(judged, self.kinds, strict=True)
+            wide(one, kind.cell_px)
+            for one, kind in zip(judged, self.kinds, strict=True)
+            if kind in self._kinds_seen_wide
         ]
         cell_px = cell_px_of(self.settings)
-        rows, columns = cells_within(sight, cell_px)
+        rows, columns = cells_within(sight.size_px, cell_px)
         cells = functional.avg_pool2d(sight.drawn[:, None], cell_px)[:, 0, :rows, :columns]
         near = self._smoothed(sight.drawn, image)
         return near, *judged, wide(cells, cell_px), *judged_wide
 
+    @property
+    def evidence_names(self) -> list[str]:
+        """Names of the maps that `evidence` returns."""
+        names = [MAP_NAME, *(kind.name for kind in self.kinds)]
+        seen_wide = [MAP_NAME, *(kind.name for kind in self._kinds_seen_wide)]
+        return [*names, *(f"{name}, wide" for name in seen_wide)]
+
     def sight(self, image: Tensor) -> Sight:
-        """Run the networks on images of any size; their edges extend them to whole cells."""
-        extended = self.pad(image)
-        levels = self.detection_levels(extended)
-        height, width = image.shape[2:]
-        return Sight(extended, levels, self.map_of(levels), (height, width))
+        """Return what the networks make of images of any size, each part computed when it is used."""
+        return SystemSight(self, self.pretrained, image)
+
+    @property
+    def _kinds_seen_wide(self) -> list[Evidence]:
+        return [kind for kind in self.kinds if is_seen_wide(kind.cell_px)]
 
     @property
     def trained_with_detection(self) -> nn.Module | None:
@@ -128,6 +146,10 @@ def kinds_of(settings: ModelSettings) -> list[Evidence]:
     kinds: list[Evidence] = []
     if settings.detection_network and settings.feature_distance:
         kinds.append(FeatureDistance(sum(settings.detection_widths[:-1]), cell_px_of(settings)))
+    if settings.patch_memory:
+        kinds.extend(PatchMemory(scale) for scale in SCALES)
+    if settings.recursion_distance:
+        kinds.append(RecursionDistance())
     return kinds
 
 

@@ -3,18 +3,13 @@
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from rcae.base.progress import shown
 from rcae.base.settings import load_settings
-from rcae.detector.runners.torch_maps import as_batch, maps
+from rcae.detector.runners.torch_maps import maps
 from rcae.model.memory_system import MemorySystem
 from rcae.study.map_predictor import MapPredictor
 from rcae.study.request import CellRequest
+from rcae.training.cross_fitting import fit_evidence
 from rcae.training.training_data import open_good_parts
-
-MOST_IMAGES = 200
-"""Good images in the memory; each gives about a thousand patches."""
 
 NOTE = (
     "2,000 good patches at each of two scales in features of EfficientNet-Lite0 (ImageNet), in the view of "
@@ -31,12 +26,7 @@ def fit_memory(cell: CellRequest, folder: Path) -> MapPredictor:  # noqa: ARG001
     settings = load_settings("quick", values=cell.values, seed=cell.seed)
     parts = open_good_parts(Path(cell.data), settings)
     system = MemorySystem()
-    order = np.random.default_rng([cell.seed, 5]).permutation(len(parts.training))[:MOST_IMAGES]
-    good = [
-        as_batch(parts.training.image(int(index)), system)
-        for index in shown(order, "remembering good patches")
-    ]
-    system.fit(good, cell.seed)
+    fitted = fit_evidence(system, parts, cell.seed, settings.calibration.false_alarm_rate)
     predictor = MapPredictor(partial(maps, system, parts.working_view))
-    predictor.calibrate(parts.calibration_by_hash, settings.calibration.false_alarm_rate)
+    predictor.calibration = fitted.calibration
     return predictor

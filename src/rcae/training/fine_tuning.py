@@ -10,7 +10,7 @@ from rcae.base.settings import Settings
 from rcae.detector.run.checkpoint import Model
 from rcae.model.system import RcaeSystem
 from rcae.training import plan
-from rcae.training.good_features import learn_good_features
+from rcae.training.good_features import GoodFeatures
 from rcae.training.loop import make_optimizer, run_stage
 from rcae.training.processes import ALONE
 from rcae.training.stages import build_stages
@@ -66,7 +66,9 @@ def fine_tune(
     )
     progress.close()
     once = TrainingSet([*training, *confirmed], model.header.working_view, memory_limit_mib=0)
-    learn_good_features(system, once, settings.seed)
+    features = GoodFeatures(system, once, settings.seed)
+    features.learn(held_out=[])
+    features.forget()
     return system.requires_grad_(False).eval().cpu()
 
 

@@ -1,7 +1,7 @@
 """The end of a run: calibration on the held-out images, pictures, and the model file."""
 
 import time
-from functools import partial
+from dataclasses import asdict
 from typing import Any
 
 from rcae.base.machine import package_versions, peak_memory_mib
@@ -9,14 +9,14 @@ from rcae.base.progress import say
 from rcae.base.settings import Settings
 from rcae.base.storage import write_text
 from rcae.data.images import read_image
-from rcae.detector.calibration import calibrate
-from rcae.detector.calibration_images import score_good_images, scores_of, to_csv, typical_value_of
+from rcae.detector.calibration_images import to_csv
 from rcae.detector.run.checkpoint import Model, save_model
 from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.run.run_folder import RunFolder
 from rcae.detector.runners.torch_maps import maps
 from rcae.model.system import RcaeSystem
-from rcae.training.good_features import image_count, learn_good_features
+from rcae.training.cross_fitting import fit_evidence
+from rcae.training.good_features import looks_to_learn
 from rcae.training.samples import SAMPLE_COUNT, write_pictures
 from rcae.training.state import TrainingState
 from rcae.training.training_data import GoodParts
@@ -33,7 +33,8 @@ def finishing_seconds(system: RcaeSystem, parts: GoodParts) -> float:
     for path in measured:
         maps(system, parts.working_view, [read_image(path)])
     image_s = (time.perf_counter() - started_at) / len(measured)
-    count = len(parts.calibration) + 2 * SAMPLE_COUNT + image_count(system, parts.training)
+    count = len(parts.calibration) + 2 * SAMPLE_COUNT
+    count += looks_to_learn(system, len(parts.training), len(parts.calibration))
     return 1.1 * image_s * count + 5.0
 
 
@@ -46,10 +47,8 @@ def finish(
 ) -> None:
     """Learn, calibrate, draw, record and save; the model file comes last: with it, the run is finished."""
     started_at = time.perf_counter()
-    learn_good_features(system, parts.training, settings.seed)
-    good = score_good_images(parts.calibration_by_hash, partial(maps, system, parts.working_view))
-    rate = settings.calibration.false_alarm_rate
-    calibration = calibrate(scores_of(good), typical_value_of(good), rate)
+    fitted = fit_evidence(system, parts, settings.seed, settings.calibration.false_alarm_rate)
+    calibration = fitted.calibration
     provenance = {
         "category": parts.category.name,
         "training_images": len(parts.training),
@@ -66,8 +65,10 @@ def finish(
     }
     record["peak_memory_mib"] = peak_memory_mib()
     record["calibration"] = calibration.summary()
+    if fitted.evidence:
+        record["evidence"] = [asdict(one) for one in fitted.evidence]
     folder.write_record(record)
-    write_text(folder.calibration, to_csv(good))
+    write_text(folder.calibration, to_csv(fitted.held_out))
     save_model(folder.model, model)
     folder.state.unlink(missing_ok=True)
     say(f"threshold {calibration.threshold:.4f}. {calibration.promise}")

@@ -1,74 +1,175 @@
-"""Fitting of the evidence: good images as the finished CRD sees them, and as a whole."""
+"""Fitting of the evidence: what good images look like, and how much each kind can be trusted.
+
+No image is judged by what it has itself shown. Training images are learnt in folds, and each fold is judged
+by the others. Held-out images are judged by all.
+"""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rcae.base.arrays import Array
+from rcae.base.arrays import Array, Numbers
 from rcae.base.progress import shown
 from rcae.detector.runners.torch_maps import as_batch
+from rcae.model.evidence.evidence import FOLDS
 from rcae.model.evidence.fusion import peaks_of
 from rcae.model.evidence.thumbnail_distance import thumbnails
+from rcae.model.memory_system import MemorySystem
 from rcae.model.system import RcaeSystem
 from rcae.model.tiles import tiles
+from rcae.training.painting.unseen_anomalies import paint_unseen
 from rcae.training.training_set import TrainingSet
 
-MOST_IMAGES = 48
-"""Enough by far: each gives thousands of positions, for some hundred features."""
+MOST_JUDGED = 32
+"""Training images that are judged as new ones are."""
+MOST_PAINTED = 24
+"""Held-out images that anomalies are painted on, to weigh the kinds."""
 MOST_THUMBNAILS = 512
 """Each gives one value for each place; they cost next to nothing."""
 
 
-def image_count(system: RcaeSystem, images: TrainingSet) -> int:
-    """Return the number of looks at an image that `learn_good_features` takes."""
-    looks = len(system.kinds) + 1 if system.kinds else 0
-    return looks * min(len(images), MOST_IMAGES)
+@dataclass(frozen=True)
+class MapRecord:
+    """What good images say of one of the maps that are added up."""
+
+    name: str
+    usual: float
+    """Median of its peaks on good images."""
+    spread: float
+    """Interquartile range of its peaks."""
+    auroc: float | None
+    """How well it tells held-out images from the same with painted anomalies; None without such images."""
+    weight: float
 
 
-def learn_good_features(system: RcaeSystem, images: TrainingSet, seed: int) -> None:
-    """Fit the system's distances and their units, if it has any, on training images drawn by the seed."""
-    random = np.random.default_rng([seed, 5])
-    order = [int(index) for index in random.permutation(len(images))]
-    _learn_features(system, images, order[:MOST_IMAGES])
-    _learn_thumbnails(system, images, order[:MOST_THUMBNAILS])
+class GoodFeatures:
+    """The good images of a run, for the evidence of one system to learn and to be judged by.
 
-
-@torch.inference_mode()
-def _learn_features(system: RcaeSystem, images: TrainingSet, chosen: Sequence[int]) -> None:
-    """Fit every kind of evidence, and the units of the maps that are added up.
-
-    Tiles of a large image count as images: the networks see beyond their edges in the same way.
+    Args:
+        system: its kinds are fitted in place; without kinds nothing is done.
+        images: the training images.
+        seed: draws the images.
     """
-    if system.fusion is None:
-        return
 
-    def images_in_parts(purpose: str) -> Iterator[Iterator[Tensor]]:
-        for index in shown(chosen, purpose):
-            yield _parts(images.image(index), system)
+    def __init__(self, system: RcaeSystem | MemorySystem, images: TrainingSet, seed: int) -> None:
+        self._system, self._images, self._seed = system, images, seed
+        random = np.random.default_rng([seed, 5])
+        self._order = [int(index) for index in random.permutation(len(images))]
 
-    for kind in system.kinds:
-        parts = chain.from_iterable(images_in_parts("learning how good images look to CRD"))
-        kind.fit(kind.features(system.sight(part)) for part in parts)
-    peaks = [
-        np.max([peaks_of(system.evidence(part))[0].cpu().numpy() for part in image], axis=0)
-        for image in images_in_parts("measuring what is usual in them")
-    ]
-    system.fusion.fit(np.stack(peaks))
+    def in_folds(self) -> Iterator[list[int]]:
+        """Yield places of training images, while no kind judges by what these images have shown.
+
+        Before the first images and after the last, the kinds judge by all. Nothing is yielded without kinds.
+        """
+        for fold in range(FOLDS if self._system.kinds else 0):
+            self._settle(without=fold)
+            yield self._order[fold:MOST_JUDGED:FOLDS]
+        self._settle()
+
+    @torch.inference_mode()
+    def learn(self, held_out: Sequence[Array]) -> list[MapRecord]:
+        """Fit every kind, the units of the maps that are added up, and their weights.
+
+        Args:
+            held_out: good images at working size that were not trained on; without them, the weights stay.
+
+        Returns:
+            The record of every map; none if there are no kinds.
+        """
+        system = self._system
+        self._learn_thumbnails()
+        if system.fusion is None:
+            return []
+        self._learn_kinds()
+        good = [
+            self._peaks(self._images.image(place))
+            for places in self.in_folds()
+            for place in shown(places, "judging good images by the others")
+        ]
+        held_out_peaks = [
+            self._peaks(image)
+            for image in shown(held_out, "measuring what is usual in held-out images")
+        ]
+        system.fusion.fit(np.stack(good + held_out_peaks))
+        aurocs: Sequence[float | None] = [None] * len(system.evidence_names)
+        if held_out:
+            aurocs = self._weigh(held_out[:MOST_PAINTED], held_out_peaks[:MOST_PAINTED])
+        rows = zip(
+            system.evidence_names,
+            system.fusion.usual.tolist(),
+            system.fusion.spread.tolist(),
+            aurocs,
+            system.fusion.weight.tolist(),
+            strict=True,
+        )
+        return [MapRecord(*row) for row in rows]
+
+    def forget(self) -> None:
+        """Free what the kinds remember beside what they have settled."""
+        for kind in self._system.kinds:
+            kind.forget()
+
+    def _settle(self, without: int | None = None) -> None:
+        for kind in self._system.kinds:
+            kind.settle(without)
+
+    def _learn_kinds(self) -> None:
+        """Show each kind as many images as it wants; tiles of a large image count as images."""
+        kinds = self._system.kinds
+        chosen = self._order[: max(kind.most_images for kind in kinds)]
+        for place, index in enumerate(shown(chosen, "learning how good images look")):
+            for part in self._parts(self._images.image(index)):
+                sight = self._system.sight(part)
+                for kind in kinds:
+                    if place < kind.most_images:
+                        kind.learn(kind.features(sight), place % FOLDS)
+
+    def _weigh(self, images: Sequence[Array], good: Sequence[Numbers]) -> list[float]:
+        """Set the weights from painted copies of images, and return the AUROC of each map."""
+        random = np.random.default_rng([self._seed, 6])
+        repeated = [images[place % len(images)] for place in range(MOST_PAINTED)]
+        painted = [
+            self._peaks(paint_unseen(image, random))
+            for image in shown(repeated, "weighing the evidence on painted images")
+        ]
+        assert self._system.fusion is not None
+        aurocs: list[float] = self._system.fusion.weigh(np.stack(good), np.stack(painted)).tolist()
+        return aurocs
+
+    def _peaks(self, image: Array) -> Numbers:
+        """Return the largest value of each map of the evidence in an image, [map]."""
+        peaks = [
+            peaks_of(self._system.evidence(part))[0].cpu().numpy() for part in self._parts(image)
+        ]
+        highest: Numbers = np.max(peaks, axis=0)
+        return highest
+
+    def _learn_thumbnails(self) -> None:
+        thumbnail = self._system.thumbnail
+        if thumbnail is None:
+            return
+        chosen = self._order[:MOST_THUMBNAILS]
+        small = (thumbnails(as_batch(self._images.image(index), self._system)) for index in chosen)
+        learnt = shown(small, "learning how good images look whole", len(chosen))
+        thumbnail.fit(torch.cat(list(learnt)))
+
+    def _parts(self, image: Array) -> Iterator[Tensor]:
+        for tile in tiles(*image.shape[:2]):
+            yield as_batch(image[tile.rows, tile.columns], self._system)
 
 
-@torch.inference_mode()
-def _learn_thumbnails(system: RcaeSystem, images: TrainingSet, chosen: Sequence[int]) -> None:
-    """Fit the thumbnail distance."""
-    if system.thumbnail is None:
-        return
-    small = (thumbnails(as_batch(images.image(index), system)) for index in chosen)
-    learnt = shown(small, "learning how good images look whole", len(chosen))
-    system.thumbnail.fit(torch.cat(list(learnt)))
+def looks_to_learn(system: RcaeSystem, training: int, held_out: int) -> int:
+    """Return the number of looks at an image that learning and judging take, about.
 
-
-def _parts(image: Array, system: RcaeSystem) -> Iterator[Tensor]:
-    for tile in tiles(*image.shape[:2]):
-        yield as_batch(image[tile.rows, tile.columns], system)
+    Args:
+        system: its kinds will be fitted.
+        training: number of training images.
+        held_out: number of images that were not trained on.
+    """
+    if not system.kinds:
+        return 0
+    learnt = min(training, max(kind.most_images for kind in system.kinds))
+    return learnt + 2 * min(training, MOST_JUDGED) + held_out + MOST_PAINTED

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rcae.base.arrays import Array
 from rcae.base.errors import DataError
 from rcae.base.progress import say, shown
 from rcae.base.settings import ImageSettings, Settings
@@ -39,6 +40,15 @@ class GoodParts:
         """The calibration images by the SHA-256 of their content; none of them has a copy."""
         held_out = (image for image in self.listed if image.role == "calibration")
         return {image.sha256: self.category.root / image.path for image in held_out}
+
+    def training_by_hash(self, places: Sequence[int]) -> dict[str, Path]:
+        """Return the training images at these places, by the SHA-256 of their content."""
+        trained_on = [image for image in self.listed if image.role == "train"]
+        return {trained_on[at].sha256: self.category.root / trained_on[at].path for at in places}
+
+    def held_out(self) -> list[Array]:
+        """Return the calibration images at working size, [height, width, 3] each, float32, 0..1."""
+        return [self.working_view.of(read_image(path)) for path in self.calibration]
 
     @property
     def sha256(self) -> str:

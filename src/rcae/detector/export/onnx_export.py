@@ -33,8 +33,8 @@ Images = Iterable[Array]
 OPSET = 18
 EXAMPLE_SIZE_PX = (200, 264)
 """Size of the traced example. Any size will do: batch, height and width stay free."""
-WHITENING = "/distance/"
-"""Part of the names of the operators that belong to the feature distance."""
+WHITENING = "/evidence_kinds."
+"""Part of the names of the operators that belong to a kind of evidence."""
 FREE_AXES = {
     IMAGES: {0: "batch", 1: "height", 2: "width"},
     OUTPUTS[0]: {0: "batch", 1: "height", 2: "width"},

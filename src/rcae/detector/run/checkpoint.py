@@ -17,7 +17,7 @@ from rcae.base.storage import write_bytes
 from rcae.detector.run.model_header import ModelHeader, incomplete
 from rcae.model.system import RcaeSystem
 
-FORMAT = "rcae-model-15"
+FORMAT = "rcae-model-16"
 METADATA_KEY = "rcae"
 
 
@@ -35,7 +35,8 @@ def save_model(path: Path, model: Model) -> None:
     Raises:
         StorageError: the disk refused the file; an older file at `path` is unchanged.
     """
-    save_tensors(path, model.system.state_dict(), model.header.to_plain(), file_format=FORMAT)
+    tensors = {name: _as_small_as_exact(one) for name, one in model.system.state_dict().items()}
+    save_tensors(path, tensors, model.header.to_plain(), file_format=FORMAT)
 
 
 def load_model(path: Path) -> Model:
@@ -53,6 +54,16 @@ def load_model(path: Path) -> Model:
     except RuntimeError as error:
         raise incomplete(path, error) from error
     return Model(system.requires_grad_(False).eval(), header)
+
+
+def _as_small_as_exact(tensor: Tensor) -> Tensor:
+    """Return the tensor in half precision if that holds every value, as of pretrained weights."""
+    half = tensor.half()
+    return (
+        half
+        if tensor.is_floating_point() and torch.equal(half.to(tensor.dtype), tensor)
+        else tensor
+    )
 
 
 def save_tensors(

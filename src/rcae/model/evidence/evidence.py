@@ -1,34 +1,51 @@
 """The interface of every addition to the paper's map: one kind of evidence, in cells of the image."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from typing import NamedTuple
+from typing import ClassVar, Protocol
 
 from torch import Tensor, nn
 from torch.nn import functional
 
+FOLDS = 4
+"""Good images are learnt in so many folds, so that each can be judged by what the others have shown."""
 
-class Sight(NamedTuple):
-    """Output of the three networks for a batch of images, each extended to whole cells."""
 
-    image: Tensor
-    """Images I, [batch, 3, height, width], 0..1."""
-    levels: list[Tensor]
-    """Features of CRD's decoder, coarse to fine, [batch, channel, (step,) height / 2^k, width / 2^k]."""
-    drawn: Tensor
-    """M_A before smoothing, [batch, height, width], 0..1."""
+class Sight(Protocol):
+    """What the networks make of a batch of images; each part is computed when it is first asked for."""
+
     size_px: tuple[int, int]
-    """Height and width of the images before they were extended."""
+    """Height and width of the images before they were extended to whole cells."""
+
+    @property
+    def levels(self) -> list[Tensor]:
+        """Features of CRD's decoder, coarse to fine, [batch, channel, (step,) height / 2^k, width / 2^k]."""
+
+    @property
+    def drawn(self) -> Tensor:
+        """M_A before smoothing, [batch, height, width] of the extended images, 0..1."""
+
+    @property
+    def patches(self) -> list[Tensor]:
+        """Pretrained features of the images at each scale, see `patches_at_scales`."""
+
+    @property
+    def recursion(self) -> Tensor:
+        """Pretrained features less those of the last reconstruction, [batch, channel, row, column]."""
 
 
 class Evidence(nn.Module, ABC):
     """Difference of each cell of an image from good images, judged by one kind of features.
 
-    A kind knows good images through `fit`, in closed form, and knows nothing of the other kinds.
+    A kind learns good images one by one, then settles what they have shown in closed form. It knows
+    nothing of the other kinds.
     """
 
+    name: str
+    """Name in records and reports."""
     cell_px: int
     """Side of the square of pixels that one cell stands for."""
+    most_images: ClassVar[int]
+    """Number of good images that are enough to learn from."""
 
     @abstractmethod
     def features(self, sight: Sight) -> Tensor:
@@ -38,21 +55,29 @@ class Evidence(nn.Module, ABC):
         """
 
     @abstractmethod
-    def fit(self, good_features: Iterable[Tensor]) -> None:
-        """Learn the features of good images; each tensor is a result of `features`, and is read once."""
+    def learn(self, features: Tensor, fold: int) -> None:
+        """Remember a result of `features` of a good image, until `forget`; the fold is 0 to FOLDS - 1."""
+
+    @abstractmethod
+    def settle(self, without: int | None = None) -> None:
+        """Set the buffers from all that was learnt, or from all but one fold, to judge that fold's images."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Free what was remembered; the buffers stay as they are settled."""
 
     @abstractmethod
     def forward(self, features: Tensor) -> Tensor:
         """Return the map in cells, [batch, row, column]; higher is more anomalous."""
 
 
-def cells_within(sight: Sight, cell_px: int) -> tuple[int, int]:
-    """Count the rows and columns of cells in the image; the last cells may lie in it only in part.
+def cells_within(size_px: tuple[int, int], cell_px: int) -> tuple[int, int]:
+    """Count the rows and columns of cells in an image; the last cells may lie in it only in part.
 
     The counts are rounded up without negative numbers, because an exported graph divides these
     differently.
     """
-    height, width = sight.size_px
+    height, width = size_px
     return (height - 1) // cell_px + 1, (width - 1) // cell_px + 1
 
 

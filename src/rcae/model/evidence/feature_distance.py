@@ -1,12 +1,12 @@
 """Distance of CRD's own features from those of good images: the other half of the anomaly map."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rcae.model.evidence.evidence import Evidence, Sight, cells_within
+from rcae.model.evidence.evidence import FOLDS, Evidence, Sight, cells_within
 from rcae.model.evidence.whitening import whitening_of
 
 BORDER_CELLS = 4
@@ -37,22 +37,25 @@ class FeatureDistance(Evidence):
     and the smaller distance counts. It looks like a position within where ground runs out of the image.
 
     `mean` is [row place, column place, channel], see `places_along`. `whitening` is
-    [zone, channel, channel]; the zones are within and border. Both are zero until `fit`.
+    [zone, channel, channel]; the zones are within and border. Both are zero until `settle`.
     """
 
+    name = "own features"
+    most_images = 48
     mean: Tensor
     whitening: Tensor
 
     def __init__(self, channels: int, cell_px: int) -> None:
         """Take the sum of channels of CRD's levels, and the side of the square that a cell stands for."""
         super().__init__()
+        self._sums: list[_FeatureSums] = []
         self.cell_px = cell_px
         self.register_buffer("mean", torch.zeros(PLACES, PLACES, channels))
         self.register_buffer("whitening", torch.zeros(2, channels, channels))
 
     def features(self, sight: Sight) -> Tensor:
         """Return CRD's features, [batch, channel, row, column], without cells beyond the image."""
-        rows, columns = cells_within(sight, self.cell_px)
+        rows, columns = cells_within(sight.size_px, self.cell_px)
         return joined(sight.levels)[:, :, :rows, :columns]
 
     def forward(self, features: Tensor) -> Tensor:
@@ -70,19 +73,26 @@ class FeatureDistance(Evidence):
         border = self._of(features - means, zone=1)
         return torch.where(is_border(rows, columns), torch.minimum(within, border), within)
 
-    def fit(self, good_features: Iterable[Tensor]) -> None:
-        """Take means and covariances from all positions of features of good images.
+    def learn(self, features: Tensor, fold: int) -> None:
+        """See `Evidence.learn`; sums alone are remembered."""
+        if not self._sums:
+            self._sums = [_FeatureSums(self.mean) for _ in range(FOLDS)]
+        self._sums[fold].add(features.double())
 
-        Args:
-            good_features: Tensors with the shape of the argument of `forward`; each is read once.
-        """
-        moments = _FeatureSums(self.mean)
-        for features in good_features:
-            moments.add(features.double())
-        self.mean.copy_(moments.means())
+    def settle(self, without: int | None = None) -> None:
+        """Take means and covariances from all positions; see `Evidence.settle`."""
+        sums = _FeatureSums(self.mean)
+        for fold, one in enumerate(self._sums):
+            if fold != without:
+                sums.join(one)
+        self.mean.copy_(sums.means())
         for zone in range(2):
-            if moments.zone_counts()[zone]:  # an image of three cells has no border
-                self.whitening[zone] = whitening_of(moments.covariance(zone))
+            if sums.zone_counts()[zone]:  # an image of three cells has no border
+                self.whitening[zone] = whitening_of(sums.covariance(zone))
+
+    def forget(self) -> None:
+        """See `Evidence.forget`."""
+        self._sums = []
 
     def _of(self, centred: Tensor, zone: int) -> Tensor:
         whitened = functional.conv2d(centred, self.whitening[zone][:, :, None, None])
@@ -110,6 +120,12 @@ class _FeatureSums:
         for zone, where in enumerate((~border, border)):
             here = features.permute(2, 3, 0, 1)[where].flatten(end_dim=1)
             self._products[zone] += here.T @ here
+
+    def join(self, other: "_FeatureSums") -> None:
+        """Add all that other sums have."""
+        self._counts += other._counts
+        self._totals += other._totals
+        self._products += other._products
 
     def means(self) -> Tensor:
         """Return the means, [place, place, channel]; zero at places that no image had."""

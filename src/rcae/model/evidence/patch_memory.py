@@ -1,96 +1,137 @@
 """A memory of good patches in pretrained features: anomalous is what no good image has shown."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from rcae.model.evidence.evidence import averaged
-from rcae.model.evidence.pretrained import COARSE_CHANNELS, FINE_CHANNELS
+from rcae.model.evidence.evidence import Evidence, Sight, averaged, cells_within
+from rcae.model.evidence.pretrained import (
+    COARSE_CHANNELS,
+    COARSE_STRIDE,
+    FINE_CHANNELS,
+    PretrainedFeatures,
+)
 from rcae.model.evidence.whitening import whitening_of
 
 CHANNELS = FINE_CHANNELS + COARSE_CHANNELS
+SCALES = (1, 2)
+"""The image is seen as it is, and at half its size: small marks and wide ones (our choice)."""
 PATCHES = 2000
 """Patches in the memory (our choice): distances to 500 or 4,000 rank the polycrystalline cells alike."""
 LOCAL_MEAN = 3
 """Side of the square of positions whose features are averaged, and whose distances are."""
 
 
-class PatchMemory(nn.Module):
+class PatchMemory(Evidence):
     """Distance of each patch of an image from the nearest of a random sample of good patches.
 
     PatchCore (Roth et al., 2022) remembers a greedy coreset of raw features. Ours are whitened, and the
     sample is random (our choices).
 
-    `mean` is [channel], `whitening` [channel, channel] and `patches` [patch, channel], whitened. `owners`,
-    [patch], names the good image that each patch comes from. All are zero until `fit`.
+    `mean` is [channel], `whitening` [channel, channel] and `patches` [patch, channel], whitened, each
+    value one that half precision holds. All are zero until `settle`.
     """
 
+    most_images = 128
     mean: Tensor
     whitening: Tensor
     patches: Tensor
-    owners: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, scale: int) -> None:
+        """Take one of `SCALES`: the image is reduced by it."""
         super().__init__()
+        self.name = "memory" if scale == 1 else f"memory 1/{scale}"
+        self.cell_px = COARSE_STRIDE * scale
+        self._place = SCALES.index(scale)
+        self._learnt: dict[int, list[Tensor]] = defaultdict(list)
         self.register_buffer("mean", torch.zeros(CHANNELS))
         self.register_buffer("whitening", torch.zeros(CHANNELS, CHANNELS))
         self.register_buffer("patches", torch.zeros(PATCHES, CHANNELS))
-        self.register_buffer("owners", torch.zeros(PATCHES, dtype=torch.int64))
 
-    def forward(self, features: Tensor, without: int | None = None) -> Tensor:
+    def features(self, sight: Sight) -> Tensor:
+        """Return the pretrained features at this scale, [batch, channel, row, column]."""
+        return sight.patches[self._place]
+
+    def forward(self, features: Tensor) -> Tensor:
         """Return the distance of each patch from the memory, averaged over its neighbours.
-
-        Args:
-            features: [batch, channel, row, column], see `patch_features`.
-            without: the good image whose patches do not count, so that its own are judged as new ones.
 
         Returns:
             [batch, row, column], about 0 to 2 on good images; higher is more anomalous.
         """
-        patches = self.patches if without is None else self.patches[self.owners != without]
-        whitened = self._whitened(features)
+        whitened = self._whitened(features.permute(0, 2, 3, 1))
         # |z - p|^2 = |z|^2 - 2 z p + |p|^2, for all patches at once.
-        offsets = patches.square().sum(dim=1)
-        products = functional.conv2d(whitened, -2 * patches[:, :, None, None], offsets)
-        nearest = products.amin(dim=1) + whitened.square().sum(dim=1)
+        products = whitened @ (-2 * self.patches.T) + self.patches.square().sum(dim=1)
+        nearest = products.amin(dim=3) + whitened.square().sum(dim=3)
         distance = (nearest.clamp(min=0) / CHANNELS).sqrt()
         return averaged(distance[:, None], LOCAL_MEAN)[:, 0]
 
-    def fit(self, good_features: Sequence[Tensor], seed: int) -> None:
-        """Whiten by all positions of good images, and remember a random sample of them.
+    def learn(self, features: Tensor, fold: int) -> None:
+        """Remember every position, [batch, channel, row, column]; see `Evidence.learn`."""
+        self._learnt[fold].append(features.permute(0, 2, 3, 1).flatten(end_dim=2))
 
-        Args:
-            good_features: [1, channel, row, column] of each good image.
-            seed: draws the sample, with repetition where there are fewer positions.
+    def settle(self, without: int | None = None) -> None:
+        """Whiten by all positions, and keep a random sample; see `Evidence.settle`.
+
+        The sample repeats itself where there are fewer positions. The order in which images are learnt
+        depends on the run's seed, so the sample does.
         """
-        flat = [one[0].flatten(start_dim=1).T for one in good_features]  # [position, channel]
-        owners = torch.cat([torch.full((len(one),), image) for image, one in enumerate(flat)])
-        positions = torch.cat(flat).double()
-        self.mean.copy_(positions.mean(dim=0))
-        self.whitening.copy_(whitening_of(positions.T.cov(correction=0)))
-        generator = torch.Generator().manual_seed(seed)
+        positions = torch.cat(
+            [one for fold, learnt in self._learnt.items() if fold != without for one in learnt]
+        )
+        exact = positions.double()
+        self.mean.copy_(exact.mean(dim=0))
+        self.whitening.copy_(whitening_of(exact.T.cov(correction=0)))
+        generator = torch.Generator().manual_seed(len(positions))
         order = torch.randperm(len(positions), generator=generator)
-        chosen = order.repeat(-(-PATCHES // len(order)))[:PATCHES]
-        sample = positions[chosen].float().T[None, :, :, None]
-        self.patches.copy_(self._whitened(sample)[0, :, :, 0].T)
-        self.owners.copy_(owners[chosen])
+        chosen = order.repeat(-(-PATCHES // len(order)))[:PATCHES].to(positions.device)
+        self.patches.copy_(self._whitened(positions[chosen]).half())
 
-    def _whitened(self, features: Tensor) -> Tensor:
-        centred = features - self.mean[:, None, None]
-        return functional.conv2d(centred, self.whitening[:, :, None, None])
+    def forget(self) -> None:
+        """See `Evidence.forget`."""
+        self._learnt.clear()
+
+    def _whitened(self, positions: Tensor) -> Tensor:
+        """Whiten features, [..., channel]."""
+        return (positions - self.mean) @ self.whitening.T
+
+
+def patches_at_scales(
+    pretrained: PretrainedFeatures, image: Tensor, scales: Sequence[int] = SCALES
+) -> list[Tensor]:
+    """Return the features of every patch at each scale.
+
+    Args:
+        pretrained: the frozen network.
+        image: [batch, 3, height, width], 0..1, of any size. Its lower and right edges extend it.
+        scales: any of `SCALES`.
+
+    Returns:
+        [batch, 152, ceil(height / cell), ceil(width / cell)] each; a cell is 16 px times the scale.
+    """
+    size_px = (image.shape[2], image.shape[3])
+    multiple_px = COARSE_STRIDE * max(SCALES)
+    bottom, right = (-length % multiple_px for length in size_px)
+    extended = functional.pad(image, (0, right, 0, bottom), mode="replicate")
+    patches = []
+    for scale in scales:
+        seen = functional.avg_pool2d(extended, scale) if scale > 1 else extended
+        rows, columns = cells_within(size_px, COARSE_STRIDE * scale)
+        patches.append(patch_features(*pretrained(seen))[:, :, :rows, :columns])
+    return patches
 
 
 def patch_features(fine: Tensor, coarse: Tensor) -> Tensor:
     """Return both resolutions of `PretrainedFeatures` as one, each position with its neighbours.
 
     Args:
-        fine: [batch, 40, ceil(height / 8), ceil(width / 8)].
-        coarse: [batch, 112, ceil(height / 16), ceil(width / 16)].
+        fine: [batch, 40, 2 * row, 2 * column].
+        coarse: [batch, 112, row, column].
 
     Returns:
-        [batch, 152, ceil(height / 16), ceil(width / 16)].
+        [batch, 152, row, column].
     """
-    pooled = functional.avg_pool2d(averaged(fine, LOCAL_MEAN), 2, ceil_mode=True)
+    pooled = functional.avg_pool2d(averaged(fine, LOCAL_MEAN), 2)
     return torch.cat([pooled, averaged(coarse, LOCAL_MEAN)], dim=1)

@@ -85,18 +85,22 @@ class PaperNetworks(nn.Module):
         if self.detection is not None:
             return self.map_of(self.detection_levels(image))
         with torch.no_grad():
-            last = self.unfolded(self._sequences(image).refined[:, -1])
+            last = self.unfolded(self.folded_sequences(image).refined[:, -1])
         return (last - image).abs().mean(dim=1)
 
     def sequences(self, image: Tensor) -> Sequences:
         """Return I_R^n and I_D^n of images whose height and width are multiples of fold * 2^N."""
-        return Sequences(*map(self.unfolded, self._sequences(image)))
+        return Sequences(*map(self.unfolded, self.folded_sequences(image)))
 
     def detection_levels(self, image: Tensor) -> list[Tensor]:
         """Return the features of CRD's decoder for each image, RcAE and DPN frozen, coarse to fine."""
-        assert self.detection is not None
         with torch.no_grad():
-            refined = self._sequences(image).refined
+            refined = self.folded_sequences(image).refined
+        return self.levels_of(refined, image)
+
+    def levels_of(self, refined: Tensor, image: Tensor) -> list[Tensor]:
+        """Return the result of `detection_levels` from I_D^n, folded and without ground."""
+        assert self.detection is not None
         return self.detection.features(refined, self.folded(image))
 
     def map_of(self, levels: Sequence[Tensor]) -> Tensor:
@@ -118,7 +122,7 @@ class PaperNetworks(nn.Module):
         """Turn [batch, (step,) channel, height, width] back into images: the inverse of `folded`."""
         return unfold(seen, self.settings.fold) + self.ground
 
-    def _sequences(self, image: Tensor) -> Sequences:
+    def folded_sequences(self, image: Tensor) -> Sequences:
         """Return the result of `sequences`, still folded and without ground."""
         reconstructions = self.reconstruction.sequence(self.folded(image), self.settings.used_steps)
         return Sequences(reconstructions, self._detailed(reconstructions, image))
