@@ -1,18 +1,18 @@
 import itertools
 
-import numpy as np
 import pytest
 import torch
 
 from rcae.base.settings import load_settings
 from rcae.model.evidence.evidence import averaged
-from rcae.model.evidence.fusion import peaks_of, wide
+from rcae.model.evidence.fusion import wide
 from rcae.model.paper.blocks import ConvolutionalAutoencoder
 from rcae.model.paper.cross_recursion_detection import CrossRecursionDetection
 from rcae.model.paper.detail_preservation import DetailPreservationNetwork
 from rcae.model.paper.folding import fold, unfold
 from rcae.model.system import RcaeSystem
 from tests.conftest import TINY
+from tests.good_evidence import fit_on
 
 
 def build(*values):
@@ -140,7 +140,9 @@ def test_restoring_leaves_the_map_as_it_is_and_draws_an_image_about_the_ground(f
 
 
 def test_without_crd_the_map_is_the_last_steps_mean_absolute_error():
-    system = build("model.detection_network=false", "model.smoothing_px=1")
+    system = build(
+        "model.detection_network=false", "model.smoothing_px=1", "model.patch_memory=false"
+    )
     image = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
         last = system.refine(image, depth=2)
@@ -148,7 +150,9 @@ def test_without_crd_the_map_is_the_last_steps_mean_absolute_error():
 
 
 def test_smoothing_averages_over_the_pixels_that_exist():
-    system = build("model.detection_network=false", "model.smoothing_px=3")
+    system = build(
+        "model.detection_network=false", "model.smoothing_px=3", "model.patch_memory=false"
+    )
     image = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
         raw = system.detect(image)
@@ -160,10 +164,8 @@ def test_smoothing_averages_over_the_pixels_that_exist():
 def test_the_map_adds_up_what_crd_draws_and_the_distance_near_and_wide():
     system, image = build(), torch.rand(1, 3, 23, 40)
     with torch.no_grad():
-        good = [torch.rand(1, 3, 32, 32) for _ in range(3)]
-        system.kinds[0].fit([system.kinds[0].features(system.sight(batch)) for batch in good])
-        system.fusion.fit(np.stack([peaks_of(system.evidence(one))[0].numpy() for one in good]))
-        near, distance, drawn_wide, distance_wide = maps = system.evidence(image)
+        fit_on(system, *[torch.rand(1, 3, 32, 32) for _ in range(3)])
+        near, distance, *memories, drawn_wide, distance_wide = maps = system.evidence(image)
         drawn = system.detect(system.pad(image))
         torch.testing.assert_close(system.map_of_part(image), system.fusion(maps, (23, 40)))
     assert near.shape == (1, 23, 40)
@@ -174,6 +176,7 @@ def test_the_map_adds_up_what_crd_draws_and_the_distance_near_and_wide():
     torch.testing.assert_close(drawn_wide, wide(cells, 2))
     assert distance.shape == (1, 12, 20)
     torch.testing.assert_close(distance_wide, wide(distance, 2))
+    assert [one.shape for one in memories] == [(1, 2, 3), (1, 1, 2)]
 
 
 def test_features_end_where_the_image_ends():
@@ -195,7 +198,7 @@ def test_what_was_drawn_beyond_the_last_cell_of_the_image_counts_nothing(monkeyp
 
     monkeypatch.setattr(system, "map_of", beyond_alone)
     with torch.no_grad():
-        near, _, drawn_wide, _ = system.evidence(torch.rand(1, 3, 19, 20))
+        near, *_, drawn_wide, _ = system.evidence(torch.rand(1, 3, 19, 20))
     assert not near.any()
     assert drawn_wide.shape == (1, 10, 10)
     assert not drawn_wide.any()

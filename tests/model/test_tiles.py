@@ -6,10 +6,10 @@ from rcae.base.settings import load_settings
 from rcae.data.view.working_view import Seen
 from rcae.detector.runners.torch_maps import explain
 from rcae.model import tiles as tiling
-from rcae.model.evidence.thumbnail_distance import SIDE_PX
 from rcae.model.system import RcaeSystem
 from rcae.model.tiles import blended, drawn_together, tiles
 from tests.conftest import TINY
+from tests.good_evidence import fit_on
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1024, 1024), (1025, 700), (1793, 3000), (2560, 1279)])
@@ -63,13 +63,11 @@ def test_a_tiled_map_equals_the_whole_one_where_no_network_sees_a_tiles_edge(
     small_tiles, monkeypatch
 ):
     torch.manual_seed(0)
-    system = RcaeSystem(load_settings("quick", values=TINY).model).eval()
+    system = RcaeSystem(load_settings("scratch", values=TINY).model).eval()
     image = np.random.default_rng(0).random((300, 520, 3), dtype=np.float32)
     with torch.no_grad():
         whole = torch.from_numpy(image).permute(2, 0, 1)[None]
-        system.kinds[0].fit([system.kinds[0].features(system.sight(whole))])
-        system.fusion.fit(np.array([[0.0] * 4, [1.0] * 4]))
-        system.thumbnail.fit(torch.rand(5, 1, 1, 1).expand(-1, 3, SIDE_PX, SIDE_PX))
+        fit_on(system, whole, whole.flip(2))
         assert (system(whole) - system.map_of_part(whole)).abs().max() > 0.1
         tiled = system(whole)[0].numpy()
     seen = explain(system, Seen(image, image))

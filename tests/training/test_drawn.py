@@ -50,7 +50,9 @@ def test_a_seam_is_to_be_found_and_not_to_be_restored(images, monkeypatch):
         "rcae.training.drawn.paint_anomalies",
         lambda good, donor, _: (good + 1.0, np.eye(len(good), dtype=np.bool_)),
     )
-    settings = settings_of("training.varied=false", "training.anomalous_share=1")
+    settings = settings_of(
+        "training.varied=false", "training.anomalous_share=1", "training.plain_first=false"
+    )
     painted = draw_batch(images, settings, 2, 7, paint=True)
     plain = draw_batch(images, settings, 2, 7, paint=False)
     assert not torch.equal(painted.good, plain.image)
@@ -58,6 +60,57 @@ def test_a_seam_is_to_be_found_and_not_to_be_restored(images, monkeypatch):
     anomalous = painted.mask.bool()
     assert anomalous[:, range(32), range(32)].all()
     assert (anomalous.sum(dim=(1, 2)) > 32).all()
+
+
+def never(*_):
+    raise AssertionError("this is never painted")
+
+
+def test_the_first_windows_have_plain_patches_alone(images, monkeypatch):
+    for painter in ("paint_anomalies", "paint_seam"):
+        monkeypatch.setattr(f"rcae.training.drawn.{painter}", never)
+    settings = settings_of(
+        "training.plain_first=true",
+        "training.varied=false",
+        "training.anomalous_share=1",
+        "training.batch_size=40",
+    )
+    painted = draw_batch(images, settings, 2, 0, paint=True)
+    assert torch.equal(painted.good, draw_batch(images, settings, 2, 0, paint=False).image)
+    assert painted.mask.bool().any(dim=(1, 2)).all()
+    changed = (painted.image != painted.good).any(dim=1)
+    assert changed[painted.mask.bool()].float().mean() > 0.99
+
+
+def test_without_the_setting_plain_patches_are_never_painted(images, monkeypatch):
+    monkeypatch.setattr("rcae.training.drawn.paint_plain_patches", never)
+    settings = settings_of("training.plain_first=false", "training.batch_size=40")
+    for step in (0, 1, 10):
+        assert draw_batch(images, settings, 2, step, paint=True).mask.any()
+
+
+def test_the_share_of_plain_windows_falls_until_the_end_of_stage_3(images, monkeypatch):
+    painted = []
+
+    def only_noting(kind):
+        return lambda good, *_: (painted.append(kind) or good, np.zeros(good.shape[:2], np.bool_))
+
+    for painter in ("paint_anomalies", "paint_plain_patches"):
+        monkeypatch.setattr(f"rcae.training.drawn.{painter}", only_noting(painter))
+    settings = settings_of(
+        "training.plain_first=true",
+        "training.varied=false",
+        "training.anomalous_share=1",
+        "training.batch_size=300",
+        "training.detection.steps=8",
+    )
+    shares = []
+    for step in (0, 4, 8, 1000):
+        painted.clear()
+        draw_batch(images, settings, 2, step, paint=True)
+        assert len(painted) == 300
+        shares.append(painted.count("paint_plain_patches") / 300)
+    assert shares == pytest.approx([1.0, 0.6, 0.2, 0.2], abs=0.08)
 
 
 def test_good_images_are_varied_for_crd_alone_and_then_painted(images):

@@ -1,7 +1,7 @@
 """Evaluation: a finished detector scores each test image of a category once, and is measured."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +18,8 @@ from rcae.data.layouts.sample import Category, Sample
 from rcae.detector.calibration import Calibration, conformal_threshold, images_needed
 from rcae.detector.detection import Detection
 from rcae.detector.detector import Detector
-from rcae.detector.run.known_images import known_images
+from rcae.detector.outliers import Outlier, outliers_among
+from rcae.detector.run.known_images import calibration_images, known_images
 from rcae.evaluation.metrics.ranking import image_metrics
 from rcae.evaluation.metrics.rates import detection_rates
 from rcae.evaluation.metrics.regions import pixel_metrics
@@ -79,6 +80,8 @@ class Evaluation:
 
     The model looks better on them than it is.
     """
+    outliers: tuple[Outlier, ...] = ()
+    """Calibration images far from all others, as far as the run tells."""
 
     @property
     def good(self) -> tuple[Outcome, ...]:
@@ -97,7 +100,9 @@ def evaluate_model(path: Path, detector: Detector, data: Path) -> Evaluation:
     Raises:
         RcaeError: the errors of `evaluate_detector` and `known_images`.
     """
-    return evaluate_detector(detector, data, known_images(path, detector.header))
+    evaluation = evaluate_detector(detector, data, known_images(path, detector.header))
+    outliers = outliers_among(calibration_images(path), detector.calibration)
+    return replace(evaluation, outliers=outliers)
 
 
 def evaluate_detector(detector: Predictor, data: Path, known: Collection[str] = ()) -> Evaluation:
@@ -265,7 +270,7 @@ def _at_fixed_rates(
     metrics: dict[str, Any] = {}
     undefined = {}
     for name, rate in FIXED_RATES.items():
-        metrics[name], count = None, len(calibration.scores)
+        metrics[name], count = None, len(calibration.all_scores)
         if count < images_needed(rate):
             undefined[name] = (
                 f"a threshold for {rate:.0%} needs {images_needed(rate)} calibration images; the "
@@ -273,7 +278,7 @@ def _at_fixed_rates(
             )
             continue
         threshold = conformal_threshold(
-            calibration.scores, rate, typical_value=calibration.typical_value
+            calibration.all_scores, rate, typical_value=calibration.typical_value
         )
         metrics[name] = detection_rates(*_scores(outcomes), threshold).true_positive_rate
     return metrics, undefined

@@ -53,6 +53,7 @@ def table(evaluation: Evaluation) -> str:
             f"calibrated threshold {result.threshold:.4g} (promised: at most "
             f"{result.false_alarm_rate_promised:.1%} {evaluation.calibration.assurance})",
             *(f"warning: {words}" for words in known_warning(evaluation)),
+            *(f"warning: {outlier.advice}" for outlier in evaluation.outliers),
             *(f"{name}: not defined, {reason}" for name, reason in result.undefined.items()),
         ]
     )
@@ -107,7 +108,10 @@ def _report(evaluation: Evaluation, detector: Detector, licence_note: str) -> Ev
         promise=evaluation.calibration.promise,
         good_scores=np.array([outcome.anomaly_score for outcome in evaluation.good]),
         defective_scores=np.array([outcome.anomaly_score for outcome in evaluation.defective]),
-        picture_groups=_picture_groups(evaluation, detector),
+        picture_groups=(
+            *_outlier_group(evaluation, detector),
+            *_picture_groups(evaluation, detector),
+        ),
         facts=_facts(evaluation, detector),
         licence_note=licence_note,
     )
@@ -150,6 +154,25 @@ def _picture_groups(evaluation: Evaluation, detector: Detector) -> tuple[Picture
     )
     explanation = "what each recursion made of the image, from shallow to deep"
     return (*overlays, PictureGroup("Through the recursion", explanation, strips))
+
+
+def _outlier_group(evaluation: Evaluation, detector: Detector) -> list[PictureGroup]:
+    """Show the calibration images far from all others, those that still lie where they were."""
+    shown = [one for one in evaluation.outliers if Path(one.image.path).is_file()]
+    if not shown:
+        return []
+    pictures = tuple(
+        Picture(_looked_at(Path(one.image.path), detector), one.advice)
+        for one in shown[:PICTURES_PER_GROUP]
+    )
+    explanation = (
+        "images that were held out as good ones, and that the model finds unlike all the others"
+    )
+    return [PictureGroup("Calibration images far from all others", explanation, pictures)]
+
+
+def _looked_at(path: Path, detector: Detector) -> Image:
+    return overlay(read_image(path), detector.predict(path).anomaly_map, detector.heat_scale)
 
 
 def _overlay(outcome: Outcome, detector: Detector) -> Image:
@@ -205,10 +228,15 @@ def model_facts(detector: Detector) -> dict[str, str]:
     return {
         "Trained on": f"{header.provenance['training_images']} good images of "
         f"{header.provenance['category']}",
-        "Calibrated on": f"{len(detector.calibration.scores)} other good images",
+        "Calibrated on": f"{len(detector.calibration.scores)} other good images{_helped(detector)}",
         **header.training_facts,
         "Data list (SHA-256)": header.provenance["data_sha256"],
     }
+
+
+def _helped(detector: Detector) -> str:
+    count = len(detector.calibration.cross_fitted_scores)
+    return f", and {count} of training, each judged by the others" if count else ""
 
 
 def _share(value: float | None) -> str:

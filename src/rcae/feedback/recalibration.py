@@ -19,6 +19,7 @@ from rcae.detector.calibration_images import (
     to_csv,
     typical_value_of,
 )
+from rcae.detector.outliers import Outlier, outliers_among
 from rcae.detector.run.checkpoint import Model, load_model
 from rcae.detector.run.known_images import learnt_images
 from rcae.detector.run.run_folder import RunFolder
@@ -44,6 +45,8 @@ class Recalibration:
     old_threshold: float
     kept_as: int
     """Version number of the model with the old calibration."""
+    outliers: tuple[Outlier, ...]
+    """Images far from all others."""
 
     @property
     def looks_like_training_session(self) -> bool:
@@ -98,6 +101,7 @@ def recalibrate(
         ),
         old_threshold=before.threshold,
         kept_as=kept_as,
+        outliers=outliers_among(good, calibration),
     )
 
 
@@ -140,6 +144,7 @@ def describe(found: Recalibration) -> str:
     ]
     if found.copy_count:
         lines.append(f"{found.copy_count} images are copies of others here and were not counted.")
+    lines.extend(f"warning: {outlier.advice}" for outlier in found.outliers)
     if found.looks_like_training_session:
         lines.append(
             f"warning: these images look like those of the training session ({test}). If they were "

@@ -10,6 +10,7 @@ from rcae.base.settings import Settings
 from rcae.base.storage import write_text
 from rcae.data.images import read_image
 from rcae.detector.calibration_images import to_csv
+from rcae.detector.outliers import outliers_among
 from rcae.detector.run.checkpoint import Model, save_model
 from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.run.run_folder import RunFolder
@@ -72,6 +73,8 @@ def finish(
     save_model(folder.model, model)
     folder.state.unlink(missing_ok=True)
     say(f"threshold {calibration.threshold:.4f}. {calibration.promise}")
+    for outlier in outliers_among(fitted.held_out, calibration):
+        say(f"warning: {outlier.advice}")
     say(
         "They were taken with the training images: before going live, 'rcae calibrate' on another day's."
     )

@@ -16,9 +16,9 @@ from rcae.detector.export.onnx_export import onnx_model
 from rcae.detector.run.checkpoint import Model
 from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.runners.torch_runner import TorchRunner
-from rcae.model.evidence.thumbnail_distance import SIDE_PX
 from rcae.model.system import RcaeSystem
 from tests.conftest import TINY
+from tests.good_evidence import fit_on
 from tests.part_images import part_image
 
 UNCHANGED = WorkingView(1.0)
@@ -31,12 +31,7 @@ def untrained(*values, working_view=UNCHANGED):
     torch.manual_seed(0)
     settings = load_settings("quick", values=[*TINY, "training.crop_px=512", *values])
     system = RcaeSystem(settings.model).requires_grad_(False).eval()
-    if system.kinds:
-        sight = system.sight(torch.rand(2, 3, 48, 64))
-        system.kinds[0].fit([system.kinds[0].features(sight)])
-        system.fusion.fit(np.array([[0.0] * 4, [1.0] * 4]))
-    if system.thumbnail is not None:
-        system.thumbnail.fit(torch.rand(5, 1, 1, 1).expand(-1, 3, SIDE_PX, SIDE_PX))
+    fit_on(system, torch.rand(2, 3, 48, 64), torch.rand(1, 3, 64, 40))
     provenance = {"category": "none", "training_images": 0, "data_sha256": ""}
     calibration = calibrate([0.4, 0.5], 0.1, 0.4)
     return Model(system, ModelHeader(settings, working_view, calibration, provenance))
@@ -63,7 +58,10 @@ def run(model, images, threshold=0.5):
         ("model.detection_steps=[2]", "model.share_weights=false"),
         ("model.detail_network=false", "model.skip_connections=false"),
         ("model.detection_network=false",),
-        ("model.feature_distance=false", "model.smoothing_px=1"),
+        ("model.feature_distance=false", "model.patch_memory=false", "model.smoothing_px=1"),
+        ("model.feature_distance=false",),
+        ("model.patch_memory=false",),
+        ("model.recursion_distance=true",),
         ("model.thumbnail_distance=false",),
         ("model.form=plain", "model.detection_network=false", "model.detail_network=false"),
     ],
@@ -120,7 +118,11 @@ def test_the_frame_of_the_part_is_in_the_graph(rule, still_at_px):
 
 def test_nothing_is_resized_where_the_camera_scale_is_kept():
     proto = onnx_model(
-        untrained("model.thumbnail_distance=false", working_view=WorkingView(1.0, None, 0.3))
+        untrained(
+            "model.thumbnail_distance=false",
+            "model.patch_memory=false",
+            working_view=WorkingView(1.0, None, 0.3),
+        )
     )
     assert "MatMul" not in {node.op_type for node in proto.graph.node}
 

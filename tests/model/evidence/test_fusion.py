@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 import torch
 from scipy import ndimage
 from scipy.stats import iqr
+from sklearn.metrics import roc_auc_score
 
 from rcae.model.evidence.evidence import averaged
 from rcae.model.evidence.fusion import WIDE_PX, Fusion, peaks_of, wide
@@ -45,6 +47,52 @@ def test_peaks_that_are_all_equal_are_no_division_by_zero():
     fusion = fitted(np.full((9, len(CELLS_PX)), 0.5))
     maps = [torch.full((1, *shape), 0.6) for shape in SHAPES]
     assert fusion(maps, SIZE_PX).isfinite().all()
+
+
+def painted_peaks():
+    random = np.random.default_rng(1)
+    return good_peaks()[:40] + random.normal([0.1, 3.5, 0.02, -2.0], [0.1, 7.0, 0.01, 1.0], (40, 4))
+
+
+def weighed(good, painted):
+    fusion = Fusion(CELLS_PX)
+    return fusion.weigh(good, painted), fusion.weight.numpy()
+
+
+@pytest.mark.parametrize("decimals", [9, 1, 0])  # the fewer, the more ties
+def test_the_auroc_of_each_map_is_that_of_scikit_learn(decimals):
+    good, painted = (peaks.round(decimals) for peaks in (good_peaks(), painted_peaks()))
+    labels = np.repeat([0, 1], [len(good), len(painted)])
+    expected = [roc_auc_score(labels, peaks) for peaks in np.concatenate([good, painted]).T]
+    np.testing.assert_allclose(weighed(good, painted)[0], expected, rtol=1e-12)
+
+
+def test_a_map_weighs_by_how_well_it_tells_painted_images_and_the_mean_weight_is_one():
+    auroc, weight = weighed(good_peaks(), painted_peaks())
+    assert auroc[3] < 0.5 < min(auroc[:3])
+    assert weight[3] == 0
+    assert weight.mean() == pytest.approx(1)
+    np.testing.assert_allclose(weight[:3] / weight[0], (auroc[:3] - 0.5) / (auroc[0] - 0.5), 1e-5)
+
+
+def test_a_map_that_tells_nothing_weighs_nothing():
+    auroc, weight = weighed(good_peaks(), good_peaks() + [0, 1, 1, 1])
+    assert (auroc[0], weight[0]) == (0.5, 0)
+    assert (weight[1:] > 0).all()
+
+
+def test_if_no_map_tells_anything_all_weigh_the_same():
+    for painted in (good_peaks(), good_peaks() - 100):
+        assert (weighed(good_peaks(), painted)[1] == 1).all()
+
+
+def test_the_sum_is_weighed():
+    fusion, maps = fitted(good_peaks()), usual_maps()
+    maps[2] += iqr(good_peaks()[:, 2])
+    maps[3] += iqr(good_peaks()[:, 3])
+    fusion.weight.copy_(torch.tensor([1.0, 1.0, 2.5, 0.0]))
+    expected = torch.full((1, *SIZE_PX), 2.5)
+    torch.testing.assert_close(fusion(maps, SIZE_PX), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_peaks_are_the_largest_values_of_each_map_in_each_image():

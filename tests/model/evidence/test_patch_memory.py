@@ -4,8 +4,16 @@ import torch
 from sklearn.covariance import EmpiricalCovariance
 from sklearn.neighbors import NearestNeighbors
 
-from rcae.model.evidence.evidence import averaged
-from rcae.model.evidence.patch_memory import CHANNELS, PATCHES, PatchMemory, patch_features
+from rcae.model.evidence.evidence import FOLDS, averaged
+from rcae.model.evidence.patch_memory import (
+    CHANNELS,
+    PATCHES,
+    SCALES,
+    PatchMemory,
+    patch_features,
+    patches_at_scales,
+)
+from rcae.model.evidence.pretrained import load_pretrained
 from rcae.model.evidence.whitening import RIDGE, whitening_of
 
 
@@ -17,11 +25,23 @@ def good_features(images=3, rows=30, columns=31):
     return [one[None] + 3.0 for one in drawn]
 
 
+def learnt(features, folds=range(FOLDS)):
+    memory = PatchMemory(scale=1)
+    for fold, one in enumerate(features):
+        if fold in folds:
+            memory.learn(one, fold)
+    return memory
+
+
+def fitted(features, folds=range(FOLDS)):
+    memory = learnt(features, folds)
+    memory.settle()
+    return memory
+
+
 @pytest.fixture(scope="module")
 def memory():
-    memory = PatchMemory()
-    memory.fit(good_features(), seed=0)
-    return memory
+    return fitted(good_features())
 
 
 def test_the_distance_is_that_to_the_nearest_whitened_patch_as_scikit_learn_finds_it(memory):
@@ -38,25 +58,45 @@ def test_the_patches_are_a_sample_of_all_whitened_positions(memory):
     whitened = (positions - memory.mean) @ memory.whitening.T
     exact = "donot_use_mm_for_euclid_dist"
     nearest = torch.cdist(memory.patches, whitened, compute_mode=exact).min(dim=1)
-    assert nearest.values.max() < 1e-3
+    assert nearest.values.max() < 0.01
     assert len(nearest.indices.unique()) == PATCHES
-    owners = nearest.indices // (30 * 31)
-    assert torch.equal(owners, memory.owners)
-    assert owners.bincount().min() > PATCHES / 4
+    assert (nearest.indices // (30 * 31)).bincount().min() > PATCHES / 4
 
 
-def test_without_an_image_its_own_patches_do_not_count(memory):
-    own = good_features()[1]
-    assert memory(own, without=1).min() > memory(own).min() + 0.05
-    others = PatchMemory()
-    others.load_state_dict(memory.state_dict())
-    others.patches[others.owners == 1] = 1e4
-    torch.testing.assert_close(memory(own, without=1), others(own), atol=1e-3, rtol=1e-3)
+def test_every_patch_is_one_that_half_precision_holds(memory):
+    assert torch.equal(memory.patches, memory.patches.half().float())
+
+
+@pytest.mark.parametrize("fold", range(3))
+def test_settled_without_a_fold_its_own_features_do_not_count(memory, fold):
+    features = good_features()
+    without = learnt(features)
+    without.settle(without=fold)
+    others = fitted(features, {0, 1, 2} - {fold})
+    torch.testing.assert_close(without.state_dict(), others.state_dict(), rtol=0, atol=0)
+    assert without(features[fold]).min() > memory(features[fold]).min() + 0.05
+
+
+def test_settled_again_with_all_folds_every_feature_counts_again(memory):
+    again = learnt(good_features())
+    again.settle(without=1)
+    again.settle()
+    torch.testing.assert_close(again.state_dict(), memory.state_dict(), rtol=0, atol=0)
+
+
+def test_what_is_settled_outlives_what_was_remembered_and_new_images_start_anew():
+    first, second, _ = good_features()
+    memory = fitted([first])
+    before = memory(first)
+    memory.forget()
+    assert torch.equal(memory(first), before)
+    memory.learn(second, 0)
+    memory.settle()
+    assert torch.equal(memory(first), fitted([second])(first))
 
 
 def test_fewer_positions_than_patches_fill_the_memory_by_repetition():
-    memory = PatchMemory()
-    memory.fit(good_features(images=2, rows=20, columns=20), seed=0)
+    memory = fitted(good_features(images=2, rows=20, columns=20))
     assert memory.patches.isfinite().all()
     assert len(memory.patches.unique(dim=0)) == 800
 
@@ -71,10 +111,30 @@ def test_whitened_good_features_have_unit_variance_and_no_correlation():
 
 
 def test_both_resolutions_are_joined_position_by_position():
-    fine, coarse = torch.rand(2, 40, 5, 8), torch.rand(2, 112, 3, 4)
+    fine, coarse = torch.rand(2, 40, 6, 8), torch.rand(2, 112, 3, 4)
     joined = patch_features(fine, coarse)
     assert joined.shape == (2, CHANNELS, 3, 4)
     torch.testing.assert_close(joined[:, 40:], averaged(coarse, 3))
     smooth = averaged(fine, 3)
     torch.testing.assert_close(joined[:, :40, 1, 2], smooth[:, :, 2:4, 4:6].mean(dim=(2, 3)))
     torch.testing.assert_close(joined[:, :40, 2, 0], smooth[:, :, 4:, 0:2].mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("size_px", [(1, 1), (16, 33), (70, 64), (96, 100)])
+def test_the_image_is_seen_whole_and_at_half_its_size_extended_by_its_lower_and_right_edges(
+    size_px,
+):
+    pretrained, (height, width) = load_pretrained(), size_px
+    image = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
+    padding = ((0, 0), (0, 0), (0, -height % 32), (0, -width % 32))
+    extended = np.pad(image.numpy(), padding, mode="edge")
+    rows, columns = extended.shape[2] // 2, extended.shape[3] // 2
+    halved = extended.reshape(2, 3, rows, 2, columns, 2).mean(axis=(3, 5))
+    seen = patches_at_scales(pretrained, image)
+    for scale, whole, patches in zip(SCALES, (extended, halved), seen, strict=True):
+        cells = (-(-height // (16 * scale)), -(-width // (16 * scale)))
+        assert patches.shape == (2, CHANNELS, *cells)
+        expected = patch_features(*pretrained(torch.from_numpy(whole)))
+        torch.testing.assert_close(
+            patches, expected[:, :, : cells[0], : cells[1]], rtol=1e-4, atol=1e-4
+        )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rcae.data.good_images import read_list
-from rcae.detector.calibration_images import read_calibration_images
+from rcae.detector.calibration_images import CalibrationImage, read_calibration_images
 from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.run.run_folder import RunFolder
 
@@ -29,8 +29,25 @@ def known_images(path: Path, header: ModelHeader) -> set[str]:
     Raises:
         CheckpointError: a list of images in the run's folder is missing or damaged.
     """
-    folder = RunFolder(path if path.is_dir() else path.parent)
-    if path not in (folder.path, folder.model) or not folder.data.exists():
+    folder = _run_of(path)
+    if folder is None:
         return set()
     calibrated_on = {image.sha256 for image in read_calibration_images(folder.calibration)}
     return learnt_images(folder, header) | calibrated_on
+
+
+def calibration_images(path: Path) -> tuple[CalibrationImage, ...]:
+    """Return the images behind the threshold of the model at `path`; none for a file apart from its run.
+
+    Raises:
+        CheckpointError: the list in the run's folder is missing or damaged.
+    """
+    folder = _run_of(path)
+    return () if folder is None else read_calibration_images(folder.calibration)
+
+
+def _run_of(path: Path) -> RunFolder | None:
+    """Return the run that a model lies in; None for a file that lies apart from its run."""
+    folder = RunFolder(path if path.is_dir() else path.parent)
+    lies_in_it = path in (folder.path, folder.model) and folder.data.exists()
+    return folder if lies_in_it else None
