@@ -8,11 +8,16 @@ import pytest
 import torch
 
 from rcae.base.errors import MissingExtraError, UsageError
+from rcae.base.settings import load_settings
+from rcae.data.view.working_view import WorkingView
 from rcae.study.anomalib_import import anomalib_models
-from rcae.study.contenders import contender
+from rcae.study.contenders import benchmark_request, contender
 from rcae.study.map_predictor import MapPredictor
-from rcae.study.peers import PEERS, SIDE_PX, Peer, _loader, peer_maps, train_peer
+from rcae.study.peer_view import SIDE_PX, OurView, SquashedView, view_of
+from rcae.study.peers import PEERS, GoodImages, Peer, _loader, peer_maps, train_peer
 from rcae.study.request import CellRequest
+from rcae.training.training_data import open_good_parts
+from tests.conftest import TINY
 
 
 class Brightness(torch.nn.Module):
@@ -36,7 +41,7 @@ def good(parts):
 
 
 def test_a_peer_is_scored_and_calibrated_by_the_same_rule_as_ours(parts):
-    inspector = MapPredictor(partial(peer_maps, Brightness()))
+    inspector = MapPredictor(partial(peer_maps, Brightness(), SquashedView()))
     inspector.calibrate({path.name: path for path in good(parts)}, 0.1)
     assert len(inspector.calibration.scores) == 16
     scratched = parts / "test" / "scratch" / "000.png"
@@ -50,7 +55,7 @@ def test_a_peer_is_scored_and_calibrated_by_the_same_rule_as_ours(parts):
 
 
 def test_a_peer_without_a_map_has_a_constant_one(parts):
-    inspector = MapPredictor(partial(peer_maps, Brightness(draws_a_map=False)))
+    inspector = MapPredictor(partial(peer_maps, Brightness(draws_a_map=False), SquashedView()))
     inspector.calibrate({path.name: path for path in good(parts)}, 0.1)
     detection = inspector.predict(good(parts)[0])
     assert np.ptp(detection.anomaly_map) == 0
@@ -79,5 +84,29 @@ def test_a_missing_anomalib_is_answered_with_the_command_that_installs_it(monkey
 def test_a_peer_that_reads_the_images_once_sees_all_of_them(parts, epochs, seen, monkeypatch):
     monkeypatch.setitem(sys.modules, "anomalib.data", SimpleNamespace(ImageBatch=SimpleNamespace))
     peer = Peer("", lambda *_: None, batch_size=5, epochs=epochs)
-    images = SimpleNamespace(training=SimpleNamespace(paths=good(parts)))
+    images = GoodImages(good(parts), SquashedView())
     assert sum(len(batch.image) for batch in _loader(images, peer)) == seen
+
+
+def test_in_our_view_the_canvas_takes_every_training_image_and_the_map_comes_back(parts):
+    good_parts = open_good_parts(parts, load_settings("quick", values=TINY))
+    view = view_of(good_parts, "ours")
+    assert isinstance(view, OurView)
+    assert view.size_px == (32, 32)
+    pixels = np.random.default_rng(0).random((24, 30, 3), dtype=np.float32)
+    canvas, on_image = OurView(WorkingView(1.0), (32, 64)).see(pixels)
+    np.testing.assert_array_equal(canvas[:24, :30], pixels)
+    np.testing.assert_array_equal(canvas[31, 63], pixels[23, 29])
+    np.testing.assert_array_equal(on_image(canvas[..., 0]), pixels[..., 0])
+
+
+def test_an_image_larger_than_the_canvas_is_reduced_to_it():
+    pixels = np.full((128, 40, 3), 0.5, dtype=np.float32)
+    canvas, on_image = OurView(WorkingView(1.0), (64, 64)).see(pixels)
+    assert canvas.shape == (64, 64, 3)
+    assert on_image(canvas[..., 0]).shape == (128, 40)
+
+
+def test_a_label_says_when_a_peer_has_our_view():
+    assert benchmark_request("patchcore", 60.0, "ours").label == "patchcore, our view"
+    assert benchmark_request("quick", 60.0, "ours") == benchmark_request("quick", 60.0, "theirs")

@@ -1,6 +1,7 @@
 """`rcae benchmark`: many models on many categories under one protocol."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -14,12 +15,19 @@ from rcae.cli.options import PATH, Duration, Names, Seeds
     type=Names(),
     default="quick,autoencoder",
     show_default=True,
-    help="Our models: quick, standard, paper, autoencoder, memory. Models of anomalib (pip install "
+    help="Our models: quick, standard, scratch, paper, autoencoder, memory. Models of anomalib (pip install "
     "'rcae[peers]'): patchcore, padim, draem, ganomaly.",
 )
 @click.option("--seeds", type=Seeds(), default="0,1,2", show_default=True)
 @click.option(
     "--budget", "budget_s", type=Duration(), help="Training time of each model, like 10m."
+)
+@click.option(
+    "--view",
+    type=click.Choice(["theirs", "ours"]),
+    default="theirs",
+    show_default=True,
+    help="How models of anomalib see images: squashed to 256 x 256, or at our scale, exposure and frame.",
 )
 @click.option("-o", "--output", type=PATH, required=True, help="Folder for the results.")
 def benchmark(
@@ -27,6 +35,7 @@ def benchmark(
     models: tuple[str, ...],
     seeds: tuple[int, ...],
     budget_s: float | None,
+    view: Literal["theirs", "ours"],
     output: Path,
 ) -> None:
     """Train every model on every category with every seed; write results.csv, .md and .html.
@@ -35,10 +44,10 @@ def benchmark(
     interruption and keeps finished models.
     """
     from rcae.study.cells import cell_requests, run_cells
+    from rcae.study.contenders import benchmark_request
     from rcae.study.output import write_benchmark
-    from rcae.study.request import CellRequest
 
-    templates = [CellRequest(name, "", name, 0, budget_s) for name in models]
+    templates = [benchmark_request(name, budget_s, view) for name in models]
     requests = cell_requests(data, templates, seeds, output)
     for results in run_cells(requests):
         page = write_benchmark(output, results, [path for path, _ in requests])

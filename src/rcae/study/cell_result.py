@@ -1,5 +1,7 @@
 """Result of one cell of the benchmark's table: the request first, then the evaluation."""
 
+from typing import Literal
+
 from rcae.evaluation.result import EvaluationResult, Part
 
 
@@ -10,6 +12,7 @@ class _Asked(Part):
     seed: int
     budget_s: float | None
     values: tuple[str, ...]
+    view: Literal["theirs", "ours"] = "theirs"
     data_sha256: str
     """SHA-256 of the data; this field and all before it are those of `CellRequest`."""
     note: str

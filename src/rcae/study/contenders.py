@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from rcae.base.errors import UsageError
 from rcae.base.settings import PRESETS, load_settings
@@ -41,6 +42,21 @@ def contender(name: str) -> Contender:
             return known
     names = ", ".join(known.name for known in _contenders())
     raise UsageError(f"model '{name}' is not known; choose from {names}.")
+
+
+def benchmark_request(
+    name: str, budget_s: float | None, view: Literal["theirs", "ours"]
+) -> CellRequest:
+    """Return the request for a model as it is recommended; data and seed are filled in later.
+
+    Args:
+        name: the contender.
+        budget_s: training time in seconds, or None.
+        view: how it sees images if it is a model of anomalib; its label says so.
+    """
+    if name in PEERS and view == "ours":
+        return CellRequest(f"{name}, our view", "", name, 0, budget_s, view=view)
+    return CellRequest(name, "", name, 0, budget_s)
 
 
 def plain_autoencoder(preset: str, values: Sequence[str] = ()) -> tuple[str, ...]:

@@ -18,15 +18,13 @@ from rcae.base.arrays import Array
 from rcae.base.errors import UsageError
 from rcae.base.progress import shown
 from rcae.base.settings import load_settings
-from rcae.data.images import read_image, resize
+from rcae.data.images import read_image
 from rcae.study import lite0
 from rcae.study.anomalib_import import anomalib_models
 from rcae.study.map_predictor import MapPredictor
+from rcae.study.peer_view import PeerView, view_of
 from rcae.study.request import CellRequest
-from rcae.training.training_data import GoodParts, open_good_parts
-
-SIDE_PX = 256
-"""Side of the square that images are squashed to, as anomalib does by default."""
+from rcae.training.training_data import open_good_parts
 
 LITE0_LAYERS = (2, 3)
 """Stages of timm's feature extractor: 1/8 and 1/16 of the resolution, as in PatchCore."""
@@ -44,32 +42,46 @@ class Peer:
     """Construction and training of one anomalib model."""
 
     note: str
-    build: Callable[[Any, GoodParts], Any]
+    build: Callable[[Any, "GoodImages"], Any]
     """Function from the module `anomalib.models` and the good images to an untrained model."""
     batch_size: int
     epochs: int
     """Number of epochs that anomalib recommends; a time budget may end training earlier."""
 
 
-def _draem(models: Any, parts: GoodParts) -> Any:
+@dataclass(frozen=True)
+class GoodImages:
+    """The images to train on, and how the peer sees them."""
+
+    paths: Sequence[Path]
+    view: PeerView
+
+    def seen_by(self, model: Any) -> dict[str, Any]:
+        """Return the option of a model's class that makes it take images of the view's size."""
+        return {"pre_processor": model.configure_pre_processor(self.view.size_px)}
+
+
+def _draem(models: Any, images: GoodImages) -> Any:
     """Build DRAEM with anomalib's own noise for textures; `dtd_dir` only has to be a folder."""
     from anomalib.data.utils.generators.perlin import PerlinAnomalyGenerator
 
-    model = models.Draem(dtd_dir=parts.training.paths[0].parent)
+    model = models.Draem(dtd_dir=images.paths[0].parent, **images.seen_by(models.Draem))
     model.augmenter = PerlinAnomalyGenerator(blend_factor=(0.1, 1.0))
     return model
 
 
-def _on_lite0(model: Callable[..., Any], **options: Any) -> Any:
+def _on_lite0(model: Any, images: GoodImages, **options: Any) -> Any:
+    options |= images.seen_by(model)
     return lite0.load_weights(
         model(backbone=lite0.NAME, layers=list(LITE0_LAYERS), pre_trained=False, **options)
     )
 
 
-def _patchcore(models: Any, parts: GoodParts) -> Any:
-    positions = len(parts.training) * (SIDE_PX // 8) ** 2
+def _patchcore(models: Any, images: GoodImages) -> Any:
+    height, width = images.view.size_px
+    positions = len(images.paths) * (height // 8) * (width // 8)
     share = CORESET_SIZE / max(positions, CORESET_SIZE)
-    return _on_lite0(models.Patchcore, coreset_sampling_ratio=share)
+    return _on_lite0(models.Patchcore, images, coreset_sampling_ratio=share)
 
 
 PEERS = {
@@ -82,7 +94,7 @@ PEERS = {
     ),
     "padim": Peer(
         f"PaDiM of anomalib; {INSTEAD}",
-        lambda models, _: _on_lite0(models.Padim, n_features=100),
+        lambda models, images: _on_lite0(models.Padim, images, n_features=100),
         batch_size=32,
         epochs=1,
     ),
@@ -95,7 +107,7 @@ PEERS = {
     ),
     "ganomaly": Peer(
         "GANomaly of anomalib; it draws no map, so its pixel figures are those of a constant map",
-        lambda models, _: models.Ganomaly(batch_size=32),
+        lambda models, images: models.Ganomaly(batch_size=32, **images.seen_by(models.Ganomaly)),
         batch_size=32,
         epochs=100,
     ),
@@ -103,16 +115,20 @@ PEERS = {
 
 
 @torch.inference_mode()
-def peer_maps(model: Any, images: Sequence[Array]) -> list[Array]:
-    """Return the maps of a trained anomalib model, [256, 256] each; constant where it gives only a score."""
+def peer_maps(model: Any, view: PeerView, images: Sequence[Array]) -> list[Array]:
+    """Return the maps of a trained anomalib model, float32 [row, column] each, of the whole images.
+
+    A map is constant where the model gives only a score.
+    """
     device = next(model.parameters()).device
     drawn = []
     for pixels in images:
-        seen = model.model(model.pre_processor(_tensor(pixels)[None].to(device)))
+        canvas, on_image = view.see(pixels)
+        seen = model.model(model.pre_processor(_tensor(canvas)[None].to(device)))
         if seen.anomaly_map is None:
-            drawn.append(np.full((SIDE_PX, SIDE_PX), float(seen.pred_score), dtype=np.float32))
+            drawn.append(np.full(view.size_px, float(seen.pred_score), dtype=np.float32))
         else:
-            drawn.append(np.asarray(seen.anomaly_map.cpu().float().reshape(SIDE_PX, SIDE_PX)))
+            drawn.append(on_image(np.asarray(seen.anomaly_map.cpu().float().reshape(view.size_px))))
     return drawn
 
 
@@ -135,32 +151,35 @@ def train_peer(peer: Peer, cell: CellRequest, folder: Path) -> MapPredictor:
     torch.manual_seed(cell.seed)
     settings = load_settings("quick", seed=cell.seed)
     parts = open_good_parts(Path(cell.data), settings)
-    model = peer.build(models, parts)
+    images = GoodImages(parts.training.paths, view_of(parts, cell.view))
+    model = peer.build(models, images)
     limit = {} if cell.budget_s is None else {"max_time": {"seconds": int(cell.budget_s)}}
     engine = Engine(default_root_dir=folder, max_epochs=peer.epochs, **limit)
-    engine.fit(model, train_dataloaders=_loader(parts, peer))
-    predictor = MapPredictor(partial(peer_maps, model.eval()))
+    engine.fit(model, train_dataloaders=_loader(images, peer))
+    predictor = MapPredictor(partial(peer_maps, model.eval(), images.view))
     predictor.calibrate(parts.calibration_by_hash, settings.calibration.false_alarm_rate)
     return predictor
 
 
-def _loader(parts: GoodParts, peer: Peer) -> Any:
-    """Load good images with our own decoder, squashed, as anomalib's batches.
+def _loader(images: GoodImages, peer: Peer) -> Any:
+    """Load good images with our own decoder, in the peer's view, as anomalib's batches.
 
     The incomplete last batch is dropped if another epoch follows, because GANomaly needs full batches.
     """
     from anomalib.data import ImageBatch
 
-    images = [_tensor(read_image(path)) for path in shown(parts.training.paths, "reading")]
+    seen = [
+        _tensor(images.view.see(read_image(path))[0]) for path in shown(images.paths, "reading")
+    ]
     return torch.utils.data.DataLoader(
-        images,  # type: ignore[arg-type]
-        batch_size=min(peer.batch_size, len(images)),
+        seen,  # type: ignore[arg-type]
+        batch_size=min(peer.batch_size, len(seen)),
         shuffle=True,
         drop_last=peer.epochs > 1,
         collate_fn=lambda batch: ImageBatch(image=torch.stack(batch)),
     )
 
 
-def _tensor(pixels: Array) -> torch.Tensor:
-    """Convert an image to a tensor [3, 256, 256], 0..1."""
-    return torch.from_numpy(resize(pixels, SIDE_PX, SIDE_PX)).permute(2, 0, 1).contiguous()
+def _tensor(canvas: Array) -> torch.Tensor:
+    """Convert what a peer sees to a tensor [3, height, width], 0..1."""
+    return torch.from_numpy(np.ascontiguousarray(canvas)).permute(2, 0, 1).contiguous()

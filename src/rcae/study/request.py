@@ -1,7 +1,7 @@
 """Request of one cell of the benchmark's table."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,8 @@ class CellRequest:
     """Training time in seconds; None takes the recommended length of the model."""
     values: tuple[str, ...] = ()
     """Changes to the settings of one of our models."""
+    view: Literal["theirs", "ours"] = "theirs"
+    """How a model of anomalib sees images; ours have our view in any case."""
     data_sha256: str = ""
     """SHA-256 of the category's images and masks, from `hash_data`."""
 
