@@ -117,7 +117,7 @@ class GoodFeatures:
             kind.settle(without)
 
     def _learn_kinds(self) -> None:
-        """Show each kind as many images as it wants; tiles of a large image count as images."""
+        """Show each kind as many images as it wants, tile by tile."""
         kinds = self._system.kinds
         chosen = self._order[: max(kind.most_images for kind in kinds)]
         for place, index in enumerate(shown(chosen, "learning how good images look")):

@@ -76,7 +76,7 @@ def test_a_map_weighs_by_how_well_it_tells_painted_images_and_the_mean_weight_is
 
 
 def test_a_map_that_tells_nothing_weighs_nothing():
-    auroc, weight = weighed(good_peaks(), good_peaks() + [0, 1, 1, 1])
+    auroc, weight = weighed(good_peaks(), good_peaks() + np.array([0, 1, 1, 1]))
     assert (auroc[0], weight[0]) == (0.5, 0)
     assert (weight[1:] > 0).all()
 

@@ -11,6 +11,11 @@ from rcae.base.settings import Settings, to_plain, validate
 from rcae.data.view.working_view import WorkingView
 from rcae.detector.calibration import Calibration
 
+PRETRAINED = (
+    "the early layers of EfficientNet-Lite0, frozen (ImageNet; Copyright 2020 ML Illustrated, Apache-2.0)"
+)
+"""What a model holds that its own images have not taught it."""
+
 
 class _Provenance(BaseModel):
     """Keys that reports need of a provenance; further keys are kept unchanged."""
@@ -58,6 +63,7 @@ class ModelHeader:
             "Recursion depth N": str(self.settings.model.recursion_depth),
             "Working image": f"about {image.size_px} x {image.size_px} px, {image.resize}{self._cut}",
             "Steps": " / ".join(str(stage.steps) for stage in stages),
+            "Pretrained": PRETRAINED if self.settings.model.uses_pretrained else "nothing",
         }
 
     @property

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rcae.model.evidence.evidence import Evidence, Sight, averaged, cells_within
+from rcae.model.evidence.evidence import FOLDS, Evidence, Sight, averaged, cells_within
 from rcae.model.evidence.pretrained import (
     COARSE_CHANNELS,
     COARSE_STRIDE,
@@ -21,6 +21,8 @@ SCALES = (1, 2)
 """The image is seen as it is, and at half its size: small marks and wide ones (our choice)."""
 PATCHES = 2000
 """Patches in the memory (our choice): distances to 500 or 4,000 rank the polycrystalline cells alike."""
+MOST_POSITIONS = 1024
+"""Positions that are remembered of an image or tile while learning, so that memory stays small."""
 LOCAL_MEAN = 3
 """Side of the square of positions whose features are averaged, and whose distances are."""
 
@@ -69,11 +71,14 @@ class PatchMemory(Evidence):
         return averaged(distance[:, None], LOCAL_MEAN)[:, 0]
 
     def learn(self, features: Tensor, fold: int) -> None:
-        """Remember every position, [batch, channel, row, column]; see `Evidence.learn`."""
-        self._learnt[fold].append(features.permute(0, 2, 3, 1).flatten(end_dim=2))
+        """Remember a random sample of the positions; see `Evidence.learn`."""
+        positions = features.permute(0, 2, 3, 1).flatten(end_dim=2)
+        generator = torch.Generator().manual_seed(FOLDS * len(self._learnt[fold]) + fold)
+        chosen = torch.randperm(len(positions), generator=generator)[:MOST_POSITIONS]
+        self._learnt[fold].append(positions[chosen.to(positions.device)])
 
     def settle(self, without: int | None = None) -> None:
-        """Whiten by all positions, and keep a random sample; see `Evidence.settle`.
+        """Whiten by all remembered positions, and keep a random sample; see `Evidence.settle`.
 
         The sample repeats itself where there are fewer positions. The order in which images are learnt
         depends on the run's seed, so the sample does.

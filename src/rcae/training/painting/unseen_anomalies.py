@@ -35,8 +35,9 @@ def paint_unseen(image: Array, random: Generator) -> Array:
 
 
 def paint_kind(kind: str, image: Array, random: Generator) -> tuple[Array, Mask]:
-    """Return a copy of an image with an anomaly of this kind, and the mask of the pixels that changed.
+    """Return a copy of an image with an anomaly of this kind, and the mask of its middle.
 
+    Fading rims are no part of the mask.
     Sizes lie between what the camera can just see and what an image of 256 px can just show.
     """
     largest_unit_px = max(1.0, (image.shape[0] * image.shape[1]) ** 0.5 / SMALLEST_SIDE_PX)
