@@ -72,7 +72,8 @@ def test_a_map_weighs_by_how_well_it_tells_painted_images_and_the_mean_weight_is
     assert auroc[3] < 0.5 < min(auroc[:3])
     assert weight[3] == 0
     assert weight.mean() == pytest.approx(1)
-    np.testing.assert_allclose(weight[:3] / weight[0], (auroc[:3] - 0.5) / (auroc[0] - 0.5), 1e-5)
+    trust = (auroc[:3] - 0.5) ** 2
+    np.testing.assert_allclose(weight[:3] / weight[0], trust / trust[0], 1e-5)
 
 
 def test_a_map_that_tells_nothing_weighs_nothing():
