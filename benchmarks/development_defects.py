@@ -22,7 +22,6 @@ from rcae.evaluation.metrics.ranking import image_metrics
 from rcae.model.evidence.fusion import peaks_of
 from rcae.study.demo import copy_cells, demo_cells, solar_cells, spread_over
 
-KINDS = ("crd", "distance", "crd_wide", "distance_wide", "thumbnail")
 GOOD = 100
 DEFECTIVE = 100
 OTHER_MODULES = 80
@@ -80,13 +79,12 @@ def judge(detector: rcae.Detector, data: Path) -> dict[str, float]:
         batch = as_batch(model.header.working_view.of(read_image(image.path)), system)
         evidence = system.evidence(batch)
         whole = system(batch)
-        kinds = [*peaks_of(evidence)[0].tolist(), float(system.thumbnail(batch))]
-        peaks.append([float(whole.max()), *kinds])
+        peaks.append([float(whole.max()), *peaks_of(evidence)[0].tolist()])
         labels.append(image.is_defective)
-    names = ("anomaly_map", *KINDS)
+    names = ("anomaly_map", *system.evidence_names)
     return {
         name: round(image_metrics(np.float32(scores), np.array(labels))["image_auroc"], 3)
-        for name, scores in zip(names, zip(*peaks, strict=False), strict=False)
+        for name, scores in zip(names, zip(*peaks, strict=True), strict=True)
     }
 
 

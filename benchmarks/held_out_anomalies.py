@@ -4,7 +4,7 @@ Trains on a category, then compares held-out good images with copies of them tha
 a kind which training never paints: smooth pits, hairline cracks, short or through much of the image,
 foreign texture, local blur. Prints one JSON object: the image AUROC over all kinds and of each, pixel
 AUROC and AP; once under the light of the training images and once with each image a little brighter
-or darker, as on another day; each with the distances of features and thumbnails and without. The end of a
+or darker, as on another day; each with all evidence and with M_A alone. The end of a
 training weighs its evidence by the same kinds, so the weights have seen them. Test images are never opened.
 
     python benchmarks/held_out_anomalies.py DATA --budget-s 240 --set training.batch_size=4
@@ -62,12 +62,12 @@ def report(options: argparse.Namespace, run: Path, detector: rcae.Detector) -> N
     images = [read_image(path) for path in held_out[:IMAGES]]
     result = {"data": options.data.name, "values": options.values}
     system = detector.runner.model.system
-    whole = (system.fusion, system.thumbnail)
+    whole = system.fusion
     for light, light_spread in (("same_light", 0.0), ("other_light", LIGHT_SPREAD)):
-        system.fusion, system.thumbnail = whole
+        system.fusion = whole
         result[light] = judge(detector, images, light_spread)
         if system.fusion is not None:
-            system.fusion = system.thumbnail = None
+            system.fusion = None
             result[f"{light}_map_alone"] = judge(detector, images, light_spread)
     print(json.dumps(result))
 

@@ -2,7 +2,7 @@ import torch
 
 from rcae.data.images import read_image
 from rcae.detector.run.checkpoint import load_model
-from rcae.model.evidence.thumbnail_distance import thumbnails
+from rcae.detector.runners.torch_maps import as_batch
 from rcae.training.fine_tuning import fine_tune
 
 
@@ -14,7 +14,8 @@ def test_images_drawn_more_often_in_fine_tuning_count_once_in_what_is_usual(part
     ]  # drawn four times as often as each of the others
     tuned = fine_tune(model, training, confirmed, 1)
     images = [model.header.working_view.of(read_image(path)) for path in [*training, *confirmed]]
-    small = torch.cat(
-        [thumbnails(torch.from_numpy(image).permute(2, 0, 1)[None]) for image in images]
-    )
-    torch.testing.assert_close(tuned.thumbnail.mean, small.mean(dim=0), rtol=0, atol=1e-5)
+    memory = next(kind for kind in tuned.kinds if kind.name == "memory")
+    with torch.no_grad():
+        seen = [memory.features(tuned.sight(as_batch(image, tuned))) for image in images]
+    mean = torch.cat([one.flatten(2)[0] for one in seen], dim=1).mean(dim=1)
+    torch.testing.assert_close(memory.mean, mean, rtol=1e-4, atol=1e-4)

@@ -22,7 +22,6 @@ from rcae.base.errors import (
 from rcae.data.images import read_image
 from rcae.detector.run.checkpoint import load_model
 from rcae.detector.run.run_folder import RunFolder
-from rcae.model.evidence.thumbnail_distance import thumbnails
 from rcae.training import loop, plan, trainer
 from rcae.training import session as session_module
 from rcae.training.session import Session
@@ -85,12 +84,6 @@ def test_the_ground_is_the_mean_colour_at_the_edge_of_the_images_trained_on(part
         colours.append(np.concatenate(sides).mean(axis=0))
     ground = weights(finished_run)["ground"][:, 0, 0]
     assert ground.tolist() == pytest.approx(np.mean(colours, axis=0).tolist(), abs=1e-5)
-
-
-def test_the_thumbnails_are_those_of_the_images_trained_on(parts, finished_run):
-    images = [torch.from_numpy(image).permute(2, 0, 1) for image in trained_on(parts, finished_run)]
-    small = torch.cat([thumbnails(image[None]) for image in images])
-    torch.testing.assert_close(weights(finished_run)["thumbnail.mean"], small.mean(dim=0))
 
 
 @pytest.mark.parametrize("count", range(1, 9))

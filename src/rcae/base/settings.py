@@ -83,8 +83,6 @@ class ModelSettings(_Section):
     """True adds the distance of pretrained features from a memory of good patches, at two scales."""
     recursion_distance: bool = False
     """True adds the pretrained features that the last reconstruction lacks; see `RecursionDistance`."""
-    thumbnail_distance: bool = False
-    """True raises the peak of the map by the distance of the image's thumbnail from good thumbnails."""
     smoothing_px: int = Field(default=5, ge=1, le=101)
     """Odd side of the square mean filter on the map; the score is the maximum of the filtered map."""
 

@@ -15,9 +15,6 @@ from rcae.model.sight import SystemSight
 class MemorySystem(nn.Module):
     """Two memories in the features of one pretrained network, added up in units of good images."""
 
-    thumbnail = None
-    """The whole image is not judged."""
-
     def __init__(self) -> None:
         super().__init__()
         self.pretrained = load_pretrained()

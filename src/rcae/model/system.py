@@ -15,7 +15,6 @@ from rcae.model.evidence.patch_memory import SCALES, PatchMemory
 from rcae.model.evidence.pretrained import load_pretrained
 from rcae.model.evidence.recursion_distance import RecursionDistance
 from rcae.model.evidence.restoration import Restoration
-from rcae.model.evidence.thumbnail_distance import ThumbnailDistance, raised
 from rcae.model.paper.networks import PaperNetworks
 from rcae.model.sight import SystemSight
 from rcae.model.tiles import blended
@@ -27,9 +26,9 @@ MAP_NAME = "map"
 class RcaeSystem(PaperNetworks):
     """The paper's three networks, and the additions that the settings choose.
 
-    `restoration` is a second head of CRD in training. `kinds` judge what the networks made, `fusion`
-    adds them to M_A, and `thumbnail` judges the whole image. `pretrained` is the frozen network whose
-    features some kinds read. Each is None or empty where the settings leave it out.
+    `restoration` is a second head of CRD in training. `kinds` judge what the networks made, and `fusion`
+    adds them to M_A. `pretrained` is the frozen network whose features some kinds read. Each is None or
+    empty where the settings leave it out.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -38,7 +37,6 @@ class RcaeSystem(PaperNetworks):
         """True if a large image is drawn tile by tile; an exported graph draws it at once."""
         self.restoration: Restoration | None = None
         self.fusion: Fusion | None = None
-        self.thumbnail: ThumbnailDistance | None = None
         if self.detection is not None and settings.restoration:
             self.restoration = Restoration(settings.detection_widths[0], 3 * settings.fold**2)
         self.evidence_kinds = nn.ModuleList(kinds_of(settings))
@@ -47,7 +45,6 @@ class RcaeSystem(PaperNetworks):
             near_px = [1, *(kind.cell_px for kind in self.kinds)]
             wide_px = [cell_px_of(settings), *(kind.cell_px for kind in self._kinds_seen_wide)]
             self.fusion = Fusion((*near_px, *wide_px))
-            self.thumbnail = ThumbnailDistance() if settings.thumbnail_distance else None
 
     @property
     def kinds(self) -> Sequence[Evidence]:
@@ -66,11 +63,10 @@ class RcaeSystem(PaperNetworks):
             [batch, height, width], higher is more anomalous. It is M_A, 0..1, without the feature
             distance. It is the sum of all evidence, in units of `Fusion`, with it.
         """
-        if self.is_tiled:
-            (anomaly_map,) = blended(image, lambda part: [self.map_of_part(part)])
-        else:
-            anomaly_map = self.map_of_part(image)
-        return anomaly_map if self.thumbnail is None else raised(anomaly_map, self.thumbnail(image))
+        if not self.is_tiled:
+            return self.map_of_part(image)
+        (anomaly_map,) = blended(image, lambda part: [self.map_of_part(part)])
+        return anomaly_map
 
     def map_of_part(self, image: Tensor) -> Tensor:
         """Return the map of parts of images, judged place by place; the shapes are those of `forward`."""

@@ -16,7 +16,6 @@ from rcae.base.progress import shown
 from rcae.detector.runners.torch_maps import as_batch
 from rcae.model.evidence.evidence import FOLDS
 from rcae.model.evidence.fusion import peaks_of
-from rcae.model.evidence.thumbnail_distance import thumbnails
 from rcae.model.memory_system import MemorySystem
 from rcae.model.system import RcaeSystem
 from rcae.model.tiles import tiles
@@ -27,8 +26,6 @@ MOST_JUDGED = 32
 """Training images that are judged as new ones are."""
 MOST_PAINTED = 24
 """Held-out images that anomalies are painted on, to weigh the kinds."""
-MOST_THUMBNAILS = 512
-"""Each gives one value for each place; they cost next to nothing."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,6 @@ class GoodFeatures:
             The record of every map; none if there are no kinds.
         """
         system = self._system
-        self._learn_thumbnails()
         if system.fusion is None:
             return []
         self._learn_kinds()
@@ -146,15 +142,6 @@ class GoodFeatures:
         ]
         highest: Numbers = np.max(peaks, axis=0)
         return highest
-
-    def _learn_thumbnails(self) -> None:
-        thumbnail = self._system.thumbnail
-        if thumbnail is None:
-            return
-        chosen = self._order[:MOST_THUMBNAILS]
-        small = (thumbnails(as_batch(self._images.image(index), self._system)) for index in chosen)
-        learnt = shown(small, "learning how good images look whole", len(chosen))
-        thumbnail.fit(torch.cat(list(learnt)))
 
     def _parts(self, image: Array) -> Iterator[Tensor]:
         for tile in tiles(*image.shape[:2]):

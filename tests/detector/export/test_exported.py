@@ -46,7 +46,6 @@ def test_an_exported_file_answers_as_its_run_to_what_is_unlike_any_good_image(
     noise = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
     expected = Detector.load(finished_run).predict(noise).anomaly_map
     seen = Detector.load(exported).predict(noise).anomaly_map
-    # Its thumbnail stretches the map far, and the rounding in it as much.
     np.testing.assert_allclose(seen, expected, atol=1e-5 * np.ptp(expected))
 
 
@@ -191,7 +190,7 @@ def test_an_exported_model_runs_on_no_device_and_explains_nothing(onnx_file, par
 
 
 def test_a_large_image_is_drawn_in_tiles_where_the_camera_scale_is_kept(tmp_path, monkeypatch):
-    model = untrained("model.thumbnail_distance=false")
+    model = untrained("model.patch_memory=false")
     export_onnx(model, "fp32", (), tmp_path / "model.onnx")
     image = np.random.default_rng(0).integers(0, 256, (300, 520, 3)).astype(np.uint8)
     whole = Detector.load(tmp_path / "model.onnx").predict(image)
@@ -208,13 +207,6 @@ def test_a_large_image_is_drawn_in_tiles_where_the_camera_scale_is_kept(tmp_path
     tiled = Detector.load(tmp_path / "model.onnx").predict(image)
     assert max(map(max, heights)) == 256
     np.testing.assert_allclose(tiled.anomaly_map, whole.anomaly_map, atol=1e-4)
-
-
-def test_a_large_image_is_refused_where_the_model_compares_it_as_a_whole(tmp_path, monkeypatch):
-    export_onnx(untrained(), "fp32", (), tmp_path / "model.onnx")
-    monkeypatch.setattr("rcae.detector.runners.exported.LARGEST_PIXELS", 1000)
-    with pytest.raises(ImageError, match="inspect it with the run"):
-        Detector.load(tmp_path / "model.onnx").predict(np.zeros((40, 50, 3), dtype=np.uint8))
 
 
 def test_a_large_image_is_refused_where_it_is_resized_in_the_graph(onnx_file, monkeypatch):

@@ -62,7 +62,6 @@ def run(model, images, threshold=0.5):
         ("model.feature_distance=false",),
         ("model.patch_memory=false",),
         ("model.recursion_distance=true",),
-        ("model.thumbnail_distance=false",),
         ("model.form=plain", "model.detection_network=false", "model.detail_network=false"),
     ],
     ids=lambda values: ",".join(values).replace("model.", "") or "as in quick",
@@ -119,7 +118,6 @@ def test_the_frame_of_the_part_is_in_the_graph(rule, still_at_px):
 def test_nothing_is_resized_where_the_camera_scale_is_kept():
     proto = onnx_model(
         untrained(
-            "model.thumbnail_distance=false",
             "model.patch_memory=false",
             working_view=WorkingView(1.0, None, 0.3),
         )

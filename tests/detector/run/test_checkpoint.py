@@ -121,7 +121,7 @@ def test_the_file_needs_nothing_but_safetensors_to_be_read(finished_run):
         "restoration",
         "evidence_kinds",
         "fusion",
-        "thumbnail",
+        "pretrained",
         "ground",
     }
     content = json.loads(header["__metadata__"]["rcae"])

@@ -120,12 +120,8 @@ class ExportedRunner(ABC):
 
     @property
     def _draws_tiles(self) -> bool:
-        """True if a large image is drawn tile by tile.
-
-        The model must see the image unchanged, and must not compare it as a whole.
-        """
-        has_thumbnail = self.header.settings.model.thumbnail_distance
-        return self.header.working_view.keeps_image and not has_thumbnail
+        """True if a large image is drawn tile by tile: the model must see the image unchanged."""
+        return self.header.working_view.keeps_image
 
     def _map(self, image: Array) -> Array:
         if not self._draws_tiles:

@@ -17,8 +17,8 @@ from rcae.model.evidence.pretrained import (
 from rcae.model.evidence.whitening import whitening_of
 
 CHANNELS = FINE_CHANNELS + COARSE_CHANNELS
-SCALES = (1, 2)
-"""The image is seen as it is, and at half its size: small marks and wide ones (our choice)."""
+SCALES = (1, 2, 4)
+"""The image is seen as it is, at half and at a quarter of its size: small and wide marks (our choice)."""
 PATCHES = 2000
 """Patches in the memory (our choice): distances to 500 or 4,000 rank the polycrystalline cells alike."""
 MOST_POSITIONS = 1024
