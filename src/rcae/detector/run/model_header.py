@@ -11,7 +11,9 @@ from rcae.base.settings import Settings, to_plain, validate
 from rcae.data.view.working_view import WorkingView
 from rcae.detector.calibration import Calibration
 
-PRETRAINED = "early layers of EfficientNet-Lite0, frozen (ImageNet; Copyright 2020 ML Illustrated, Apache-2.0)"
+PRETRAINED = (
+    "early layers of EfficientNet-Lite0, frozen (ImageNet; (c) 2020 ML Illustrated, Apache-2.0)"
+)
 """What a model holds that its own images have not taught it."""
 
 

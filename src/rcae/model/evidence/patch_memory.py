@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rcae.model.evidence.evidence import FOLDS, Evidence, Sight, averaged, cells_within
+from rcae.model.evidence.evidence import FOLDS, Evidence, Sight, averaged
 from rcae.model.evidence.pretrained import (
     COARSE_CHANNELS,
     COARSE_STRIDE,
@@ -117,14 +117,13 @@ def patches_at_scales(
         [batch, 152, ceil(height / cell), ceil(width / cell)] each; a cell is 16 px times the scale.
     """
     size_px = (image.shape[2], image.shape[3])
-    multiple_px = COARSE_STRIDE * max(SCALES)
-    bottom, right = (-length % multiple_px for length in size_px)
-    extended = functional.pad(image, (0, right, 0, bottom), mode="replicate")
     patches = []
     for scale in scales:
+        # No farther than this scale needs: repeated edges look like nothing that images show.
+        bottom, right = (-length % (COARSE_STRIDE * scale) for length in size_px)
+        extended = functional.pad(image, (0, right, 0, bottom), mode="replicate")
         seen = functional.avg_pool2d(extended, scale) if scale > 1 else extended
-        rows, columns = cells_within(size_px, COARSE_STRIDE * scale)
-        patches.append(patch_features(*pretrained(seen))[:, :, :rows, :columns])
+        patches.append(patch_features(*pretrained(seen)))
     return patches
 
 
