@@ -15,7 +15,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rcae.detector.export.graph import PredictionGraph
 
-PARTS = ("pre-processing", "RcAE", "DPN", "CRD", "feature distance", "post-processing")
+PARTS = (
+    "pre-processing",
+    "RcAE",
+    "DPN",
+    "CRD",
+    "own features",
+    "pretrained features",
+    "memory",
+    "post-processing",
+)
 WARMING = 2
 """Calls that are not counted."""
 
@@ -67,7 +76,9 @@ class _Stops:
             ("DPN", "DPN", system.detail, "forward"),
             ("CRD", "CRD", system.detection, "features"),
             ("CRD", "CRD", system.detection, "map_of"),
-            ("feature distance", "feature distance", system.kinds[0], "forward"),
+            ("own features", "own features", system.kinds[0], "forward"),
+            ("pretrained features", "pretrained features", system.pretrained, "forward"),
+            *(("pretrained features", "memory", kind, "forward") for kind in system.kinds[1:]),
         ):
             setattr(owner, method, self._stopped(part_before, part, getattr(owner, method)))
 

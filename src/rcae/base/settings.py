@@ -80,7 +80,7 @@ class ModelSettings(_Section):
     feature_distance: bool = False
     """True adds the distance between CRD's features and those of good images to CRD's map."""
     patch_memory: bool = False
-    """True adds the distance of pretrained features from a memory of good patches, at two scales."""
+    """True adds the distance of pretrained features from a memory of good patches, at three scales."""
     recursion_distance: bool = False
     """True adds the pretrained features that the last reconstruction lacks; see `RecursionDistance`."""
     smoothing_px: int = Field(default=5, ge=1, le=101)

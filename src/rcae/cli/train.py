@@ -12,7 +12,8 @@ from rcae.cli.options import PATH, Duration
 @click.option("-o", "--output", "run", type=PATH, required=True, help="Run folder to create.")
 @click.option(
     "--preset",
-    help="quick: two CPU cores (default). standard: one GPU. paper: the paper's setting.",
+    help="quick: two CPU cores (default). standard: one GPU. scratch: quick without anything pretrained. "
+    "paper: the paper's setting.",
 )
 @click.option("--budget", "budget_s", type=Duration(), help="Total time, like 10m or 1h30m.")
 @click.option("--seed", type=int, help="Random seed; the default is 0.")

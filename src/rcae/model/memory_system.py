@@ -1,4 +1,4 @@
-"""A detector of pretrained evidence alone: memories of good patches at two scales."""
+"""A detector of pretrained evidence alone: memories of good patches at three scales."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -13,7 +13,7 @@ from rcae.model.sight import SystemSight
 
 
 class MemorySystem(nn.Module):
-    """Two memories in the features of one pretrained network, added up in units of good images."""
+    """Memories at all scales in the features of one pretrained network, added up in units of good images."""
 
     def __init__(self) -> None:
         super().__init__()

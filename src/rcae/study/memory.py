@@ -12,7 +12,7 @@ from rcae.training.cross_fitting import fit_evidence
 from rcae.training.training_data import open_good_parts
 
 NOTE = (
-    "2,000 good patches at each of two scales in features of EfficientNet-Lite0 (ImageNet), in the view of "
+    "2,000 good patches at each of three scales in features of EfficientNet-Lite0 (ImageNet), in the view of "
     "preset quick; nothing is trained, and the budget is not used"
 )
 
