@@ -27,7 +27,7 @@ from rcae.cli.options import PATH, Duration, Names, Seeds
     type=click.Choice(["theirs", "ours"]),
     default="theirs",
     show_default=True,
-    help="How models of anomalib see images: squashed to 256 x 256, or at our scale, exposure and frame.",
+    help="View of anomalib's models: images squashed to 256 x 256, or at our scale, exposure and frame.",
 )
 @click.option("-o", "--output", type=PATH, required=True, help="Folder for the results.")
 def benchmark(

@@ -29,7 +29,7 @@ class Outlier:
 
     @property
     def advice(self) -> str:
-        """What it costs, and what to do about it, in two sentences."""
+        """Cost of the image and advice about it, in two sentences."""
         cost = (
             f"without it the threshold would be {self.threshold_without:.4g} instead of {self.threshold:.4g}"
             if self.threshold_without < self.threshold

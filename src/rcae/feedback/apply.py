@@ -53,7 +53,8 @@ def propose(
 
     Args:
         folder: folder of a finished run.
-        false_alarm_rate: guaranteed rate; the default is the rate of the present calibration.
+        false_alarm_rate: guaranteed rate; the default is the rate of the present calibration, or
+            the lowest that the images of a fine-tuned model support.
         confidence: confidence of the guarantee; the default is that of the present calibration if no
             rate is given.
         fine_tuning: request to fine-tune stage 3; None skips it.
@@ -67,6 +68,7 @@ def propose(
     folder.require_finished()
     model, reviewed = load_model(folder.model), reviewed_images(folder)
     present = model.header.calibration
+    is_asked = false_alarm_rate is not None
     if false_alarm_rate is None:
         false_alarm_rate, confidence = present.false_alarm_rate, confidence or present.confidence
     images = _present_images(folder, model)
@@ -81,6 +83,7 @@ def propose(
     description = f"calibrated with {len(confirmed)} confirmed good images"
     learnt: list[str] = []
     changed, session_scores = model, present.scores_of_training_session
+    cross_fitted = present.cross_fitted_scores
     if fine_tuning is None:
         calibrated_on = (*kept, *score_good_images(confirmed, TorchRunner(model).maps))
     else:
@@ -94,7 +97,12 @@ def propose(
         description = f"fine-tuned on {len(learnt)} confirmed good images, {description}"
         held_out = {d: path for d, path in confirmed.items() if d not in learnt}
         calibrated_on = score_good_images(_files(kept) | held_out, TorchRunner(changed).maps)
-    calibration = calibration_from(calibrated_on, session_scores, false_alarm_rate, confidence)
+        cross_fitted = ()  # those scores were the old model's
+        if not is_asked and confidence is None:
+            false_alarm_rate = max(false_alarm_rate, 1 / (len(calibrated_on) + 1))
+    calibration = calibration_from(
+        calibrated_on, session_scores, false_alarm_rate, confidence, cross_fitted
+    )
     new = Model(changed.system, replace(changed.header, calibration=calibration))
     in_use, candidate = (Detector(TorchRunner(each)) for each in (model, new))
     masked = [image for image in reviewed if image.mask is not None]

@@ -110,6 +110,7 @@ def calibration_from(
     session_scores: tuple[float, ...],
     rate: float,
     confidence: float | None,
+    cross_fitted_scores: tuple[float, ...] = (),
 ) -> Calibration:
     """Return the calibration of a run that had another one; errors are those of `conformal_threshold`.
 
@@ -118,13 +119,16 @@ def calibration_from(
         session_scores: scores of the same model for the images held out of the training session.
         rate: guaranteed false-alarm rate.
         confidence: confidence of the guarantee; None guarantees the rate on average.
+        cross_fitted_scores: those of the same model, where the images are of the training session.
     """
     scores, typical_value = scores_of(images), typical_value_of(images)
+    everything = [*scores, *cross_fitted_scores]
     return Calibration(
         scores=tuple(sorted(scores)),
+        cross_fitted_scores=cross_fitted_scores,
         typical_value=typical_value,
         false_alarm_rate=rate,
-        threshold=conformal_threshold(scores, rate, confidence, typical_value=typical_value),
+        threshold=conformal_threshold(everything, rate, confidence, typical_value=typical_value),
         confidence=confidence,
         session_scores=session_scores,
     )

@@ -1,4 +1,4 @@
-"""What the networks make of images, for the kinds of evidence: no part is computed twice or in vain."""
+"""Output of the networks for the kinds of evidence: no part is computed twice or in vain."""
 
 from functools import cached_property
 

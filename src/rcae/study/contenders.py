@@ -52,7 +52,7 @@ def benchmark_request(
     Args:
         name: the contender.
         budget_s: training time in seconds, or None.
-        view: how it sees images if it is a model of anomalib; its label says so.
+        view: view of a model of anomalib, which its label names.
     """
     if name in PEERS and view == "ours":
         return CellRequest(f"{name}, our view", "", name, 0, budget_s, view=view)

@@ -1,4 +1,4 @@
-"""How the models of anomalib see images: squashed as they do by default, or in our working view."""
+"""View of the models of anomalib: images squashed, as is their default, or our working view."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ OnImage = Callable[[Array], Array]
 
 
 class PeerView(Protocol):
-    """How a peer sees every image; all have one size."""
+    """View of a peer, in which all images have one size."""
 
     @property
     def size_px(self) -> tuple[int, int]:

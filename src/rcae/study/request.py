@@ -19,7 +19,7 @@ class CellRequest:
     values: tuple[str, ...] = ()
     """Changes to the settings of one of our models."""
     view: Literal["theirs", "ours"] = "theirs"
-    """How a model of anomalib sees images; ours have our view in any case."""
+    """View of a model of anomalib; ours have our view in any case."""
     data_sha256: str = ""
     """SHA-256 of the category's images and masks, from `hash_data`."""
 

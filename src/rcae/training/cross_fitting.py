@@ -19,7 +19,7 @@ from rcae.training.training_data import GoodParts
 
 @dataclass(frozen=True)
 class Fitted:
-    """What good images have made of a system."""
+    """Calibration of a system, and the images and maps behind it."""
 
     calibration: Calibration
     held_out: tuple[CalibrationImage, ...]

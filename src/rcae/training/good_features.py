@@ -30,7 +30,7 @@ MOST_PAINTED = 24
 
 @dataclass(frozen=True)
 class MapRecord:
-    """What good images say of one of the maps that are added up."""
+    """Unit and weight of one of the maps that are added up."""
 
     name: str
     usual: float
@@ -38,7 +38,7 @@ class MapRecord:
     spread: float
     """Interquartile range of its peaks."""
     auroc: float | None
-    """How well it tells held-out images from the same with painted anomalies; None without such images."""
+    """AUROC of its peaks on held-out images against painted copies; None without such images."""
     weight: float
 
 

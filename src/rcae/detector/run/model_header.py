@@ -14,7 +14,7 @@ from rcae.detector.calibration import Calibration
 PRETRAINED = (
     "early layers of EfficientNet-Lite0, frozen (ImageNet; (c) 2020 ML Illustrated, Apache-2.0)"
 )
-"""What a model holds that its own images have not taught it."""
+"""Part of a model that its own images have not taught."""
 
 
 class _Provenance(BaseModel):

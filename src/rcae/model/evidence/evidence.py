@@ -11,7 +11,7 @@ FOLDS = 4
 
 
 class Sight(Protocol):
-    """What the networks make of a batch of images; each part is computed when it is first asked for."""
+    """Output of the networks for a batch of images; each part is computed when it is first asked for."""
 
     size_px: tuple[int, int]
     """Height and width of the images before they were extended to whole cells."""

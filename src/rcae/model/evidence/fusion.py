@@ -77,7 +77,7 @@ class Fusion(nn.Module):
         """Set the weights from the peaks of held-out images, and return the AUROC of each map.
 
         A weight is proportional to the square of 2 * AUROC - 1, and 0 where a map tells nothing (our choice).
-        If no map tells anything, all weights are 1.
+        All weights are 1 if no map tells anything.
 
         Args:
             good: peaks of good images that no map has learnt, [image, map].

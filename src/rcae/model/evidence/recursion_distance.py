@@ -12,9 +12,9 @@ from rcae.model.evidence.whitening import whitening_of
 class RecursionDistance(Evidence):
     """The Mahalanobis distance of phi(I) - phi(I_R^N) from that of good images (our addition).
 
-    It is the paper's idea with features for pixels: the recursion suppresses a defect step by step, and
-    what the last step lacks is read in pretrained features phi. Good images give one mean and one
-    covariance for all positions, in closed form once stage 1 is done.
+    It is the paper's idea with features for pixels. The recursion suppresses a defect step by step, and
+    pretrained features phi tell what the last step lacks. Good images give one mean and one covariance for
+    all positions, in closed form once stage 1 is done.
 
     `mean` is [channel] and `whitening` [channel, channel]; both are zero until `settle`.
     """

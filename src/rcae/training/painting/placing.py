@@ -1,4 +1,4 @@
-"""Where a painted shape lies in an image: on structure, or anywhere."""
+"""Place of a painted shape in an image: on structure, or anywhere."""
 
 import numpy as np
 from numpy.random import Generator
