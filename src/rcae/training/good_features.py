@@ -24,6 +24,8 @@ from rcae.training.training_set import TrainingSet
 
 MOST_JUDGED = 32
 """Training images that are judged as new ones are."""
+SHORT_LOOK = 0.4
+"""Share of a look that pretrained features alone take, about."""
 MOST_PAINTED = 24
 """Held-out images that anomalies are painted on, to weigh the kinds."""
 
@@ -59,7 +61,7 @@ class GoodFeatures:
     def in_folds(self) -> Iterator[list[int]]:
         """Yield places of training images, while no kind judges by what these images have shown.
 
-        Before the first images and after the last, the kinds judge by all. Nothing is yielded without kinds.
+        The kinds judge by all again after the last images. Nothing is yielded without kinds.
         """
         for fold in range(FOLDS if self._system.kinds else 0):
             self._settle(without=fold)
@@ -158,5 +160,6 @@ def looks_to_learn(system: RcaeSystem, training: int, held_out: int) -> int:
     """
     if not system.kinds:
         return 0
-    learnt = min(training, max(kind.most_images for kind in system.kinds))
+    wanted = [min(training, kind.most_images) for kind in system.kinds]
+    learnt = min(wanted) + round(SHORT_LOOK * (max(wanted) - min(wanted)))
     return learnt + 2 * min(training, MOST_JUDGED) + held_out + MOST_PAINTED
