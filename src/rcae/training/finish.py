@@ -72,6 +72,9 @@ def finish(
     write_text(folder.calibration, to_csv(fitted.held_out))
     save_model(folder.model, model)
     folder.state.unlink(missing_ok=True)
+    if fitted.evidence:
+        trusted = sorted(fitted.evidence, key=lambda one: -one.weight)
+        say("evidence by weight: " + ", ".join(f"{one.name} {one.weight:.2f}" for one in trusted))
     say(f"threshold {calibration.threshold:.4f}. {calibration.promise}")
     for outlier in outliers_among(fitted.held_out, calibration):
         say(f"warning: {outlier.advice}")
