@@ -60,8 +60,8 @@ class RcaeSystem(PaperNetworks):
             image: [batch, 3, height, width], 0..1.
 
         Returns:
-            [batch, height, width], higher is more anomalous. It is M_A, 0..1, without the feature
-            distance. It is the sum of all evidence, in units of `Fusion`, with it.
+            [batch, height, width], higher is more anomalous. It is M_A, 0..1, without kinds of evidence.
+            It is the weighted sum of all evidence, in units of `Fusion`, with them.
         """
         if not self.is_tiled:
             return self.map_of_part(image)
