@@ -60,7 +60,7 @@ def test_a_wrong_value_is_explained(value, message):
 
 def test_an_unknown_preset_is_answered_with_the_known_ones():
     with pytest.raises(
-        SettingsError, match="'fast' does not exist; choose one of quick, standard, paper"
+        SettingsError, match="'fast' does not exist; choose one of quick, standard, scratch, paper"
     ):
         load_settings("fast")
 

@@ -2,6 +2,8 @@ import csv
 import json
 import shutil
 from dataclasses import replace
+from html import escape
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +12,14 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 import rcae
 from rcae.base.errors import DataError
+from rcae.base.storage import write_text
 from rcae.data.doctor import give_aways
 from rcae.data.images import read_mask
+from rcae.detector.calibration import calibrate
+from rcae.detector.calibration_images import read_calibration_images, scores_of, to_csv
 from rcae.detector.detector import Detector
+from rcae.detector.run.checkpoint import load_model, save_model
+from rcae.detector.run.run_folder import RunFolder
 from rcae.evaluation.evaluate_report import table, write_evaluation
 from rcae.evaluation.result import EvaluationResult
 
@@ -64,10 +71,10 @@ def test_rates_are_those_of_the_calibrated_threshold(evaluation):
 
 def test_a_rate_that_calibration_cannot_support_is_null_with_the_reason(evaluation):
     assert evaluation.metrics.detection_rate_at_1_percent is None
-    assert (
-        "99 calibration images; the model has 4"
-        in evaluation.metrics.undefined["detection_rate_at_1_percent"]
-    )
+    reason = evaluation.metrics.undefined["detection_rate_at_1_percent"]
+    # 4 held-out images, and 12 of training that are judged by evidence that has not learnt them.
+    assert len(evaluation.calibration.all_scores) == 16
+    assert "99 calibration images; the model has 16" in reason
 
 
 def test_evaluating_twice_gives_the_same_numbers(evaluation, finished_run, parts):
@@ -143,18 +150,73 @@ def test_the_table_names_every_defect_type_and_the_promise(evaluation):
     text = table(evaluation)
     assert "scratch" in text
     assert f"{evaluation.metrics.image_auroc:.3f}" in text
-    assert "promised: at most 20.0%" in text
+    assert "promised: at most 5.9%" in text
 
 
 def test_table_and_report_say_how_the_promise_is_kept(evaluation, finished_run, tmp_path):
     sure = replace(
         evaluation, calibration=evaluation.calibration.model_copy(update={"confidence": 0.95})
     )
-    assert "at most 20.0% on average)" in table(evaluation)
-    assert "at most 20.0% with 95.0% confidence)" in table(sure)
+    assert "at most 5.9% on average)" in table(evaluation)
+    assert "at most 5.9% with 95.0% confidence)" in table(sure)
     report = write_evaluation(tmp_path, sure, Detector.load(finished_run))
     page = report.read_text(encoding="utf-8")
     assert "</data> with 95.0% confidence." in page
+
+
+OUTLIERS = "Calibration images far from all others"
+
+
+def with_an_outlier(run, copy):
+    """Make the first calibration image of a copied run score far above the others, and return it."""
+    folder = RunFolder(shutil.copytree(run, copy))
+    first, *others = read_calibration_images(folder.calibration)
+    images = [replace(first, anomaly_score=first.anomaly_score + 1024.0), *others]
+    write_text(folder.calibration, to_csv(images))
+    model = load_model(folder.model)
+    before = model.header.calibration
+    calibration = calibrate(
+        scores_of(images), before.typical_value, 0.05, before.cross_fitted_scores
+    )
+    save_model(folder.model, replace(model, header=replace(model.header, calibration=calibration)))
+    return images[0]
+
+
+def test_a_calibration_image_far_from_all_others_is_named_in_the_table_and_shown_in_the_report(
+    finished_run, parts, tmp_path
+):
+    far = with_an_outlier(finished_run, tmp_path / "run")
+    evaluation = rcae.evaluate(tmp_path / "run", parts)
+    (outlier,) = evaluation.outliers
+    assert outlier.image == far
+    assert f"warning: the calibration image {Path(far.path).name} scores " in table(evaluation)
+    assert f"instead of {evaluation.metrics.threshold:.4g}" in table(evaluation)
+    report = write_evaluation(tmp_path / "out", evaluation, Detector.load(tmp_path / "run"))
+    page = report.read_text(encoding="utf-8")
+    _, shown = page.split(OUTLIERS)
+    advised = shown.index(escape(outlier.advice))
+    assert shown.index("<img") < advised < shown.index("Clearest defects")
+
+
+def test_a_calibration_image_far_from_all_others_that_is_gone_is_named_but_not_shown(
+    evaluation, finished_run, parts, tmp_path
+):
+    with_an_outlier(finished_run, tmp_path / "run")
+    (outlier,) = rcae.evaluate(tmp_path / "run", parts).outliers
+    gone = replace(outlier, image=replace(outlier.image, path="/gone/day.png"))
+    without = replace(evaluation, outliers=(gone,))
+    assert "the calibration image day.png scores" in table(without)
+    report = write_evaluation(tmp_path / "out", without, Detector.load(finished_run))
+    assert OUTLIERS not in report.read_text(encoding="utf-8")
+
+
+def test_no_calibration_image_is_said_to_be_far_where_the_run_is_not_known(
+    evaluation, finished_run, parts, tmp_path
+):
+    assert evaluation.outliers == ()
+    with_an_outlier(finished_run, tmp_path / "run")
+    alone = shutil.copy(tmp_path / "run" / "model.safetensors", tmp_path / "alone.safetensors")
+    assert rcae.evaluate(alone, parts).outliers == ()
 
 
 @pytest.mark.parametrize("role", ["train", "calibration"])

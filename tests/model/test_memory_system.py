@@ -104,7 +104,7 @@ def test_new_images_are_judged_by_memories_that_have_learnt_every_training_image
 
 def test_the_record_names_every_map_and_how_much_it_counts(fitted):
     fusion = fitted.system.fusion
-    assert [one.name for one in fitted.records] == ["memory", "memory 1/2"]
+    assert [one.name for one in fitted.records] == ["memory", "memory 1/2", "memory 1/4"]
     assert [one.usual for one in fitted.records] == fusion.usual.tolist()
     assert [one.spread for one in fitted.records] == fusion.spread.tolist()
     assert [one.weight for one in fitted.records] == fusion.weight.tolist()
@@ -113,7 +113,7 @@ def test_the_record_names_every_map_and_how_much_it_counts(fitted):
 
 def test_without_held_out_images_every_map_counts_the_same(images):
     records = Fitted(images, []).records
-    assert [(one.auroc, one.weight) for one in records] == [(None, 1.0)] * 2
+    assert [(one.auroc, one.weight) for one in records] == [(None, 1.0)] * 3
 
 
 def test_the_same_seed_remembers_the_same_patches(images, system):

@@ -38,8 +38,27 @@ def test_every_configuration_maps_every_image_size(values, depth, fold, dimensio
         f"model.recursion_depth={depth}",
         f"model.fold={fold}",
         f"model.detection_dimensions={dimensions}",
+        "model.patch_memory=false",
         *(f"model.{flag}={str(value).lower()}" for flag, value in zip(FLAGS, values, strict=True)),
     )
+    maps_every_image_size(system)
+
+
+PRETRAINED = ("patch_memory", "recursion_distance")
+
+
+@pytest.mark.parametrize("flags", [PRETRAINED, PRETRAINED[:1], PRETRAINED[1:]], ids=str)
+@pytest.mark.parametrize("changes", [(), ("feature_distance",), ("detection_network",)], ids=str)
+def test_with_pretrained_evidence_every_image_size_has_a_map(flags, changes):
+    system = build(
+        *(f"model.{flag}={str(flag in flags).lower()}" for flag in PRETRAINED),
+        *(f"model.{flag}=false" for flag in changes),
+    )
+    assert system.pretrained is not None
+    maps_every_image_size(system)
+
+
+def maps_every_image_size(system):
     for height, width in ((32, 32), (17, 33), (1, 5)):
         with torch.no_grad():
             anomaly_map = system(torch.rand(2, 3, height, width))
@@ -178,7 +197,7 @@ def test_the_map_adds_up_what_crd_draws_and_the_distance_near_and_wide():
     torch.testing.assert_close(drawn_wide, wide(cells, 2))
     assert distance.shape == (1, 12, 20)
     torch.testing.assert_close(distance_wide, wide(distance, 2))
-    assert [one.shape for one in memories] == [(1, 2, 3), (1, 1, 2)]
+    assert [one.shape for one in memories] == [(1, 2, 3), (1, 1, 2), (1, 1, 1)]
 
 
 def test_features_end_where_the_image_ends():

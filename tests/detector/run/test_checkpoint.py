@@ -14,6 +14,7 @@ from rcae.data.view.part_frame import PartFrame
 from rcae.detector.run.checkpoint import _digest, load_model, load_tensors, save_model, save_tensors
 from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.runners.torch_runner import TorchRunner
+from rcae.model.evidence.patch_memory import SCALES
 from tests.conftest import files_of_at_most
 
 
@@ -111,6 +112,31 @@ def test_saving_twice_gives_the_same_bytes(model, tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+def test_what_half_precision_holds_exactly_takes_half_the_place_and_comes_back_as_it_was(
+    model, tmp_path
+):
+    save_model(tmp_path / "file", model)
+    saved, expected = load_file(tmp_path / "file"), model.system.state_dict()
+    kinds = [name for name in expected if name.endswith(".patches")]
+    frozen = [name for name, one in model.system.pretrained.named_parameters(prefix="pretrained")]
+    assert len(kinds) == len(SCALES)
+    assert frozen
+    assert {saved[name].dtype for name in (*kinds, *frozen)} == {torch.float16}
+    learnt = [
+        name for name, _ in model.system.named_parameters() if not name.startswith("pretrained.")
+    ]
+    assert any(name.endswith("weight") for name in learnt)
+    for name in learnt:
+        is_exact = torch.equal(expected[name].half().float(), expected[name])
+        assert saved[name].dtype == (torch.float16 if is_exact else torch.float32)
+    assert saved["detection.network.head.weight"].dtype == torch.float32
+    again = load_model(tmp_path / "file").system.state_dict()
+    assert again.keys() == expected.keys()
+    for name, tensor in again.items():
+        assert tensor.dtype == expected[name].dtype
+        assert torch.equal(tensor, expected[name])
+
+
 def test_the_file_needs_nothing_but_safetensors_to_be_read(finished_run):
     tensors = load_file(finished_run / "model.safetensors")
     header, _ = read_parts(finished_run / "model.safetensors")
@@ -187,12 +213,12 @@ def test_a_truncated_file_is_refused(finished_run, tmp_path):
 def test_a_foreign_safetensors_file_is_refused(tmp_path):
     save_file({"weight": torch.zeros(3)}, tmp_path / "foreign.safetensors")
     with pytest.raises(
-        CheckpointError, match="format 'unknown'; this version reads 'rcae-model-15'"
+        CheckpointError, match="format 'unknown'; this version reads 'rcae-model-16'"
     ):
         load_model(tmp_path / "foreign.safetensors")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "null", '"text"', '{"format": "rcae-model-15"}'])
+@pytest.mark.parametrize("text", ["{", "[]", "null", '"text"', '{"format": "rcae-model-16"}'])
 def test_metadata_that_is_not_ours_is_refused(tmp_path, text):
     save_file({"weight": torch.zeros(3)}, tmp_path / "odd.safetensors", {"rcae": text})
     with pytest.raises(CheckpointError, match=r"odd\.safetensors"):
@@ -208,9 +234,9 @@ def test_a_training_state_is_not_taken_for_a_model(tmp_path):
 @pytest.mark.parametrize("missing", ["settings", "working_view", "calibration", "provenance"])
 def test_a_model_with_a_part_missing_is_refused(model, tmp_path, missing):
     save_model(tmp_path / "whole", model)
-    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-15")
+    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-16")
     del header[missing]
-    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-15")
+    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-16")
     with pytest.raises(CheckpointError, match="does not hold a complete model"):
         load_model(tmp_path / "part")
 
@@ -253,7 +279,7 @@ def test_a_category_whose_name_is_no_text_comes_back(model):
 
 @pytest.mark.parametrize("content", [{}, {"header": []}], ids=str)
 def test_a_file_without_a_header_is_none_of_ours(tmp_path, content):
-    content = {"format": "rcae-model-15", **content}
+    content = {"format": "rcae-model-16", **content}
     tensors = {"weight": torch.zeros(3)}
     metadata = {"rcae": json.dumps({**content, "digest": _digest(tensors, content)})}
     save_file(tensors, tmp_path / "forged.safetensors", metadata)
@@ -263,9 +289,9 @@ def test_a_file_without_a_header_is_none_of_ours(tmp_path, content):
 
 def test_weights_of_other_settings_are_refused(model, tmp_path):
     save_model(tmp_path / "whole", model)
-    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-15")
+    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-16")
     header["settings"]["model"]["carried_channels"] = 5
-    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-15")
+    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-16")
     with pytest.raises(CheckpointError, match="does not hold a complete model"):
         load_model(tmp_path / "part")
 

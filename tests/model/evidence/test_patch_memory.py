@@ -121,20 +121,23 @@ def test_both_resolutions_are_joined_position_by_position():
 
 
 @pytest.mark.parametrize("size_px", [(1, 1), (16, 33), (70, 64), (96, 100)])
-def test_the_image_is_seen_whole_and_at_half_its_size_extended_by_its_lower_and_right_edges(
-    size_px,
-):
+def test_each_scale_sees_the_image_reduced_and_extended_no_farther_than_its_last_cells(size_px):
     pretrained, (height, width) = load_pretrained(), size_px
     image = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
-    padding = ((0, 0), (0, 0), (0, -height % 32), (0, -width % 32))
-    extended = np.pad(image.numpy(), padding, mode="edge")
-    rows, columns = extended.shape[2] // 2, extended.shape[3] // 2
-    halved = extended.reshape(2, 3, rows, 2, columns, 2).mean(axis=(3, 5))
-    seen = patches_at_scales(pretrained, image)
-    for scale, whole, patches in zip(SCALES, (extended, halved), seen, strict=True):
-        cells = (-(-height // (16 * scale)), -(-width // (16 * scale)))
-        assert patches.shape == (2, CHANNELS, *cells)
-        expected = patch_features(*pretrained(torch.from_numpy(whole)))
-        torch.testing.assert_close(
-            patches, expected[:, :, : cells[0], : cells[1]], rtol=1e-4, atol=1e-4
-        )
+    for scale, patches in zip(SCALES, patches_at_scales(pretrained, image), strict=True):
+        cell_px = 16 * scale
+        padding = ((0, 0), (0, 0), (0, -height % cell_px), (0, -width % cell_px))
+        extended = np.pad(image.numpy(), padding, mode="edge")
+        rows, columns = (length // scale for length in extended.shape[2:])
+        reduced = extended.reshape(2, 3, rows, scale, columns, scale).mean(axis=(3, 5))
+        assert patches.shape == (2, CHANNELS, -(-height // cell_px), -(-width // cell_px))
+        expected = patch_features(*pretrained(torch.from_numpy(reduced)))
+        torch.testing.assert_close(patches, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_asked_for_one_scale_the_patches_are_those_of_that_scale_among_all():
+    pretrained, image = load_pretrained(), torch.rand(1, 3, 70, 64)
+    everything = dict(zip(SCALES, patches_at_scales(pretrained, image), strict=True))
+    for scale in SCALES:
+        (alone,) = patches_at_scales(pretrained, image, scales=(scale,))
+        assert torch.equal(alone, everything[scale])
