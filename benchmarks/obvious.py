@@ -132,10 +132,11 @@ def judged(good: list[float], marked: list[float], threshold: float) -> dict[str
 def false_alarms(detector: rcae.Detector) -> float:
     """Return the share of calibration images at or above the threshold that the others give."""
     scores = list(detector.calibration.scores)
+    cross_fitted = detector.calibration.cross_fitted_scores
     alarms = [
         score
         >= conformal_threshold(
-            others := scores[:place] + scores[place + 1 :],
+            others := [*scores[:place], *scores[place + 1 :], *cross_fitted],
             max(detector.settings.calibration.false_alarm_rate, 1 / (len(others) + 1)),
             typical_value=detector.calibration.typical_value,
         )

@@ -45,7 +45,11 @@ def untrained() -> Model:
     torch.manual_seed(0)
     settings = load_settings("quick")
     system = RcaeSystem(settings.model).requires_grad_(False).eval()
-    system.kinds[0].fit([torch.rand(1, system.kinds[0].mean.shape[2], 64, 64)])
+    sight = system.sight(torch.rand(1, 3, 256, 256))
+    for kind in system.kinds:
+        kind.learn(kind.features(sight), fold=0)
+        kind.settle()
+        kind.forget()
     view = WorkingView(scale=1.0, brightness=0.5)
     provenance = {"category": "none", "training_images": 0, "data_sha256": ""}
     calibration = calibrate([0.4, 0.5, 0.6], 0.1, 0.25)

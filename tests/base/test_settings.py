@@ -65,6 +65,11 @@ def test_an_unknown_preset_is_answered_with_the_known_ones():
         load_settings("fast")
 
 
+def test_scratch_is_quick_without_anything_pretrained():
+    assert load_settings("quick").model.uses_pretrained
+    assert load_settings("scratch") == load_settings("quick", values=["model.patch_memory=false"])
+
+
 def test_a_file_changes_the_preset_and_a_value_changes_the_file(tmp_path):
     file = tmp_path / "change.toml"
     file.write_text("[model]\nrecursion_depth = 3\nsmoothing_px = 7\n")

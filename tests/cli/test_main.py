@@ -97,7 +97,10 @@ def test_training_on_a_broken_image_names_it_before_anything_is_written(rcae, pa
             "'10x' is not a time; write 10m, 1h30m or 90s",
         ),
         (["train", "x", "-o", "y", "--budget", "9" * 400 + "m"], "a budget of inf s is not a time"),
-        (["train", "x", "-o", "y", "--preset", "fast"], "choose one of quick, standard, scratch, paper"),
+        (
+            ["train", "x", "-o", "y", "--preset", "fast"],
+            "choose one of quick, standard, scratch, paper",
+        ),
         (["train", "x", "-o", "y", "--seed", "-1"], "'seed'"),
         (["train", "x", "-o", "y", "--set", "model.depth=1"], "'model.depth' is not a setting"),
         (["train", "x", "-o", "y", "--config", "none.toml"], "none.toml does not exist"),

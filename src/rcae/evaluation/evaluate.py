@@ -101,7 +101,7 @@ def evaluate_model(path: Path, detector: Detector, data: Path) -> Evaluation:
         RcaeError: the errors of `evaluate_detector` and `known_images`.
     """
     evaluation = evaluate_detector(detector, data, known_images(path, detector.header))
-    outliers = outliers_among(calibration_images(path), detector.calibration)
+    outliers = outliers_among(calibration_images(path, detector.header), detector.calibration)
     return replace(evaluation, outliers=outliers)
 
 

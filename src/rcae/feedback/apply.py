@@ -5,20 +5,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rcae.base.arrays import Array, Mask
-from rcae.base.errors import CheckpointError, UsageError
+from rcae.base.errors import UsageError
 from rcae.base.progress import shown
 from rcae.data.good_images import hash_file
 from rcae.data.images import read_mask
 from rcae.detector.calibration_images import (
     CalibrationImage,
-    read_calibration_images,
     score_good_images,
     scores_of,
     to_csv,
 )
 from rcae.detector.detector import Detector
 from rcae.detector.run.checkpoint import Model, load_model
-from rcae.detector.run.known_images import FINE_TUNED_ON, learnt_images
+from rcae.detector.run.known_images import FINE_TUNED_ON, calibration_images, learnt_images
 from rcae.detector.run.run_folder import RunFolder
 from rcae.detector.run.versions import replace_model
 from rcae.detector.runners.torch_runner import TorchRunner
@@ -71,7 +70,7 @@ def propose(
     is_asked = false_alarm_rate is not None
     if false_alarm_rate is None:
         false_alarm_rate, confidence = present.false_alarm_rate, confidence or present.confidence
-    images = _present_images(folder, model)
+    images = calibration_images(folder.path, model.header)
     kept = tuple(image for image in images if image.sha256 not in _said(reviewed, "defect"))
     known = {image.sha256 for image in images} | learnt_images(folder, model.header)
     confirmed = {d: path for d, path in _said(reviewed, "good").items() if d not in known}
@@ -124,15 +123,6 @@ def accept(folder: RunFolder, proposal: Proposal) -> int:
     """
     text = to_csv(proposal.calibration_images)
     return replace_model(folder, proposal.model, proposal.description, text)
-
-
-def _present_images(folder: RunFolder, model: Model) -> tuple[CalibrationImage, ...]:
-    images = read_calibration_images(folder.calibration)
-    if tuple(sorted(scores_of(images))) != model.header.calibration.scores:
-        raise CheckpointError(
-            f"{folder.calibration} does not belong to the model beside it; run 'rcae calibrate' again."
-        )
-    return images
 
 
 def _said(reviewed: Sequence[ReviewedImage], verdict: str) -> dict[str, Path]:

@@ -76,7 +76,7 @@ class ModelAnswer:
             calibrated_threshold=calibration.threshold,
             false_alarm_rate=calibration.false_alarm_rate,
             promise=calibration.promise,
-            calibration_scores=calibration.scores,
+            calibration_scores=calibration.all_scores,
             typical_value=calibration.typical_value,
             changed_on_disk=model.file.changed_on_disk,
             has_card=model.file.card is not None,

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from rcae.base.errors import CheckpointError
 from rcae.data.good_images import read_list
-from rcae.detector.calibration_images import CalibrationImage, read_calibration_images
+from rcae.detector.calibration_images import CalibrationImage, read_calibration_images, scores_of
 from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.run.run_folder import RunFolder
 
@@ -36,14 +37,21 @@ def known_images(path: Path, header: ModelHeader) -> set[str]:
     return learnt_images(folder, header) | calibrated_on
 
 
-def calibration_images(path: Path) -> tuple[CalibrationImage, ...]:
+def calibration_images(path: Path, header: ModelHeader) -> tuple[CalibrationImage, ...]:
     """Return the images behind the threshold of the model at `path`; none for a file apart from its run.
 
     Raises:
-        CheckpointError: the list in the run's folder is missing or damaged.
+        CheckpointError: the list in the run's folder is missing, damaged, or that of another model.
     """
     folder = _run_of(path)
-    return () if folder is None else read_calibration_images(folder.calibration)
+    if folder is None:
+        return ()
+    images = read_calibration_images(folder.calibration)
+    if tuple(sorted(scores_of(images))) != header.calibration.scores:
+        raise CheckpointError(
+            f"{folder.calibration} does not belong to the model beside it; run 'rcae calibrate' again."
+        )
+    return images
 
 
 def _run_of(path: Path) -> RunFolder | None:

@@ -140,6 +140,7 @@ def _guarantee(sources: Sources) -> Section:
             "Threshold": f"{calibration.threshold:.4g}; scores at or above it are defective",
             "False-alarm rate": f"at most {percent(calibration.false_alarm_rate)}, {how}",
             "Calibration images": f"{len(calibration.scores)}, {session}",
+            "Training images that help": f"{len(calibration.cross_fitted_scores)}",
         },
         points=(
             "Light from elsewhere, another focus, camera, distance or variant of the part breaks it.",

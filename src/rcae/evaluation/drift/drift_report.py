@@ -103,7 +103,7 @@ def report(watched: Watched) -> str:
     end, calibration = watched.end, watched.calibration
     lines = [
         f"{end.images} images, {sum(watched.rejected)} rejected at the threshold "
-        f"{calibration.threshold:.4g}; compared with {len(calibration.scores)} calibration images"
+        f"{calibration.threshold:.4g}; compared with {len(calibration.all_scores)} calibration images"
     ]
     if watched.unreadable_count:
         lines.append(f"{watched.unreadable_count} more were unreadable and are left out")
@@ -162,7 +162,7 @@ def to_json(watched: Watched) -> dict[str, Any]:
         "alarm_evidence_log10": watched.alarm_evidence,
         "false_alarm_rate": watched.false_alarm_rate,
         "threshold": calibration.threshold,
-        "calibration_count": len(calibration.scores),
+        "calibration_count": len(calibration.all_scores),
     }
 
 
@@ -177,7 +177,7 @@ def chart(watched: Watched) -> bytes:
     return drift_chart(
         scores=watched.scores,
         rejected=watched.rejected,
-        calibration_scores=watched.calibration.scores,
+        calibration_scores=watched.calibration.all_scores,
         threshold=watched.calibration.threshold,
         evidence={
             "shift": [state.shift_evidence for state in watched.states],

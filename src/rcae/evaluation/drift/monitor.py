@@ -99,7 +99,7 @@ class Monitor:
             )
         self.alarm_evidence = math.log10(2 / false_alarm_rate)
         """Evidence of either kind that means drift, as a power of ten."""
-        scores = sorted(calibration.scores)
+        scores = list(calibration.all_scores)
         rank = threshold_rank(len(scores), calibration.false_alarm_rate, calibration.confidence)
         self._random = np.random.default_rng(np.array(scores).view(np.uint64))
         self._threshold = calibration.threshold
