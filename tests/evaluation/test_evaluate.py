@@ -11,7 +11,7 @@ from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import rcae
-from rcae.base.errors import DataError
+from rcae.base.errors import CheckpointError, DataError
 from rcae.base.storage import write_text
 from rcae.data.doctor import give_aways
 from rcae.data.images import read_mask
@@ -208,6 +208,16 @@ def test_a_calibration_image_far_from_all_others_that_is_gone_is_named_but_not_s
     assert "the calibration image day.png scores" in table(without)
     report = write_evaluation(tmp_path / "out", without, Detector.load(finished_run))
     assert OUTLIERS not in report.read_text(encoding="utf-8")
+
+
+def test_a_list_of_calibration_images_that_belongs_to_another_model_is_refused(
+    finished_run, parts, tmp_path
+):
+    folder = RunFolder(shutil.copytree(finished_run, tmp_path / "run"))
+    first, *others = read_calibration_images(folder.calibration)
+    write_text(folder.calibration, to_csv([replace(first, anomaly_score=1024.0), *others]))
+    with pytest.raises(CheckpointError, match=r"calibration\.csv does not belong to the model"):
+        rcae.evaluate(folder.path, parts)
 
 
 def test_no_calibration_image_is_said_to_be_far_where_the_run_is_not_known(
