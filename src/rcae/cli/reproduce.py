@@ -10,7 +10,7 @@ from rcae.cli.options import PATH, Duration, Seeds
 @click.command()
 @click.argument("ablation", metavar="ABLATION")
 @click.argument("data", type=PATH, nargs=-1, required=True, metavar="DATA...")
-@click.option("--preset", default="quick", show_default=True)
+@click.option("--preset", default="scratch", show_default=True)
 @click.option("--config", "settings_file", type=PATH, help="TOML file with settings to change.")
 @click.option("--seeds", type=Seeds(), default="0,1", show_default=True)
 @click.option(

@@ -70,6 +70,8 @@ def plain_autoencoder(preset: str, values: Sequence[str] = ()) -> tuple[str, ...
         f"model.reconstruction_widths={[channels * times for times in (1, 2, 3, 4, 4)]}",
         "model.detail_network=false",
         "model.detection_network=false",
+        "model.patch_memory=false",
+        "model.recursion_distance=false",
     )
 
 
