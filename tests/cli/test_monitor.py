@@ -61,7 +61,7 @@ def test_what_predict_wrote_is_monitored_and_nothing_drifted(rcae, parts, finish
     assert code == 0
     assert out.startswith("4 images, ")
     assert "no drift\n" in out
-    assert "compared with 4 calibration images" in out
+    assert "compared with 16 calibration images" in out
     assert str(tmp_path / "drift" / "drift.png") in err
     found = json.loads((tmp_path / "drift" / "drift.json").read_text())
     assert (found["verdict"], found["since"], found["image_count"]) == ("no drift", None, 4)
@@ -173,6 +173,6 @@ def test_a_full_disk_is_said_after_the_report(rcae, finished_run, predictions, t
     (tmp_path / "taken").write_text("mine")
     code, out, err = rcae("monitor", finished_run, predictions([1.0]), "-o", tmp_path / "taken")
     assert code == 5
-    assert "compared with 4 calibration images" in out
+    assert "compared with 16 calibration images" in out
     assert "could not be written" in err
     assert (tmp_path / "taken").read_text() == "mine"
