@@ -1,11 +1,14 @@
 """`rcae benchmark`: many models on many categories under one protocol."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from rcae.cli.options import PATH, Duration, Names, Seeds
+
+if TYPE_CHECKING:
+    from rcae.study.request import View
 
 
 @click.command()
@@ -35,7 +38,7 @@ def benchmark(
     models: tuple[str, ...],
     seeds: tuple[int, ...],
     budget_s: float | None,
-    view: Literal["theirs", "ours"],
+    view: "View",
     output: Path,
 ) -> None:
     """Train every model on every category with every seed; write results.csv, .md and .html.

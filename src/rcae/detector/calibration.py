@@ -97,8 +97,9 @@ class Calibration(BaseModel):
         n + 1, beside the n calibration images. The share of good images with a p-value of at most p is
         at most p, on average over calibration sets.
         """
-        count = len(self.all_scores)
-        below = int(np.searchsorted(self.all_scores, anomaly_score, side="left"))
+        scores = self.all_scores
+        count = len(scores)
+        below = int(np.searchsorted(scores, anomaly_score, side="left"))
         return (1 + count - below) / (count + 1)
 
 

@@ -1,8 +1,7 @@
 """Result of one cell of the benchmark's table: the request first, then the evaluation."""
 
-from typing import Literal
-
 from rcae.evaluation.result import EvaluationResult, Part
+from rcae.study.request import View
 
 
 class _Asked(Part):
@@ -12,7 +11,7 @@ class _Asked(Part):
     seed: int
     budget_s: float | None
     values: tuple[str, ...]
-    view: Literal["theirs", "ours"] = "theirs"
+    view: View = "theirs"
     data_sha256: str
     """SHA-256 of the data; this field and all before it are those of `CellRequest`."""
     note: str

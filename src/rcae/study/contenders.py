@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from rcae.base.errors import UsageError
 from rcae.base.settings import PRESETS, load_settings
@@ -13,7 +12,7 @@ from rcae.detector.run.run_folder import RunFolder
 from rcae.evaluation.evaluate import Predictor
 from rcae.study.memory import NOTE, fit_memory
 from rcae.study.peers import PEERS, train_peer
-from rcae.study.request import CellRequest
+from rcae.study.request import CellRequest, View
 from rcae.training.request import Request
 from rcae.training.trainer import train
 
@@ -44,9 +43,7 @@ def contender(name: str) -> Contender:
     raise UsageError(f"model '{name}' is not known; choose from {names}.")
 
 
-def benchmark_request(
-    name: str, budget_s: float | None, view: Literal["theirs", "ours"]
-) -> CellRequest:
+def benchmark_request(name: str, budget_s: float | None, view: View) -> CellRequest:
     """Return the request for a model as it is recommended; data and seed are filled in later.
 
     Args:

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from rcae.base.arrays import Array
 from rcae.data.images import image_size, resize
 from rcae.data.view.working_view import WorkingView
+from rcae.study.request import View
 from rcae.training.training_data import GoodParts
 
-View = Literal["theirs", "ours"]
 SIDE_PX = 256
 """Side of the square that images are squashed to, as anomalib does by default."""
 MULTIPLE_PX = 32

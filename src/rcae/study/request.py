@@ -3,6 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+View = Literal["theirs", "ours"]
+"""Squashed, as anomalib's models see images by default, or our working view."""
+
 
 @dataclass(frozen=True)
 class CellRequest:
@@ -18,7 +21,7 @@ class CellRequest:
     """Training time in seconds; None takes the recommended length of the model."""
     values: tuple[str, ...] = ()
     """Changes to the settings of one of our models."""
-    view: Literal["theirs", "ours"] = "theirs"
+    view: View = "theirs"
     """View of a model of anomalib; ours have our view in any case."""
     data_sha256: str = ""
     """SHA-256 of the category's images and masks, from `hash_data`."""

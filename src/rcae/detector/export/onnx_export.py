@@ -33,7 +33,7 @@ Images = Iterable[Array]
 OPSET = 18
 EXAMPLE_SIZE_PX = (200, 264)
 """Size of the traced example. Any size will do: batch, height and width stay free."""
-WHITENING = "/evidence_kinds."
+EVIDENCE = "/evidence_kinds."
 """Part of the names of the operators that belong to a kind of evidence."""
 FREE_AXES = {
     IMAGES: {0: "batch", 1: "height", 2: "width"},
@@ -143,7 +143,7 @@ def _quantised(proto: Any, model: Model, good_images: Images) -> Any:
             Reader(),
             op_types_to_quantize=["Conv", "ConvTranspose"],
             nodes_to_exclude=[
-                node.name for node in onnx.load(prepared).graph.node if WHITENING in node.name
+                node.name for node in onnx.load(prepared).graph.node if EVIDENCE in node.name
             ],
             per_channel=True,
             reduce_range=True,  # 7-bit weights: sums of 8-bit ones overflow on CPUs without VNNI

@@ -7,7 +7,7 @@ from typing import Any
 from rcae.base.extras import require
 from rcae.base.storage import refused, write_bytes
 from rcae.detector.export.onnx_export import (
-    WHITENING,
+    EVIDENCE,
     Images,
     Precision,
     calibration_inputs,
@@ -54,6 +54,6 @@ def _quantised(network: Any, model: Model, good_images: Images) -> Any:
         nncf.Dataset(inputs),
         subset_size=len(inputs),
         ignored_scope=nncf.IgnoredScope(
-            types=["MatMul"], patterns=[f".*{WHITENING}.*"], validate=False
+            types=["MatMul"], patterns=[f".*{EVIDENCE}.*"], validate=False
         ),
     )

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from rcae.base.arrays import Array
+from rcae.training.painting.placing import Box
 
-Box = tuple[slice, slice]
-"""Rows and columns of an image, within it."""
 Fill = Callable[[Array, Array, Box, Generator], Array]
 
 

@@ -1,5 +1,8 @@
 """Place of a painted shape in an image: on structure, or anywhere."""
 
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -7,6 +10,9 @@ from scipy import ndimage
 
 from rcae.base.arrays import Array
 
+Kind = TypeVar("Kind")
+Box = tuple[slice, slice]
+"""Rows and columns of an image, within it."""
 STRUCTURE_SHARE = 0.5
 """Share of the anomalies that are placed where the image has structure (our choice). Few would otherwise hit
 a small part in front of a plain ground."""
@@ -36,9 +42,35 @@ def draw_centre_px(structure: NDArray[np.float64], random: Generator) -> tuple[i
     return int(random.integers(height)), int(random.integers(width))
 
 
-def placed(
-    shape: Array, centre_px: tuple[int, int], size_px: tuple[int, int]
-) -> tuple[Array, tuple[slice, slice]]:
+def scattered(
+    image: Array,
+    square_px: int,
+    most: int,
+    draw: Callable[[Generator], tuple[Array, Kind]],
+    random: Generator,
+) -> Iterator[tuple[Array, Box, Kind]]:
+    """Place one to `most` shapes in each square of an image; those that miss the image are left out.
+
+    Args:
+        image: [height, width, 3].
+        square_px: side of the squares; a smaller image is one.
+        most: largest number of shapes in one square.
+        draw: draws a shape, and what its painter needs to know of it.
+        random: draws everything; the caller may draw from it between two shapes.
+
+    Yields:
+        The shape's part within the image, its box in the image, and what `draw` said of it.
+    """
+    size_px, structure = (image.shape[0], image.shape[1]), structure_of(image)
+    squares = max(1, round(size_px[0] * size_px[1] / square_px**2))
+    for _ in range(random.integers(1, most + 1, size=squares).sum()):
+        shape, kind = draw(random)
+        inside, box = placed(shape, draw_centre_px(structure, random), size_px)
+        if inside.size:
+            yield inside, box, kind
+
+
+def placed(shape: Array, centre_px: tuple[int, int], size_px: tuple[int, int]) -> tuple[Array, Box]:
     """Return the part of a shape that lies within the image when centred there, and its box in the image."""
     first = [centre - side // 2 for centre, side in zip(centre_px, shape.shape, strict=True)]
     starts = [max(top, 0) for top in first]

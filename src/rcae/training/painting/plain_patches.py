@@ -5,7 +5,7 @@ from numpy.random import Generator
 
 from rcae.base.arrays import Array, Mask
 from rcae.training.painting.anomaly_shapes import area, log_uniform
-from rcae.training.painting.placing import draw_centre_px, placed, structure_of
+from rcae.training.painting.placing import scattered
 from rcae.training.painting.pseudo_anomalies import COVERED, visibly_changed
 
 FIRST_SHARE, LAST_SHARE = 1.0, 0.2
@@ -39,18 +39,16 @@ def paint_plain_patches(image: Array, random: Generator) -> tuple[Array, Mask]:
         The painted image, as `image`, and the mask of the pixels that visibly changed, [height, width].
     """
     painted, covered = image.copy(), np.zeros(image.shape[:2], dtype=np.bool_)
-    structure = structure_of(image)
-    squares = max(1, round(image.shape[0] * image.shape[1] / SQUARE_PX**2))
-    for _ in range(random.integers(1, MOST_PATCHES + 1, size=squares).sum()):
-        shape = area(log_uniform(SMALLEST_PX, LARGEST_PX, random), random)
-        inside, box = placed(shape, draw_centre_px(structure, random), image.shape[:2])
-        if inside.size == 0:
-            continue
+    for inside, box, _ in scattered(image, SQUARE_PX, MOST_PATCHES, _draw_patch, random):
         colour = _strong_colour(painted[box], random)
         painted[box] += inside[..., None] * (colour - painted[box])
         covered[box] |= inside > COVERED
     painted = np.clip(painted, 0.0, 1.0)
     return painted, covered & visibly_changed(painted, image)
+
+
+def _draw_patch(random: Generator) -> tuple[Array, None]:
+    return area(log_uniform(SMALLEST_PX, LARGEST_PX, random), random), None
 
 
 def _strong_colour(part: Array, random: Generator) -> Array:

@@ -6,14 +6,15 @@ a real defect may be a faint scratch one pixel wide or a large bright stain.
 An anomaly is a shape (where) and a fill (what stands there). Only the box around the shape is ever computed.
 """
 
-from functools import reduce
+from collections.abc import Mapping
+from functools import partial, reduce
 
 import numpy as np
 from numpy.random import Generator
 from scipy import ndimage
 
 from rcae.base.arrays import Array, Mask
-from rcae.training.painting.anomaly_fills import AREA_FILLS, LINE_FILLS, draw_fill
+from rcae.training.painting.anomaly_fills import AREA_FILLS, LINE_FILLS, Fill, draw_fill
 from rcae.training.painting.anomaly_shapes import (
     area,
     draw_extent_px,
@@ -21,7 +22,7 @@ from rcae.training.painting.anomaly_shapes import (
     line,
     shadow,
 )
-from rcae.training.painting.placing import channels_of, draw_centre_px, placed, structure_of
+from rcae.training.painting.placing import channels_of, placed, scattered
 
 VISIBLE_CHANGE = 0.03
 """Change in 0..1 beyond which a painted pixel counts as anomalous, there or within 2 px."""
@@ -58,17 +59,10 @@ def paint_anomalies(image: Array, donor: Array, random: Generator) -> tuple[Arra
         The painted image, as `image`, and the mask of the pixels that visibly changed, [height, width].
     """
     painted, covered = image.copy(), np.zeros(image.shape[:2], dtype=np.bool_)
-    structure = structure_of(image)
-    squares = max(1, round(image.shape[0] * image.shape[1] / SQUARE_PX**2))
-    for _ in range(random.integers(1, MOST_ANOMALIES + 1, size=squares).sum()):
-        extent_px = draw_extent_px(min(*image.shape[:2], SQUARE_PX) / 2, random)
-        is_line = random.random() < LINE_SHARE
-        shape = line(extent_px, random) if is_line else area(extent_px, random)
-        inside, box = placed(shape, draw_centre_px(structure, random), image.shape[:2])
-        if inside.size == 0:
-            continue
+    largest_px = min(*image.shape[:2], SQUARE_PX) / 2
+    draw = partial(_draw_shape, largest_px)
+    for inside, box, shares in scattered(image, SQUARE_PX, MOST_ANOMALIES, draw, random):
         opacity = inside[..., None] * np.float32(random.uniform(0.3, 1.0))
-        shares = LINE_FILLS if is_line else AREA_FILLS
         fill = draw_fill(shares, painted, donor, box, random)
         painted[box] += opacity * (fill - painted[box])
         covered[box] |= inside > COVERED
@@ -76,6 +70,14 @@ def paint_anomalies(image: Array, donor: Array, random: Generator) -> tuple[Arra
         _paint_shadow(painted, covered, random)
     painted = np.clip(painted, 0.0, 1.0)
     return painted, covered & visibly_changed(painted, image)
+
+
+def _draw_shape(largest_px: float, random: Generator) -> tuple[Array, Mapping[Fill, float]]:
+    """Draw a line or an area, with the shares of the fills that suit it."""
+    extent_px = draw_extent_px(largest_px, random)
+    if random.random() < LINE_SHARE:
+        return line(extent_px, random), LINE_FILLS
+    return area(extent_px, random), AREA_FILLS
 
 
 def visibly_changed(painted: Array, image: Array) -> Mask:
