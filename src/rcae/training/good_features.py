@@ -55,6 +55,7 @@ class GoodFeatures:
 
     def __init__(self, system: RcaeSystem | MemorySystem, images: TrainingSet, seed: int) -> None:
         self._system, self._images, self._seed = system, images, seed
+        self._settled: dict[int | None, list[dict[str, Tensor]]] = {}
         random = np.random.default_rng([seed, 5])
         self._order = [int(index) for index in random.permutation(len(images))]
 
@@ -107,15 +108,25 @@ class GoodFeatures:
 
     def forget(self) -> None:
         """Free what the kinds remember beside what they have settled."""
+        self._settled.clear()
         for kind in self._system.kinds:
             kind.forget()
 
     def _settle(self, without: int | None = None) -> None:
-        for kind in self._system.kinds:
-            kind.settle(without)
+        """Settle every kind; what is settled once is remembered, because a coreset takes seconds."""
+        kinds = self._system.kinds
+        if without not in self._settled:
+            for kind in kinds:
+                kind.settle(without)
+            self._settled[without] = [
+                {name: buffer.clone() for name, buffer in kind.state_dict().items()} for kind in kinds
+            ]
+        for kind, settled in zip(kinds, self._settled[without], strict=True):
+            kind.load_state_dict(settled)
 
     def _learn_kinds(self) -> None:
         """Show each kind as many images as it wants, tile by tile."""
+        self._settled.clear()
         kinds = self._system.kinds
         chosen = self._order[: max(kind.most_images for kind in kinds)]
         for place, index in enumerate(shown(chosen, "learning how good images look")):

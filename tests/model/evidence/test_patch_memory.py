@@ -44,23 +44,31 @@ def memory():
     return fitted(good_features())
 
 
-def test_the_distance_is_that_to_the_nearest_whitened_patch_as_scikit_learn_finds_it(memory):
+def test_the_distance_to_the_nearest_patch_less_its_radius_is_what_scikit_learn_finds(memory):
     new = torch.randn(1, CHANNELS, 5, 4, generator=torch.Generator().manual_seed(1)) + 3.0
     whitened = (new[0].flatten(1).T - memory.mean) @ memory.whitening.T
     neighbours = NearestNeighbors(n_neighbors=1).fit(memory.patches.numpy())
-    distances = neighbours.kneighbors(whitened.numpy())[0].reshape(1, 1, 5, 4) / CHANNELS**0.5
-    expected = averaged(torch.from_numpy(distances).float(), 3)[:, 0]
+    distances, places = neighbours.kneighbors(whitened.numpy())
+    above = distances / CHANNELS**0.5 - memory.radius.numpy()[places]
+    expected = averaged(torch.from_numpy(above).float().reshape(1, 1, 5, 4), 3)[:, 0]
     torch.testing.assert_close(memory(new), expected, atol=1e-4, rtol=1e-4)
 
 
-def test_the_patches_are_a_sample_of_all_whitened_positions(memory):
+def test_the_patches_are_whitened_positions_and_none_twice(memory):
     positions = torch.cat([one[0].flatten(1).T for one in good_features()])
     whitened = (positions - memory.mean) @ memory.whitening.T
     exact = "donot_use_mm_for_euclid_dist"
     nearest = torch.cdist(memory.patches, whitened, compute_mode=exact).min(dim=1)
     assert nearest.values.max() < 0.01
     assert len(nearest.indices.unique()) == PATCHES
-    assert (nearest.indices // (30 * 31)).bincount().min() > PATCHES / 4
+
+
+def test_a_rare_good_patch_is_remembered_however_many_others_there_are():
+    features = good_features()
+    features[1][0, :, 3, 4] += 40.0
+    memory = fitted(features)
+    rare = (features[1][0, :, 3, 4] - memory.mean) @ memory.whitening.T
+    assert (memory.patches - rare).norm(dim=1).min() < 0.05
 
 
 def test_every_patch_is_one_that_half_precision_holds(memory):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from rcae.model.evidence.coreset import coreset, radii
 from rcae.model.evidence.evidence import FOLDS, Evidence, Sight, averaged
 from rcae.model.evidence.pretrained import (
     COARSE_CHANNELS,
@@ -20,7 +21,9 @@ CHANNELS = FINE_CHANNELS + COARSE_CHANNELS
 SCALES = (1, 2, 4)
 """The image is seen as it is, at half and at a quarter of its size: small and wide marks (our choice)."""
 PATCHES = 2000
-"""Patches in the memory (our choice): distances to 500 or 4,000 rank the polycrystalline cells alike."""
+"""Patches in the memory (our choice); 4,000 rank no better."""
+CANDIDATES = 40_000
+"""Random positions that the patches are chosen from, so that the choice takes seconds."""
 MOST_POSITIONS = 1024
 """Positions that are remembered of an image or tile while learning, so that memory stays small."""
 LOCAL_MEAN = 3
@@ -28,19 +31,21 @@ LOCAL_MEAN = 3
 
 
 class PatchMemory(Evidence):
-    """Distance of each patch of an image from the nearest of a random sample of good patches.
+    """Distance of each patch of an image from the nearest good patch, less what is usual there.
 
-    PatchCore (Roth et al., 2022) remembers a greedy coreset of raw features. Ours are whitened, and the
-    sample is random (our choices).
+    PatchCore (Roth et al., 2022) remembers a coreset of raw features. Ours are whitened (our choice).
+    Where good patches lie far apart, a new good one lies far from them, too. Their radius, the mean
+    distance of a patch from its neighbours in the memory, is therefore subtracted (our choice).
 
-    `mean` is [channel], `whitening` [channel, channel] and `patches` [patch, channel], whitened, each
-    value one that half precision holds. All are zero until `settle`.
+    `mean` is [channel], `whitening` [channel, channel], `patches` [patch, channel], whitened, and `radius`
+    [patch]. Each value of `patches` is one that half precision holds. All are zero until `settle`.
     """
 
     most_images = 128
     mean: Tensor
     whitening: Tensor
     patches: Tensor
+    radius: Tensor
 
     def __init__(self, scale: int) -> None:
         """Take one of `SCALES`: the image is reduced by it."""
@@ -52,6 +57,7 @@ class PatchMemory(Evidence):
         self.register_buffer("mean", torch.zeros(CHANNELS))
         self.register_buffer("whitening", torch.zeros(CHANNELS, CHANNELS))
         self.register_buffer("patches", torch.zeros(PATCHES, CHANNELS))
+        self.register_buffer("radius", torch.zeros(PATCHES))
 
     def features(self, sight: Sight) -> Tensor:
         """Return the pretrained features at this scale, [batch, channel, row, column]."""
@@ -61,13 +67,14 @@ class PatchMemory(Evidence):
         """Return the distance of each patch from the memory, averaged over its neighbours.
 
         Returns:
-            [batch, row, column], about 0 to 2 on good images; higher is more anomalous.
+            [batch, row, column], about -0.2 to 0.2 on good images; higher is more anomalous.
         """
         whitened = self._whitened(features.permute(0, 2, 3, 1))
         # |z - p|^2 = |z|^2 - 2 z p + |p|^2, for all patches at once.
         products = whitened @ (-2 * self.patches.T) + self.patches.square().sum(dim=1)
-        nearest = products.amin(dim=3) + whitened.square().sum(dim=3)
-        distance = (nearest.clamp(min=0) / CHANNELS).sqrt()
+        nearest, place = products.min(dim=3)
+        squared = (nearest + whitened.square().sum(dim=3)).clamp(min=0)
+        distance = (squared / CHANNELS).sqrt() - self.radius[place]
         return averaged(distance[:, None], LOCAL_MEAN)[:, 0]
 
     def learn(self, features: Tensor, fold: int) -> None:
@@ -78,10 +85,10 @@ class PatchMemory(Evidence):
         self._learnt[fold].append(positions[chosen.to(positions.device)])
 
     def settle(self, without: int | None = None) -> None:
-        """Whiten by all remembered positions, and keep a random sample; see `Evidence.settle`.
+        """Whiten by all remembered positions, and keep a coreset of them; see `Evidence.settle`.
 
-        The sample repeats itself where there are fewer positions. The order in which images are learnt
-        depends on the run's seed, so the sample does.
+        The coreset repeats itself where there are fewer positions. The order in which images are learnt
+        depends on the run's seed, so the coreset does.
         """
         positions = torch.cat(
             [one for fold, learnt in self._learnt.items() if fold != without for one in learnt]
@@ -90,9 +97,12 @@ class PatchMemory(Evidence):
         self.mean.copy_(exact.mean(dim=0))
         self.whitening.copy_(whitening_of(exact.T.cov(correction=0)))
         generator = torch.Generator().manual_seed(len(positions))
-        order = torch.randperm(len(positions), generator=generator)
-        chosen = order.repeat(-(-PATCHES // len(order)))[:PATCHES].to(positions.device)
-        self.patches.copy_(self._whitened(positions[chosen]).half())
+        order = torch.randperm(len(positions), generator=generator)[:CANDIDATES]
+        candidates = self._whitened(positions[order.to(positions.device)])
+        chosen = candidates[coreset(candidates, min(PATCHES, len(candidates)))].half().float()
+        repeated = torch.arange(PATCHES, device=chosen.device) % len(chosen)
+        self.patches.copy_(chosen[repeated])
+        self.radius.copy_(radii(chosen)[repeated] / CHANNELS**0.5)
 
     def forget(self) -> None:
         """See `Evidence.forget`."""
