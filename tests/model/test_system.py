@@ -5,7 +5,6 @@ import torch
 
 from rcae.base.settings import load_settings
 from rcae.model.evidence.evidence import averaged
-from rcae.model.evidence.fusion import wide
 from rcae.model.paper.blocks import ConvolutionalAutoencoder
 from rcae.model.paper.cross_recursion_detection import CrossRecursionDetection
 from rcae.model.paper.detail_preservation import DetailPreservationNetwork
@@ -182,21 +181,17 @@ def test_smoothing_averages_over_the_pixels_that_exist():
     torch.testing.assert_close(smooth[0, 5, 7], raw[0, 4:7, 6:9].mean())
 
 
-def test_the_map_adds_up_what_crd_draws_and_the_distance_near_and_wide():
+def test_the_map_adds_up_what_crd_draws_and_what_each_kind_judges():
     system, image = build(), torch.rand(1, 3, 23, 40)
     with torch.no_grad():
         fit_on(system, *[torch.rand(1, 3, 32, 32) for _ in range(3)])
-        near, distance, *memories, drawn_wide, distance_wide = maps = system.evidence(image)
-        drawn = system.detect(system.pad(image))
+        drawn, distance, *memories = maps = system.evidence(image)
+        expected = system.detect(system.pad(image))
         torch.testing.assert_close(system.map_of_part(image), system.fusion(maps, (23, 40)))
-    assert near.shape == (1, 23, 40)
-    within = averaged(drawn[None, :, :23, :40], system.settings.smoothing_px)[0]
-    torch.testing.assert_close(near, within)
+    within = averaged(expected[None, :, :23, :40], system.settings.smoothing_px)[0]
+    torch.testing.assert_close(drawn, within)
     # A cell stands for 2 x 2 pixels: one decoder level on blocks of 2 x 2.
-    cells = torch.nn.functional.avg_pool2d(drawn[None], 2)[0, :, :12, :20]
-    torch.testing.assert_close(drawn_wide, wide(cells, 2))
     assert distance.shape == (1, 12, 20)
-    torch.testing.assert_close(distance_wide, wide(distance, 2))
     assert [one.shape for one in memories] == [(1, 2, 3), (1, 1, 2), (1, 1, 1)]
 
 
@@ -209,7 +204,7 @@ def test_features_end_where_the_image_ends():
     assert part.shape[2:] == (9, 15)
 
 
-def test_what_was_drawn_beyond_the_last_cell_of_the_image_counts_nothing(monkeypatch):
+def test_what_was_drawn_beyond_the_image_counts_nothing(monkeypatch):
     system = build()
 
     def beyond_alone(levels):
@@ -219,10 +214,8 @@ def test_what_was_drawn_beyond_the_last_cell_of_the_image_counts_nothing(monkeyp
 
     monkeypatch.setattr(system, "map_of", beyond_alone)
     with torch.no_grad():
-        near, *_, drawn_wide, _ = system.evidence(torch.rand(1, 3, 19, 20))
-    assert not near.any()
-    assert drawn_wide.shape == (1, 10, 10)
-    assert not drawn_wide.any()
+        drawn, *_ = system.evidence(torch.rand(1, 3, 19, 20))
+    assert not drawn.any()
 
 
 def test_the_map_does_not_depend_on_what_else_is_in_the_batch():

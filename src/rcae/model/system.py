@@ -5,12 +5,11 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from rcae.base.settings import ModelSettings
-from rcae.model.evidence.evidence import Evidence, Sight, averaged, cells_within
+from rcae.model.evidence.evidence import Evidence, Sight, averaged
 from rcae.model.evidence.feature_distance import FeatureDistance
-from rcae.model.evidence.fusion import Fusion, is_seen_wide, wide
+from rcae.model.evidence.fusion import Fusion
 from rcae.model.evidence.patch_memory import SCALES, PatchMemory
 from rcae.model.evidence.pretrained import load_pretrained
 from rcae.model.evidence.recursion_distance import RecursionDistance
@@ -42,9 +41,7 @@ class RcaeSystem(PaperNetworks):
         self.evidence_kinds = nn.ModuleList(kinds_of(settings))
         self.pretrained = load_pretrained() if settings.uses_pretrained else None
         if self.kinds:
-            near_px = [1, *(kind.cell_px for kind in self.kinds)]
-            wide_px = [cell_px_of(settings), *(kind.cell_px for kind in self._kinds_seen_wide)]
-            self.fusion = Fusion((*near_px, *wide_px))
+            self.fusion = Fusion([1, *(kind.cell_px for kind in self.kinds)])
 
     @property
     def kinds(self) -> Sequence[Evidence]:
@@ -83,31 +80,16 @@ class RcaeSystem(PaperNetworks):
         """
         sight = self.sight(image)
         judged = [kind(kind.features(sight)) for kind in self.kinds]
-        judged_wide = [
-            wide(one, kind.cell_px)
-            for one, kind in zip(judged, self.kinds, strict=True)
-            if kind in self._kinds_seen_wide
-        ]
-        cell_px = cell_px_of(self.settings)
-        rows, columns = cells_within(sight.size_px, cell_px)
-        cells = functional.avg_pool2d(sight.drawn[:, None], cell_px)[:, 0, :rows, :columns]
-        near = self._smoothed(sight.drawn, image)
-        return near, *judged, wide(cells, cell_px), *judged_wide
+        return self._smoothed(sight.drawn, image), *judged
 
     @property
     def evidence_names(self) -> list[str]:
         """Names of the maps that `evidence` returns."""
-        names = [MAP_NAME, *(kind.name for kind in self.kinds)]
-        seen_wide = [MAP_NAME, *(kind.name for kind in self._kinds_seen_wide)]
-        return [*names, *(f"{name}, wide" for name in seen_wide)]
+        return [MAP_NAME, *(kind.name for kind in self.kinds)]
 
     def sight(self, image: Tensor) -> Sight:
         """Return what the networks make of images of any size, each part computed when it is used."""
         return SystemSight(self, self.pretrained, image)
-
-    @property
-    def _kinds_seen_wide(self) -> list[Evidence]:
-        return [kind for kind in self.kinds if is_seen_wide(kind.cell_px)]
 
     @property
     def trained_with_detection(self) -> nn.Module | None:

@@ -26,6 +26,8 @@ MOST_JUDGED = 32
 """Training images that are judged as new ones are."""
 SHORT_LOOK = 0.4
 """Share of a look that pretrained features alone take, about."""
+SETTLING_LOOKS = 25
+"""Looks that take as long as choosing the patches of all memories for every fold, about."""
 MOST_PAINTED = 24
 """Held-out images that anomalies are painted on, to weigh the kinds."""
 
@@ -119,7 +121,8 @@ class GoodFeatures:
             for kind in kinds:
                 kind.settle(without)
             self._settled[without] = [
-                {name: buffer.clone() for name, buffer in kind.state_dict().items()} for kind in kinds
+                {name: buffer.clone() for name, buffer in kind.state_dict().items()}
+                for kind in kinds
             ]
         for kind, settled in zip(kinds, self._settled[without], strict=True):
             kind.load_state_dict(settled)
@@ -173,4 +176,5 @@ def looks_to_learn(system: RcaeSystem, training: int, held_out: int) -> int:
         return 0
     wanted = [min(training, kind.most_images) for kind in system.kinds]
     learnt = min(wanted) + round(SHORT_LOOK * (max(wanted) - min(wanted)))
-    return learnt + 2 * min(training, MOST_JUDGED) + held_out + MOST_PAINTED
+    settling = SETTLING_LOOKS if system.pretrained is not None else 0
+    return learnt + settling + 2 * min(training, MOST_JUDGED) + held_out + MOST_PAINTED

@@ -6,7 +6,7 @@ from scipy.stats import iqr
 from sklearn.metrics import roc_auc_score
 
 from rcae.model.evidence.evidence import averaged
-from rcae.model.evidence.fusion import WIDE_PX, Fusion, peaks_of, wide
+from rcae.model.evidence.fusion import Fusion, peaks_of
 
 CELL_PX = 4
 CELLS_PX = (1, CELL_PX, CELL_PX, 8)
@@ -123,19 +123,3 @@ def test_averaged_maps_are_means_over_the_square_of_the_pixels_that_exist():
     sums = ndimage.uniform_filter(maps.double().numpy(), **square)
     counts = ndimage.uniform_filter(np.ones(maps.shape), **square)
     torch.testing.assert_close(averaged(maps, 5), torch.from_numpy(sums / counts).float())
-
-
-def test_wide_evidence_is_the_mean_over_20_px():
-    cells = torch.rand(1, 10, 12)
-    assert WIDE_PX == 5 * CELL_PX
-    seen_wide = wide(cells, CELL_PX)
-    torch.testing.assert_close(seen_wide[0, 4, 6], cells[0, 2:7, 4:9].mean())
-    torch.testing.assert_close(seen_wide[0, 9, 11], cells[0, 7:, 9:].mean())
-
-
-def test_a_speck_with_a_higher_peak_counts_less_than_a_spot():
-    cells = torch.zeros(1, 16, 32)
-    cells[0, 8, 8] = 1.0
-    cells[0, 6:10, 22:26] = 0.8
-    speck, spot = (part.max() for part in wide(cells, CELL_PX)[0].split(16, dim=1))
-    assert speck < 0.1 * spot

@@ -8,13 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rcae.base.arrays import Numbers
-from rcae.model.evidence.evidence import averaged
 
-WIDE_PX = 20
-"""Approximate side of the square whose mean counts as evidence a second time (our choice).
-
-A wider square ranks large defects better still, but loses more of the smallest defects.
-"""
 LEAST_SPREAD = 1e-3
 """Least interquartile range of one kind's peaks, so that equal peaks cause no division by zero."""
 
@@ -98,26 +92,3 @@ class Fusion(nn.Module):
 def peaks_of(maps: Sequence[Tensor]) -> Tensor:
     """Return the largest value of each map in each image, [batch, map]."""
     return torch.stack([one.amax(dim=(1, 2)) for one in maps], dim=1)
-
-
-def wide(cells: Tensor, cell_px: int) -> Tensor:
-    """Average a map in cells over a square with a side of about `WIDE_PX`.
-
-    A speck of dust has a sharp peak and nothing around it; most defects are larger. Evidence thus counts
-    near and wide (our choice). Good images have specks, too, which would decide if the largest value
-    counted alone. A mean over so many pixels costs next to nothing in cells.
-
-    Args:
-        cells: [batch, row, column].
-        cell_px: Side of the square of pixels that a cell stands for.
-    """
-    return averaged(cells[:, None], _cells_wide(cell_px))[:, 0]
-
-
-def is_seen_wide(cell_px: int) -> bool:
-    """Tell whether `wide` changes a map: a cell may be as large as the square itself."""
-    return _cells_wide(cell_px) > 1
-
-
-def _cells_wide(cell_px: int) -> int:
-    return 2 * (WIDE_PX // (2 * cell_px)) + 1

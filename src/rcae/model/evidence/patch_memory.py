@@ -22,7 +22,7 @@ SCALES = (1, 2, 4)
 """The image is seen as it is, at half and at a quarter of its size: small and wide marks (our choice)."""
 PATCHES = 2000
 """Patches in the memory (our choice); 4,000 rank no better."""
-CANDIDATES = 40_000
+CANDIDATES = 80_000
 """Random positions that the patches are chosen from, so that the choice takes seconds."""
 MOST_POSITIONS = 1024
 """Positions that are remembered of an image or tile while learning, so that memory stays small."""
@@ -41,7 +41,7 @@ class PatchMemory(Evidence):
     [patch]. Each value of `patches` is one that half precision holds. All are zero until `settle`.
     """
 
-    most_images = 128
+    most_images = 256
     mean: Tensor
     whitening: Tensor
     patches: Tensor
