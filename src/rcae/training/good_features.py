@@ -19,6 +19,7 @@ from rcae.model.evidence.fusion import peaks_of
 from rcae.model.memory_system import MemorySystem
 from rcae.model.system import RcaeSystem
 from rcae.model.tiles import tiles
+from rcae.training.folds import alike_in_one_fold
 from rcae.training.painting.unseen_anomalies import paint_unseen
 from rcae.training.training_set import TrainingSet
 
@@ -60,6 +61,7 @@ class GoodFeatures:
         self._settled: dict[int | None, list[dict[str, Tensor]]] = {}
         random = np.random.default_rng([seed, 5])
         self._order = [int(index) for index in random.permutation(len(images))]
+        self._folds: list[list[int]] = [[] for _ in range(FOLDS)]
 
     def in_folds(self) -> Iterator[list[int]]:
         """Yield places of training images, while no kind judges by what these images have shown.
@@ -68,7 +70,7 @@ class GoodFeatures:
         """
         for fold in range(FOLDS if self._system.kinds else 0):
             self._settle(without=fold)
-            yield self._order[fold:MOST_JUDGED:FOLDS]
+            yield self._folds[fold][: MOST_JUDGED // FOLDS]
         self._settle()
 
     @torch.inference_mode()
@@ -132,12 +134,17 @@ class GoodFeatures:
         self._settled.clear()
         kinds = self._system.kinds
         chosen = self._order[: max(kind.most_images for kind in kinds)]
+        folds = alike_in_one_fold(self._images.image(index) for index in chosen)
+        self._folds = [
+            [index for index, own in zip(chosen, folds, strict=True) if own == fold]
+            for fold in range(FOLDS)
+        ]
         for place, index in enumerate(shown(chosen, "learning how good images look")):
             for part in self._parts(self._images.image(index)):
                 sight = self._system.sight(part)
                 for kind in kinds:
                     if place < kind.most_images:
-                        kind.learn(kind.features(sight), place % FOLDS)
+                        kind.learn(kind.features(sight), folds[place])
 
     def _weigh(self, images: Sequence[Array], good: Sequence[Numbers]) -> list[float]:
         """Set the weights from painted copies of images, and return the AUROC of each map."""

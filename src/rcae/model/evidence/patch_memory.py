@@ -34,8 +34,8 @@ class PatchMemory(Evidence):
     """Distance of each patch of an image from the nearest good patch, less what is usual there.
 
     PatchCore (Roth et al., 2022) remembers a coreset of raw features. Ours are whitened (our choice).
-    Where good patches lie far apart, a new good one lies far from them, too. Their radius, the mean
-    distance of a patch from its neighbours in the memory, is therefore subtracted (our choice).
+    A new good patch lies far from good patches that lie far apart. Their radius, the mean distance of a
+    patch from its neighbours in the memory, is therefore subtracted (our choice).
 
     `mean` is [channel], `whitening` [channel, channel], `patches` [patch, channel], whitened, and `radius`
     [patch]. Each value of `patches` is one that half precision holds. All are zero until `settle`.
