@@ -12,8 +12,8 @@ from rcae.training.cross_fitting import fit_evidence
 from rcae.training.training_data import open_good_parts
 
 NOTE = (
-    "2,000 good patches at each of three scales in features of EfficientNet-Lite0 (ImageNet), in the view of "
-    "preset quick; nothing is trained, and the budget is not used"
+    "a coreset of 2,000 good patches at each of three scales, in features of EfficientNet-Lite0 (ImageNet) "
+    "and in the view of preset quick; nothing is trained, and the budget is not used"
 )
 
 

@@ -20,16 +20,10 @@ def good_features():
     return [torch.einsum("cd,bdhw->bchw", mixing, batch) + 3.0 for batch in batches]
 
 
-def learnt(features, folds):
+def fitted(features):
     distance = FeatureDistance(features[0].shape[1], cell_px=4)
-    for fold, one in enumerate(features):
-        if fold % FOLDS in folds:
-            distance.learn(one, fold % FOLDS)
-    return distance
-
-
-def fitted(features, folds=range(FOLDS)):
-    distance = learnt(features, folds)
+    for place, one in enumerate(features):
+        distance.learn(one, place % FOLDS)
     distance.settle()
     return distance
 
@@ -132,27 +126,6 @@ def test_how_images_are_batched_does_not_matter():
         rtol=1e-5,
         atol=1e-5,
     )
-
-
-@pytest.mark.parametrize("fold", range(FOLDS))
-def test_settled_without_a_fold_its_own_features_do_not_count(fold):
-    features = good_features()
-    without = learnt(features, range(FOLDS))
-    without.settle(without=fold)
-    others = fitted(features, {*range(FOLDS)} - {fold})
-    torch.testing.assert_close(without.state_dict(), others.state_dict(), rtol=0, atol=0)
-    assert not torch.equal(without.mean, fitted(features).mean)
-
-
-def test_what_is_settled_outlives_what_was_remembered_and_new_images_start_anew():
-    first, second = good_features()[:2]
-    distance = fitted([first])
-    before = distance(first)
-    distance.forget()
-    assert torch.equal(distance(first), before)
-    distance.learn(second, 0)
-    distance.settle()
-    assert torch.equal(distance(first), fitted([second])(first))
 
 
 def test_a_feature_that_never_changes_is_no_division_by_zero():

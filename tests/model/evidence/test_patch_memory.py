@@ -25,16 +25,10 @@ def good_features(images=3, rows=30, columns=31):
     return [one[None] + 3.0 for one in drawn]
 
 
-def learnt(features, folds=range(FOLDS)):
+def fitted(features):
     memory = PatchMemory(scale=1)
-    for fold, one in enumerate(features):
-        if fold in folds:
-            memory.learn(one, fold)
-    return memory
-
-
-def fitted(features, folds=range(FOLDS)):
-    memory = learnt(features, folds)
+    for place, one in enumerate(features):
+        memory.learn(one, place % FOLDS)
     memory.settle()
     return memory
 
@@ -73,34 +67,6 @@ def test_a_rare_good_patch_is_remembered_however_many_others_there_are():
 
 def test_every_patch_is_one_that_half_precision_holds(memory):
     assert torch.equal(memory.patches, memory.patches.half().float())
-
-
-@pytest.mark.parametrize("fold", range(3))
-def test_settled_without_a_fold_its_own_features_do_not_count(memory, fold):
-    features = good_features()
-    without = learnt(features)
-    without.settle(without=fold)
-    others = fitted(features, {0, 1, 2} - {fold})
-    torch.testing.assert_close(without.state_dict(), others.state_dict(), rtol=0, atol=0)
-    assert without(features[fold]).min() > memory(features[fold]).min() + 0.05
-
-
-def test_settled_again_with_all_folds_every_feature_counts_again(memory):
-    again = learnt(good_features())
-    again.settle(without=1)
-    again.settle()
-    torch.testing.assert_close(again.state_dict(), memory.state_dict(), rtol=0, atol=0)
-
-
-def test_what_is_settled_outlives_what_was_remembered_and_new_images_start_anew():
-    first, second, _ = good_features()
-    memory = fitted([first])
-    before = memory(first)
-    memory.forget()
-    assert torch.equal(memory(first), before)
-    memory.learn(second, 0)
-    memory.settle()
-    assert torch.equal(memory(first), fitted([second])(first))
 
 
 def test_fewer_positions_than_patches_fill_the_memory_by_repetition():

@@ -19,16 +19,10 @@ def good_features():
     return [one[None] + 3.0 for one in torch.einsum("mc,ncrw->nmrw", mixing, drawn)]
 
 
-def learnt(features, folds=range(FOLDS)):
+def fitted(features):
     distance = RecursionDistance()
     for place, one in enumerate(features):
-        if place % FOLDS in folds:
-            distance.learn(one, place % FOLDS)
-    return distance
-
-
-def fitted(features, folds=range(FOLDS)):
-    distance = learnt(features, folds)
+        distance.learn(one, place % FOLDS)
     distance.settle()
     return distance
 
@@ -59,27 +53,6 @@ def test_what_the_recursion_always_takes_away_is_usual_and_taking_nothing_away_i
     always = distance.mean[None, :, None, None].expand(1, -1, 3, 3)
     assert (distance(always) == 0).all()
     assert distance(torch.zeros(1, CHANNELS, 3, 3)).min() > 2
-
-
-@pytest.mark.parametrize("fold", range(FOLDS))
-def test_settled_without_a_fold_its_own_features_do_not_count(fold):
-    features = good_features()
-    without = learnt(features)
-    without.settle(without=fold)
-    others = fitted(features, {*range(FOLDS)} - {fold})
-    torch.testing.assert_close(without.state_dict(), others.state_dict(), rtol=0, atol=0)
-    assert not torch.equal(without.mean, fitted(features).mean)
-
-
-def test_what_is_settled_outlives_what_was_remembered_and_new_images_start_anew():
-    first, second = good_features()[:2]
-    distance = fitted([first])
-    before = distance(first)
-    distance.forget()
-    assert torch.equal(distance(first), before)
-    distance.learn(second, 0)
-    distance.settle()
-    assert torch.equal(distance(first), fitted([second])(first))
 
 
 def build():
