@@ -1,4 +1,5 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
@@ -71,6 +72,22 @@ def test_openvino_answers_alike_when_its_graph_is_compiled_for_a_size_that_recur
             np.testing.assert_allclose(runner.maps([image])[0], expected, rtol=1e-4, atol=1e-4)
     # Neither the size that came third nor the fourth: there is room for two.
     assert compiled_for == ["[?,?,?,3]", "[1,40,40,3]", "[1,16,16,3]"]
+
+
+@pytest.mark.parametrize("runtime", ["run", "onnx", "openvino"])
+def test_threads_share_a_detector_and_every_answer_is_that_of_one_alone(
+    runtime, finished_run, onnx_file, openvino_file
+):
+    paths = {"run": finished_run, "onnx": onnx_file, "openvino": openvino_file}
+    detector = Detector.load(paths[runtime])
+    random = np.random.default_rng(0)
+    images = [random.integers(0, 256, (*size, 3)).astype(np.uint8) for size in SIZES]
+    expected = [detector.predict(image).anomaly_map for image in images]
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(detector.predict, images * 6))
+    for place, answer in enumerate(answers):
+        alone = expected[place % len(images)]
+        np.testing.assert_allclose(answer.anomaly_map, alone, atol=1e-5 * np.ptp(alone))
 
 
 def test_what_the_file_says_of_the_model_is_what_the_run_says(exported, finished_run):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from numpy.typing import NDArray
@@ -28,7 +29,11 @@ MOST_SHAPES = 4
 
 
 class OpenvinoRunner(ExportedRunner):
-    """Runner for an OpenVINO model, on the CPU, always in float32: answers do not depend on the machine."""
+    """Runner for an OpenVINO model, on the CPU, always in float32: answers do not depend on the machine.
+
+    Threads may share it. They take turns, because a compiled graph executes one request at a time and each
+    request uses all its threads.
+    """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         """Open a file that 'rcae export --to openvino' wrote, with its `.bin` beside it, or '--to onnx'.
@@ -61,10 +66,15 @@ class OpenvinoRunner(ExportedRunner):
         self._seen: Counter[tuple[int, ...]] = Counter()
         self._for_shape: dict[tuple[int, ...], Any] = {}
         self._used = self._for_any_shape
+        self._turn = Lock()
 
     def execute(self, inputs: dict[str, NDArray[Any]]) -> Array:
         """See `ExportedRunner.execute`."""
-        shape = inputs[IMAGES].shape
+        with self._turn:
+            anomaly_map: Array = self._graph_for(inputs[IMAGES].shape)(inputs)[OUTPUTS[0]]
+            return anomaly_map
+
+    def _graph_for(self, shape: tuple[int, ...]) -> Any:
         self._seen[shape] += 1
         if self._seen[shape] == RECURRING and len(self._for_shape) < MOST_SHAPES:
             self._network.reshape({IMAGES: shape})
@@ -73,8 +83,7 @@ class OpenvinoRunner(ExportedRunner):
         if graph is not self._used:
             self._used.release_memory()  # or every graph would keep the memory of one
             self._used = graph
-        anomaly_map: Array = graph(inputs)[OUTPUTS[0]]
-        return anomaly_map
+        return graph
 
     def _compiled(self) -> Any:
         return self._core.compile_model(self._network, "CPU", self._options)
