@@ -32,11 +32,12 @@ def png_header(width: int, height: int) -> bytes:
 def listed(category):
     """(split, defect type, image, mask) of each record, relative to the category's folder."""
 
-    def relative(path):
-        return path and path.relative_to(category.root).as_posix()
+    def relative(*paths):
+        return paths[0].relative_to(category.root).as_posix() if paths else None
 
     return [
-        (r.split, r.defect_type, relative(r.path), relative(r.mask_path)) for r in category.samples
+        (r.split, r.defect_type, relative(r.path), relative(*r.mask_paths))
+        for r in category.samples
     ]
 
 

@@ -178,11 +178,24 @@ def test_a_one_bit_mask_is_taken_as_it_is(tmp_path):
     assert np.array_equal(read_mask(save(tmp_path / "mask.png", pixels)), pixels)
 
 
-def test_a_coloured_mask_is_turned_to_grey_first(tmp_path):
+def test_every_strong_colour_of_a_mask_is_a_defect(tmp_path):
     pixels = filled((0, 0, 0))
-    pixels[0, :4] = [(255, 255, 255), (255, 0, 0), (0, 255, 0), (200, 200, 200)]
+    pixels[0, :5] = [(255, 255, 255), (255, 0, 0), (0, 255, 0), (0, 0, 200), (90, 90, 127)]
     mask = read_mask(save(tmp_path / "mask.png", pixels))
-    assert np.argwhere(mask).tolist() == [[0, 0], [0, 2], [0, 3]]  # red is 76 of 255: dark
+    assert np.argwhere(mask).tolist() == [[0, 0], [0, 1], [0, 2], [0, 3]]
+
+
+@pytest.mark.parametrize("number", [1, 3, 127])
+def test_a_mask_without_any_bright_value_holds_class_numbers(tmp_path, number):
+    pixels = filled(0)
+    pixels[5, 6:8] = number
+    mask = read_mask(save(tmp_path / "mask.png", pixels))
+    assert np.argwhere(mask).tolist() == [[5, 6], [5, 7]]
+
+
+def test_the_faint_noise_of_a_black_jpeg_mask_is_no_defect(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 4, (32, 32)).astype(np.uint8)
+    assert not read_mask(save(tmp_path / "mask.jpg", pixels)).any()
 
 
 def test_an_indexed_mask_is_a_defect_wherever_it_is_not_zero(tmp_path):
@@ -190,7 +203,6 @@ def test_an_indexed_mask_is_a_defect_wherever_it_is_not_zero(tmp_path):
     pixels[5, 6:9] = (1, 2, 13)
     path = save(tmp_path / "mask.png", pixels)
     assert np.argwhere(read_mask(path, indexed=True)).tolist() == [[5, 6], [5, 7], [5, 8]]
-    assert not read_mask(path).any()
 
 
 def test_an_indexed_mask_in_colour_is_a_defect_wherever_it_is_not_black(tmp_path):

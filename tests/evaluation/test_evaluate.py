@@ -120,6 +120,16 @@ def test_a_mask_of_another_size_is_named_before_anything_is_scored(finished_run,
         rcae.evaluate(finished_run, copy)
 
 
+def test_masks_that_are_white_where_the_part_is_good_are_refused_before_anything_is_scored(
+    finished_run, copy, monkeypatch
+):
+    monkeypatch.setattr(Detector, "predict", lambda *_: pytest.fail("scored"))
+    for path in (copy / "ground_truth").rglob("*.png"):
+        Image.fromarray(255 - np.asarray(Image.open(path).convert("L"))).save(path)
+    with pytest.raises(DataError, match=r"masks that mark \d\d% of their images .* invert them"):
+        rcae.evaluate(finished_run, copy)
+
+
 def test_an_empty_mask_is_named(finished_run, copy):
     mask = copy / "ground_truth" / "scratch" / "001_mask.png"
     Image.fromarray(np.zeros((40, 40), dtype=bool)).save(mask)

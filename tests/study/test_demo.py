@@ -28,7 +28,7 @@ def test_the_solar_cells_are_a_category_without_masks(cells):
     assert len(category.train_good) == 508
     kinds = [sample.defect_type for sample in category.test]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == demo.TEST_COUNTS
-    assert all(sample.mask_path is None for sample in category.test)
+    assert all(not sample.mask_paths for sample in category.test)
 
 
 def test_good_test_cells_come_from_all_modules_as_the_training_cells_do(cells):

@@ -16,7 +16,8 @@ from PIL import Image, UnidentifiedImageError
 
 from rcae.base.errors import ImageError, ImageFormatError
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
+JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
+IMAGE_SUFFIXES = JPEG_SUFFIXES | {".png", ".bmp", ".tif", ".tiff"}
 """Accepted suffixes in lower case; compare with `path.suffix.lower()`."""
 
 MINIMUM_SIDE_PX = 16

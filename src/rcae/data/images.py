@@ -9,11 +9,10 @@ from PIL import Image
 
 from rcae.base.arrays import Array, Mask
 from rcae.base.errors import ImageError
-from rcae.data.image_files import ImageContent, check_size, decode, read_header
+from rcae.data.image_files import JPEG_SUFFIXES, ImageContent, check_size, decode, read_header
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-_GREY_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 
 
@@ -36,20 +35,22 @@ def read_image(source: Path | ImageContent) -> Array:
 def read_mask(path: Path, *, indexed: bool = False) -> Mask:
     """Decode one mask: boolean [height, width], True where the defect is.
 
+    A defect has at least half of its type's range (128 of 255) in any channel. A mask in which no pixel has
+    holds class numbers, like 0 and 1: every value except 0 is a defect there. A JPEG is the exception, since
+    its black is not exactly 0.
+
     Args:
-        path: a mask of any kind that `read_image` reads; colours are converted to grey.
-        indexed: True if the values are class numbers (VisA as published): every value except 0 is a
-            defect. False: a defect has at least half of its type's range (128 of 255).
+        path: a mask of any kind that `read_image` reads.
+        indexed: True if the values are class numbers whatever they are (VisA as published).
 
     Raises:
         ImageError: the errors of `read_image`.
     """
     pixels = decode(path, palette_indices=indexed)
     values = as_image(pixels, str(path))
-    if indexed:
-        return np.asarray((values > 0).any(axis=2))
-    grey = values[..., 0] if pixels.ndim == 2 else values @ _GREY_WEIGHTS
-    return np.asarray(grey >= 0.5)
+    brightest = values.max(axis=2)
+    is_numbered = brightest.max() < 0.5 and path.suffix.lower() not in JPEG_SUFFIXES
+    return np.asarray(brightest > 0 if indexed or is_numbered else brightest >= 0.5)
 
 
 def image_size(source: Path | ImageContent) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from PIL.Image import Image
 
 from rcae.base.storage import write_bytes, write_text
 from rcae.base.text import csv_text, printable
-from rcae.data.images import read_image, read_mask
+from rcae.data.images import read_image
 from rcae.data.layouts.sample import Sample
 from rcae.drawing.page import FactGroup, Picture, PictureGroup, number, page
 from rcae.drawing.pictures import (
@@ -212,15 +212,11 @@ def _picture(comparison: Comparison, change: Change) -> Picture:
 
 
 def _input_title(sample: Sample) -> str:
-    return "Input" if sample.mask_path is None else "Input and mask"
+    return "Input and mask" if sample.mask_paths else "Input"
 
 
 def _with_mask(picture: Image, sample: Sample) -> Image:
-    if sample.mask_path is None:
-        return picture
-    return outlined(
-        picture, read_mask(sample.mask_path, indexed=sample.mask_is_indexed), MASK_COLOUR
-    )
+    return outlined(picture, sample.mask(), MASK_COLOUR) if sample.mask_paths else picture
 
 
 def _score(side: Side, outcome: Outcome) -> str:

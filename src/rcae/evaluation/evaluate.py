@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,9 +13,9 @@ from rcae.base.errors import DataError
 from rcae.base.machine import peak_memory_mib
 from rcae.base.progress import shown
 from rcae.data.good_images import hash_file
-from rcae.data.images import image_size, read_mask, resize
+from rcae.data.images import image_size, resize
 from rcae.data.layouts.category import open_category
-from rcae.data.layouts.sample import Category, Sample
+from rcae.data.layouts.sample import Category, Sample, are_inverted
 from rcae.detector.calibration import Calibration, conformal_threshold, images_needed
 from rcae.detector.detection import Detection
 from rcae.detector.detector import Detector
@@ -136,7 +137,7 @@ def _check_masks(category: Category) -> bool:
         DataError, ImageError: see `evaluate_detector`.
     """
     defective = [sample for sample in category.test if sample.is_defective]
-    missing = [sample for sample in defective if sample.mask_path is None]
+    missing = [sample for sample in defective if not sample.mask_paths]
     if len(missing) == len(defective):
         return False
     if missing:
@@ -145,23 +146,29 @@ def _check_masks(category: Category) -> bool:
             f"{len(defective) - len(missing)} images have one; add the missing masks or remove all. "
             f"'rcae doctor {category.root}' lists them."
         )
-    for sample in shown(defective, "checking masks"):
-        _check_mask(sample)
+    marked = [_checked_share(sample) for sample in shown(defective, "checking masks")]
+    if are_inverted(marked):
+        raise DataError(
+            f"{category.root} has masks that mark {median(marked):.0%} of their images in the median, as if "
+            "white were good; invert them, for white marks a defect."
+        )
     return True
 
 
-def _check_mask(sample: Sample) -> None:
+def _checked_share(sample: Sample) -> float:
+    """Check the masks of a sample, and return the share of the image that they mark."""
     mask, (height, width) = _mask(sample), image_size(sample.path)
     if mask.shape != (height, width):
         raise DataError(
-            f"{sample.mask_path} is {mask.shape[1]}x{mask.shape[0]} px, its image {width}x{height} px; "
+            f"{sample.mask_paths[0]} is {mask.shape[1]}x{mask.shape[0]} px, its image {width}x{height} px; "
             "a mask has the size of its image. 'rcae doctor' lists all such masks."
         )
     if not mask.any():
         raise DataError(
-            f"{sample.mask_path} marks no pixel; draw the defect into it (at least half of the type's "
-            "range), or move its image to the good ones. 'rcae doctor' lists all such masks."
+            f"{sample.mask_paths[0]} marks no pixel; draw the defect into it in white, or remove its image "
+            "from the test. 'rcae doctor' lists all such masks."
         )
+    return float(mask.mean())
 
 
 def _inspect(detector: Predictor, sample: Sample) -> Outcome:
@@ -182,9 +189,9 @@ def full_map(outcome: Outcome) -> Array:
 
 
 def _mask(sample: Sample) -> Mask:
-    if sample.mask_path is None:
+    if not sample.mask_paths:
         return np.zeros(image_size(sample.path), dtype=np.bool_)
-    return read_mask(sample.mask_path, indexed=sample.mask_is_indexed)
+    return sample.mask()
 
 
 def _maps_and_masks(

@@ -112,11 +112,15 @@ def hash_data(category: Category) -> str:
         ImageError: a file cannot be read.
     """
 
-    def told(path: Path | None) -> tuple[str, ...]:
-        return () if path is None else (path.relative_to(category.root).as_posix(), hash_file(path))
+    def told(*paths: Path) -> tuple[str, ...]:
+        return tuple(
+            text
+            for path in paths
+            for text in (path.relative_to(category.root).as_posix(), hash_file(path))
+        )
 
     samples = [
-        (sample.split, sample.defect_type, told(sample.path), told(sample.mask_path))
+        (sample.split, sample.defect_type, told(sample.path), told(*sample.mask_paths))
         for sample in shown(category.samples, "hashing images and masks")
     ]
     return hashlib.sha256(json.dumps(samples).encode()).hexdigest()

@@ -9,7 +9,7 @@ import numpy as np
 
 from rcae.base.arrays import Array
 from rcae.base.errors import MissingExtraError
-from rcae.data.images import read_mask, resize
+from rcae.data.images import resize
 from rcae.data.layouts.category import open_category
 from rcae.data.layouts.sample import Sample
 from rcae.detector.detector import Detector
@@ -46,7 +46,7 @@ def _measure(folder: CellFolder) -> dict[str, tuple[float, float, float]]:
     detector = Detector.load(folder.training)
     test = open_category(Path(folder.read_request().data)).test
     good = _some([sample for sample in test if not sample.is_defective])
-    masked = _some([sample for sample in test if sample.mask_path is not None])
+    masked = _some([sample for sample in test if sample.mask_paths])
     likeness: dict[str, list[tuple[float, float]]] = {}
     contrast: dict[str, list[float]] = {}
     for sample in good:
@@ -98,8 +98,7 @@ def _likeness(image: Array, reconstruction: Array) -> tuple[float, float]:
 
 def _contrast(image: Array, reconstruction: Array, sample: Sample) -> float:
     """Return the mean absolute error within the mask, divided by that elsewhere."""
-    assert sample.mask_path is not None
-    mask = read_mask(sample.mask_path, indexed=sample.mask_is_indexed).astype(np.float32)
+    mask = sample.mask().astype(np.float32)
     inside = resize(mask, *image.shape[:2])
     error = np.abs(image - reconstruction).mean(axis=2)
     outside = 1.0 - inside

@@ -289,10 +289,24 @@ def test_a_mask_of_another_size_than_its_image_is_an_error(mvtec, write_mask):
     assert not diagnosis.can_evaluate
 
 
-def test_a_mask_saved_with_ones_instead_of_255_marks_nothing(mvtec, write_mask):
-    write_mask(mvtec / "ground_truth" / "crack" / "000_mask.png", value=1)
+def test_a_black_mask_marks_nothing(mvtec, write_mask):
+    write_mask(mvtec / "ground_truth" / "crack" / "000_mask.png", value=0)
     diagnosis, _ = only_finding(mvtec)
     assert found(diagnosis) == [("error", "empty-mask", "ground_truth/crack/000_mask.png")]
+    assert not diagnosis.can_evaluate
+
+
+def test_a_mask_saved_with_ones_instead_of_255_marks_its_defect(mvtec, write_mask):
+    write_mask(mvtec / "ground_truth" / "crack" / "000_mask.png", value=1)
+    assert found(examine(mvtec)) == []
+
+
+def test_masks_that_are_white_where_the_part_is_good_are_refused(mvtec):
+    for path in (mvtec / "ground_truth").rglob("*.png"):
+        inverted = 255 - np.asarray(Image.open(path).convert("L"))
+        Image.fromarray(inverted).save(path)
+    diagnosis = examine(mvtec)
+    assert ("error", "inverted-masks", ".") in found(diagnosis)
     assert not diagnosis.can_evaluate
 
 

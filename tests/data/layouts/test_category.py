@@ -51,10 +51,10 @@ def test_a_mask_belongs_to_the_image_of_its_own_defect_type(make_files):
         "ground_truth/good/0_mask.png",
     )
     category = open_category(root)
-    assert [r.mask_path and r.mask_path.parent.name for r in category.test] == [
-        None,
-        "crack",
-        None,
+    assert [[mask.parent.name for mask in r.mask_paths] for r in category.test] == [
+        [],
+        ["crack"],
+        [],
     ]
     assert [path.relative_to(root).as_posix() for path in category.unused_masks] == [
         "ground_truth/crack/0_mask.png",
@@ -180,8 +180,8 @@ def test_a_link_to_itself_is_no_category(tmp_path):
 
 def test_a_folder_without_layout_is_told_what_was_found_and_what_would_fit(make_files):
     with pytest.raises(DataError) as caught:
-        open_category(make_files("parts", *[f"{name}/a.png" for name in ("OK", "NG")], "a.txt"))
-    for part in ("the folders NG/, OK/ and no images", "MVTec AD", "VisA", "test_good/", "plain"):
+        open_category(make_files("parts", *[f"{name}/a.png" for name in ("A", "NG")], "a.txt"))
+    for part in ("the folders A/, NG/ and no images", "MVTec AD", "VisA", "test_good/", "plain"):
         assert part in str(caught.value)
 
 
@@ -223,3 +223,83 @@ def test_a_folder_that_cannot_be_entered_is_named(make_files, monkeypatch, look)
     monkeypatch.setattr(Path, "is_dir", refuse)
     with pytest.raises(DataError, match=r"train/good cannot be listed \(Permission denied\)"):
         look(root)
+
+
+IMAGES = ("crack/000.png", "crack/001.png")
+
+
+@pytest.mark.parametrize(
+    "masks",
+    [
+        ("mask/000.png", "mask/001.png"),
+        ("masks/000_GT.png", "masks/001_gt.bmp"),
+        ("Mask/crack/000.png", "Mask/crack/001.png"),
+        ("GROUND_TRUTH/CRACK/000_MASK.png", "GROUND_TRUTH/CRACK/001_label.PNG"),
+        ("ground_truth/crack/000/0.png", "ground_truth/crack/001/anything.png"),
+        ("crack/000_GT.png", "crack/001_label.bmp"),
+    ],
+    ids=["flat", "marks", "case of a folder", "case of names", "folder for an image", "beside"],
+)
+def test_a_mask_is_found_wherever_tools_and_datasets_put_it(make_files, masks):
+    category = open_category(make_files("parts", "good/0.png", *IMAGES, *masks))
+    defective = [sample for sample in category.test if sample.is_defective]
+    found = [
+        (
+            sample.path.stem,
+            [path.relative_to(category.root).as_posix() for path in sample.mask_paths],
+        )
+        for sample in defective
+    ]
+    assert found == [("000", [masks[0]]), ("001", [masks[1]])]
+    assert category.unused_masks == ()
+
+
+def test_several_masks_of_one_image_all_count(make_files):
+    root = make_files(
+        "parts",
+        "train/good/0.png",
+        "test/crack/7.png",
+        "ground_truth/crack/7/000.png",
+        "ground_truth/crack/7/001.png",
+        "ground_truth/crack/7_mask.png",
+        "ground_truth/crack/7.png",
+    )
+    (sample,) = open_category(root).test
+    assert len(sample.mask_paths) == 4
+
+
+def test_a_mask_matches_a_name_in_the_other_form_of_unicode(make_files):
+    composed, decomposed = "pr\u00fcf.png", "pru\u0308f.png"
+    root = make_files("parts", "good/0.png", f"crack/{composed}", f"masks/crack/{decomposed}")
+    samples = [sample for sample in open_category(root).test if sample.is_defective]
+    assert [len(sample.mask_paths) for sample in samples] == [1]
+
+
+def test_one_mask_for_two_images_is_refused(make_files):
+    root = make_files("parts", "good/0.png", "crack/1.png", "cut/1.png", "mask/1.png")
+    with pytest.raises(DataError, match=r"mask/1.png is the mask of .*crack/1.png and of .*cut/1"):
+        open_category(root)
+
+
+def test_masks_beside_good_images_are_no_images(make_files):
+    root = make_files(
+        "parts", *[f"train/good/{n}{end}.png" for n in range(3) for end in ("", "_GT")]
+    )
+    category = open_category(root)
+    assert [sample.path.name for sample in category.train_good] == ["0.png", "1.png", "2.png"]
+    assert [path.name for path in category.unused_masks] == ["0_GT.png", "1_GT.png", "2_GT.png"]
+
+
+@pytest.mark.parametrize("name", ["ok", "OK", "Normal", "good"])
+def test_good_images_lie_in_folders_of_other_names_too(make_files, name):
+    root = make_files("parts", f"train/{name}/0.png", f"test/{name}/1.png", "test/ko/2.png")
+    category = open_category(root)
+    found = sorted((s.split, s.defect_type) for s in category.samples)
+    assert found == [("test", "good"), ("test", "ko"), ("train", "good")]
+
+
+def test_ok_beside_good_is_good(make_files):
+    root = make_files(
+        "parts", "train/good/0.png", "test/good/1.png", "test/ok/2.png", "test/x/3.png"
+    )
+    assert [sample.is_defective for sample in open_category(root).test] == [False, False, True]

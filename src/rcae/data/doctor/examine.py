@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from rcae.base.errors import DataError, ImageError
 from rcae.base.settings import CalibrationSettings
@@ -11,9 +12,9 @@ from rcae.data.doctor.diagnosis import Diagnosis, Finding, describe, describe_si
 from rcae.data.doctor.give_aways import GiveAways, Look
 from rcae.data.good_images import hash_file, list_good_images
 from rcae.data.image_files import read_header
-from rcae.data.images import read_image, read_mask
+from rcae.data.images import read_image
 from rcae.data.layouts.category import open_category
-from rcae.data.layouts.sample import Category, Sample, Split
+from rcae.data.layouts.sample import Category, Sample, Split, are_inverted
 
 __all__ = ["Diagnosis", "Finding", "describe", "examine"]
 
@@ -54,6 +55,7 @@ def examine(
     category = open_category(root)
     images: list[_ExaminedImage] = []
     findings: dict[Split, list[Finding]] = {"train": [], "test": []}
+    marked: list[float] = []
     for sample in progress(category.samples) if progress else category.samples:
         size = None
         try:
@@ -62,11 +64,12 @@ def examine(
             images.append(image)
         except ImageError as error:
             findings[sample.split].append(_refused("unreadable-image", sample.path, error))
-        findings[sample.split] += _check_mask(sample, size)
+        findings[sample.split] += _check_mask(sample, size, marked)
     findings["train"] += _check_training(category, images)
     findings["test"] += [
         *_check_test_split(category),
         *_find_missing_masks(category),
+        *_find_inverted_masks(category, marked),
         *_find_leaks(images),
     ]
     remarks = [
@@ -113,15 +116,19 @@ def _refused(code: str, path: Path, error: DataError) -> Finding:
 # Errors.
 
 
-def _check_mask(sample: Sample, size: tuple[int, int] | None) -> Iterator[Finding]:
-    path = sample.mask_path
-    if path is None:
+def _check_mask(
+    sample: Sample, size: tuple[int, int] | None, marked: list[float]
+) -> Iterator[Finding]:
+    """Yield what is wrong with the masks of an image, and add the share that they mark to `marked`."""
+    if not sample.mask_paths:
         return
+    path = sample.mask_paths[0]
     try:
-        mask = read_mask(path, indexed=sample.mask_is_indexed)
-    except ImageError as error:
+        mask = sample.mask()
+    except (ImageError, DataError) as error:
         yield _refused("unreadable-mask", path, error)
         return
+    marked.append(float(mask.mean()))
     if size is not None and mask.shape != size:
         message = (
             f"is {describe_size(mask.shape)}, its image {describe_size(size)}; make them equal."
@@ -129,8 +136,8 @@ def _check_mask(sample: Sample, size: tuple[int, int] | None) -> Iterator[Findin
         yield Finding("error", "wrong-mask-size", path, message)
     if not mask.any():
         message = (
-            "marks no defect, for no value reaches half of its range; draw defects in white (255), "
-            "or move the image to the good ones."
+            "marks no defect, for it is black; draw defects in white (255), or remove the image from the "
+            "test."
         )
         yield Finding("error", "empty-mask", path, message)
 
@@ -159,7 +166,7 @@ def _check_test_split(category: Category) -> Iterator[Finding]:
 
 def _find_missing_masks(category: Category) -> Iterator[Finding]:
     defective = [sample for sample in category.test if sample.is_defective]
-    without = [sample for sample in defective if sample.mask_path is None]
+    without = [sample for sample in defective if not sample.mask_paths]
     if without and len(without) == len(defective):
         message = "has no masks: defects can be detected, but their place cannot be evaluated."
         yield Finding("warning", "no-masks", category.root, message)
@@ -167,6 +174,15 @@ def _find_missing_masks(category: Category) -> Iterator[Finding]:
     for sample in without:
         message = "has no mask, though others have; draw one, or remove the image from the test."
         yield Finding("error", "missing-mask", sample.path, message)
+
+
+def _find_inverted_masks(category: Category, marked: Sequence[float]) -> Iterator[Finding]:
+    if are_inverted(marked):
+        message = (
+            f"has masks that mark {median(marked):.0%} of their images in the median, as if white were good; "
+            "invert them, for white marks a defect."
+        )
+        yield Finding("error", "inverted-masks", category.root, message)
 
 
 def _find_leaks(images: Sequence[_ExaminedImage]) -> Iterator[Finding]:

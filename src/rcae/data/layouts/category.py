@@ -8,7 +8,7 @@ from rcae.base.errors import DataError, UsageError
 from rcae.data.folders import scan, unlisted_named
 from rcae.data.layouts.mvtec import read_tree
 from rcae.data.layouts.plain import read_flat, read_plain
-from rcae.data.layouts.sample import Category
+from rcae.data.layouts.sample import Category, good_folders
 from rcae.data.layouts.visa import read_visa
 
 _LAYOUTS = """\
@@ -17,15 +17,18 @@ A category is a folder in one of these layouts:
   VisA       Data/Images/Normal/, Data/Images/Anomaly/, Data/Masks/Anomaly/, ../split_csv/1cls.csv
   VisA 1cls  train/good/, test/good/, test/bad/, ground_truth/bad/<name>.png
   plain      good images directly in the folder; or good/ and, if there are any, test_good/,
-             <defect>/, masks/<defect>/<name>.png"""
+             <defect>/, masks/<defect>/<name>.png
+Good images may also lie in ok/ or normal/. Masks lie in ground_truth/, masks/ or mask/, as <name>.png,
+<name>_mask.png, <name>_gt.png, <name>_label.png or in a folder <name>/; or beside their images."""
 
-_READERS: dict[str, Callable[[Path], Category]] = {
-    "Data/Images": read_visa,
-    "train/good": read_tree,
-    "test/good": read_tree,
-    "good": read_plain,
-}
-"""Reader for each folder that identifies a layout; the first existing folder decides."""
+
+def _reader_for(root: Path) -> Callable[[Path], Category] | None:
+    """Return the reader for the folders of a category; None where there are no such folders."""
+    if (root / "Data" / "Images").is_dir():
+        return read_visa
+    if good_folders(root / "train") or good_folders(root / "test"):
+        return read_tree
+    return read_plain if good_folders(root) else None
 
 
 @unlisted_named()
@@ -39,10 +42,10 @@ def open_category(root: Path) -> Category:
     if not os.path.lexists(root):
         raise UsageError(f"{root} does not exist; give the folder of one category.")
     folders, images = scan(root)
-    readers = [_READERS[marker] for marker in _READERS if (root / marker).is_dir()]
-    if not readers and not images:
+    reader = _reader_for(root)
+    if reader is None and not images:
         raise DataError(_describe_misfit(root, folders))
-    category = readers[0](root) if readers else read_flat(root)
+    category = (reader or read_flat)(root)
     if not category.samples:
         raise DataError(f"{root} has the folders of a category but no image in them.\n{_LAYOUTS}")
     return category
@@ -55,7 +58,7 @@ def is_category(folder: Path) -> bool:
     Raises:
         DataError: the folder cannot be entered.
     """
-    return any((folder / marker).is_dir() for marker in _READERS)
+    return _reader_for(folder) is not None
 
 
 def _describe_misfit(root: Path, folders: list[Path]) -> str:

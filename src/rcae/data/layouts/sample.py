@@ -1,15 +1,24 @@
 """One image of a category and what is known of it, and the category that they make."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Literal
 
+import numpy as np
+
+from rcae.base.arrays import Mask
+from rcae.base.errors import DataError
 from rcae.data.folders import list_images, scan
+from rcae.data.images import read_mask
+from rcae.data.layouts.masks import MaskFiles, masks_among, without
 
 Layout = Literal["mvtec", "visa_raw", "visa_1cls", "plain"]
 Split = Literal["train", "test"]
 GOOD = "good"
+GOOD_FOLDERS = frozenset({GOOD, "ok", "normal"})
+"""Names of folders that hold good images, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +29,8 @@ class Sample:
     split: Split
     defect_type: str
     """Name of the image's folder; "anomaly" in VisA as published, "good" for good images."""
-    mask_path: Path | None = None
-    """Mask of the image; None for good images, and for defective images without a mask."""
+    mask_paths: tuple[Path, ...] = ()
+    """Masks of the image, which add up; none for good images, and for defective images without a mask."""
     mask_is_indexed: bool = False
     """True if the mask holds class numbers; see `read_mask`."""
 
@@ -29,6 +38,23 @@ class Sample:
     def is_defective(self) -> bool:
         """True if the image shows a defect."""
         return self.defect_type != GOOD
+
+    def mask(self) -> Mask:
+        """Read the masks of the image and join them: bool [height, width], True where one marks a defect.
+
+        Raises:
+            DataError: the sample has no mask, or its masks differ in size.
+            ImageError: see `rcae.data.images.read_mask`.
+        """
+        masks = [read_mask(path, indexed=self.mask_is_indexed) for path in self.mask_paths]
+        sizes = {mask.shape for mask in masks}
+        if len(sizes) != 1:
+            raise DataError(
+                f"{self.path} has {len(masks)} masks of {len(sizes)} different sizes "
+                f"({', '.join(map(str, self.mask_paths))}); an image needs masks of its own size."
+            )
+        joined: Mask = np.logical_or.reduce(masks)
+        return joined
 
 
 @dataclass(frozen=True)
@@ -56,6 +82,15 @@ class Category:
         return tuple(r for r in self.samples if r.split == "test")
 
 
+def are_inverted(marked: Sequence[float]) -> bool:
+    """Tell whether masks mark the good part of their images: most mark more than half of it.
+
+    Args:
+        marked: marked share of each defective image, 0..1.
+    """
+    return bool(marked) and median(marked) > 0.5
+
+
 def category_of(
     root: Path,
     layout: Layout,
@@ -63,30 +98,35 @@ def category_of(
     masks: Iterable[Path] = (),
     notes: Iterable[str] = (),
 ) -> Category:
-    """Return a category whose samples are sorted, training before test, and whose unused masks are listed."""
+    """Return a category whose samples are sorted, training before test, and whose unused masks are listed.
+
+    Raises:
+        DataError: one mask belongs to several images.
+    """
     in_order = tuple(sorted(samples, key=lambda r: (r.split != "train", r.path.as_posix())))
-    unused = tuple(sorted(set(masks) - {sample.mask_path for sample in in_order}))
+    owners: dict[Path, Sample] = {}
+    for sample in in_order:
+        for mask in sample.mask_paths:
+            if mask in owners:
+                raise DataError(
+                    f"{mask} is the mask of {owners[mask].path} and of {sample.path}; put masks into a "
+                    "folder for each defect type, or give the images different names."
+                )
+            owners[mask] = sample
+    unused = tuple(sorted(set(masks) - set(owners)))
     return Category(root.resolve().name, root, layout, in_order, tuple(notes), unused)
 
 
-Masks = Mapping[tuple[str, str], Path]
-"""Mask files by defect type and name without suffix."""
-
-
-def list_masks(*parents: Path) -> Masks:
-    """Return the mask files in the folders below those parents that exist."""
-    folders = [folder for parent in parents if parent.is_dir() for folder in scan(parent)[0]]
-    return {(folder.name, mask.stem): mask for folder in folders for mask in list_images(folder)}
-
-
-def defective_samples(folder: Path, masks: Masks) -> list[Sample]:
-    """Return the images of one defect type, each with its mask if there is one."""
-    samples = []
-    for path in list_images(folder):
-        names = (f"{path.stem}_mask", path.stem)
-        found = [masks[folder.name, name] for name in names if (folder.name, name) in masks]
-        samples.append(Sample(path, "test", folder.name, found[0] if found else None))
-    return samples
+def defective_samples(folder: Path, masks: MaskFiles) -> list[Sample]:
+    """Return the images of one defect type, each with its masks; masks beside the images are added."""
+    images = list_images(folder)
+    beside = masks_among(images)
+    for mask in beside:
+        masks.add(folder.name, mask)
+    return [
+        Sample(path, "test", folder.name, masks.of(path, folder.name))
+        for path in without(images, beside)
+    ]
 
 
 def good_samples(images: Iterable[Path], split: Split) -> list[Sample]:
@@ -94,6 +134,26 @@ def good_samples(images: Iterable[Path], split: Split) -> list[Sample]:
     return [Sample(path, split, GOOD) for path in images]
 
 
-def images_if_any(folder: Path) -> list[Path]:
-    """Return the images of a folder, none where it does not exist."""
-    return list_images(folder) if folder.is_dir() else []
+def good_folders(parent: Path) -> list[Path]:
+    """Return the folders of good images in a folder; none where it does not exist."""
+    return [one for one in scan(parent)[0] if is_good_folder(one)] if parent.is_dir() else []
+
+
+def is_good_folder(folder: Path) -> bool:
+    """Tell whether a folder holds good images, by its name."""
+    return folder.name.casefold() in GOOD_FOLDERS
+
+
+def good_images(folders: Iterable[Path], masks: MaskFiles) -> list[Path]:
+    """Return the images of folders of good ones, without masks that lie among them.
+
+    Some datasets put a black mask beside each good image. They are added to `masks`, and belong to no image.
+    """
+    found = []
+    for folder in folders:
+        images = list_images(folder)
+        beside = masks_among(images)
+        for mask in beside:
+            masks.add(GOOD, mask)
+        found += without(images, beside)
+    return found

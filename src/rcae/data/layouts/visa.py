@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from rcae.data.folders import list_images
 from rcae.data.layouts.sample import (
     GOOD,
     Category,
     Sample,
     category_of,
-    images_if_any,
 )
 from rcae.data.layouts.visa_table import read_visa_table
 
@@ -20,10 +20,11 @@ def read_visa(root: Path) -> Category:
             root / row.image,
             row.split,
             "anomaly" if row.is_defective else GOOD,
-            root / row.mask if row.mask is not None else None,
+            (root / row.mask,) if row.mask is not None else (),
             mask_is_indexed=row.mask is not None,
         )
         for row in read_visa_table(place.parent / "split_csv" / "1cls.csv", place.name)
     ]
-    masks = images_if_any(root / "Data" / "Masks" / "Anomaly")
+    folder = root / "Data" / "Masks" / "Anomaly"
+    masks = list_images(folder) if folder.is_dir() else []
     return category_of(root, "visa_raw", samples, masks)
