@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from rcae.base.errors import ImageError
+from rcae.base.errors import ImageError, ImageFormatError
 from rcae.data.image_files import MAXIMUM_PIXELS, MINIMUM_SIDE_PX, decode, read_header
 from rcae.data.images import image_size, read_image
 from tests.data.conftest import draw_part, png_chunk, png_header
@@ -193,8 +193,8 @@ HOSTILE = {
     _link_to_itself: r"cannot be read \(Too many levels of symbolic links\)",
     _broken_link: r"cannot be read \(No such file.*links",
     _empty: r"is empty \(0 bytes\)",
-    _text: "is not a PNG, JPEG, BMP or TIFF image",
-    _gif: "is not a PNG, JPEG, BMP or TIFF image",
+    _text: "is not a PNG, JPEG, BMP, TIFF, WebP",
+    _gif: "is not a PNG, JPEG, BMP, TIFF, WebP",
     _truncated_jpeg: r"is damaged \(.*truncated",
     _truncated_png: r"is damaged \(.*truncated",
     _header_only: "is not a PNG|is damaged",
@@ -257,6 +257,9 @@ DAMAGEABLE = [
     encoded(draw_part(0), "JPEG", exif=orientation_exif(6)),
     encoded(draw_part(0), "BMP"),
     encoded(draw_part(0), "TIFF"),
+    encoded(draw_part(0), "WEBP", lossless=True),
+    encoded(draw_part(0), "JPEG2000"),
+    encoded(draw_part(0), "PPM"),
 ]
 
 
@@ -278,3 +281,71 @@ def test_a_damaged_file_is_read_or_refused_but_nothing_else(data, changes, kept)
         except ImageError:
             return
         assert image.shape == (*image_size(path), 3)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "format_name", "options"),
+    [
+        (".webp", "WEBP", {"lossless": True}),
+        (".jp2", "JPEG2000", {"irreversible": False}),
+        (".ppm", "PPM", {}),
+        (".tga", "TGA", {}),
+        (".TGA", "TGA", {"compression": "tga_rle"}),
+    ],
+)
+def test_lossless_kinds_give_the_pixels_that_were_saved(tmp_path, suffix, format_name, options):
+    path = tmp_path / f"part{suffix}"
+    path.write_bytes(encoded(draw_part(3), format_name, **options))
+    assert np.array_equal(decode(path), draw_part(3))
+
+
+def test_16_bit_pgm_keeps_its_depth(tmp_path):
+    pixels = (draw_part(0)[..., 0].astype(np.uint16) << 8) + 7
+    header = b"P5 %d %d 65535\n" % pixels.shape[::-1]
+    (tmp_path / "part.pgm").write_bytes(header + pixels.astype(">u2").tobytes())
+    assert np.array_equal(decode(tmp_path / "part.pgm"), pixels)
+
+
+def test_a_file_without_signature_is_read_by_its_name_alone(tmp_path):
+    path = tmp_path / "part.png"
+    path.write_bytes(encoded(draw_part(0), "TGA"))
+    with pytest.raises(ImageFormatError, match="whatever its name"):
+        decode(path)
+
+
+def test_the_first_picture_of_an_mpo_file_counts(tmp_path):
+    first, second = Image.fromarray(draw_part(0)), Image.fromarray(draw_part(1))
+    first.save(tmp_path / "part.mpo", save_all=True, append_images=[second])
+    with Image.open(tmp_path / "part.mpo") as image:
+        assert (image.format, image.n_frames) == ("MPO", 2)
+        expected = np.asarray(image)
+    assert np.array_equal(decode(tmp_path / "part.mpo"), expected)
+
+
+def test_a_preview_in_a_tiff_is_no_second_image(tmp_path):
+    page, preview = Image.fromarray(draw_part(0)), Image.fromarray(draw_part(0)).resize((20, 20))
+    preview.encoderinfo = {"tiffinfo": {254: 1}}
+    page.save(tmp_path / "part.tif", save_all=True, append_images=[preview])
+    with Image.open(tmp_path / "part.tif") as image:
+        image.seek(1)
+        assert image.tag_v2[254] == 1
+    assert np.array_equal(decode(tmp_path / "part.tif"), draw_part(0))
+
+
+def test_the_fourth_byte_of_a_bmp_is_no_alpha(tmp_path):
+    colours = draw_part(0)
+    pixels = np.concatenate([colours, np.zeros_like(colours[..., :1])], axis=2)
+    Image.fromarray(pixels, "RGBA").save(tmp_path / "part.bmp")
+    assert np.array_equal(decode(tmp_path / "part.bmp"), colours)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_a_tiff_in_which_zero_is_white_is_inverted(tmp_path, dtype):
+    grey = draw_part(0)[..., 0]
+    pixels = grey.astype(np.uint16) * 257 if dtype == np.uint16 else grey.astype(np.float32) / 255
+    content = bytearray(encoded(pixels, "TIFF"))
+    tag = content.find(bytes.fromhex("0601030001000000"))  # PhotometricInterpretation, one short
+    content[tag + 8] = 0
+    (tmp_path / "part.tif").write_bytes(content)
+    largest = 65535 if dtype == np.uint16 else 1
+    np.testing.assert_allclose(decode(tmp_path / "part.tif"), largest - pixels)

@@ -53,7 +53,7 @@ class ImageError(DataError):
 
 
 class ImageFormatError(ImageError):
-    """The file is not a PNG, JPEG, BMP or TIFF image, whatever its name says."""
+    """The file is no image of a kind that is read, whatever its name says."""
 
 
 class CheckpointError(RcaeError):

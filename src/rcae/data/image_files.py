@@ -13,11 +13,23 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from rcae.base.errors import ImageError, ImageFormatError
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
-IMAGE_SUFFIXES = JPEG_SUFFIXES | {".png", ".bmp", ".tif", ".tiff"}
+IMAGE_SUFFIXES = JPEG_SUFFIXES | {
+    ".bmp",
+    ".jp2",
+    ".mpo",
+    ".pgm",
+    ".png",
+    ".ppm",
+    ".tga",
+    ".tif",
+    ".tiff",
+    ".webp",
+}
 """Accepted suffixes in lower case; compare with `path.suffix.lower()`."""
 
 MINIMUM_SIDE_PX = 16
@@ -26,7 +38,12 @@ MINIMUM_SIDE_PX = 16
 MAXIMUM_PIXELS = 89_478_485
 """Largest number of pixels, the limit of Pillow: 0.25 GiB of 8-bit RGB."""
 
-_FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
+KINDS_READ = "PNG, JPEG, BMP, TIFF, WebP, JPEG 2000, PGM, PPM or TGA image"
+"""File kinds that `decode` reads, in words."""
+
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "JPEG2000", "PPM")
+_NAMED = {".tga": "TGA"}
+"""Kinds without a signature at the start of the file: the suffix must say it."""
 
 _KINDS = {
     "1": "1-bit",
@@ -46,6 +63,8 @@ _KINDS = {
 """Supported Pillow modes, in words."""
 
 _ORIENTATION_TAG = 0x0112
+_SUBFILE_TAG = 0x00FE
+_PHOTOMETRIC_TAG = 0x0106
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -117,7 +136,7 @@ def decode(source: Path | ImageContent, *, palette_indices: bool = False) -> NDA
         RGBA). `palette_indices` makes a palette image give its indices instead of its colours.
 
     Raises:
-        ImageFormatError: the file is not a PNG, JPEG, BMP or TIFF image.
+        ImageFormatError: the file is no image of `KINDS_READ`.
         ImageError: the file is missing, not readable, damaged, holds several images, is outside the
             size rules, or has integers beyond 16 bit.
     """
@@ -125,11 +144,14 @@ def decode(source: Path | ImageContent, *, palette_indices: bool = False) -> NDA
         turn = _TURNS.get(_orientation(image))
         upright = image if turn is None else image.transpose(turn)
         if upright.mode == "I":
-            return _as_uint16(np.asarray(upright), source)
+            return _black_is_zero(_as_uint16(np.asarray(upright), source), image)
         if upright.mode in ("I;16", "I;16B", "F"):
-            return np.asarray(upright)
+            return _black_is_zero(np.asarray(upright), image)
         if upright.mode == "P" and palette_indices:
             return np.asarray(upright)
+        if image.format == "BMP":
+            # The fourth byte of a 32-bit BMP is no alpha: cameras' tools leave it 0 (our choice).
+            upright = upright.convert("L" if upright.mode in ("1", "L") else "RGB")
         if upright.has_transparency_data:
             return np.asarray(upright.convert("RGBA"))
         return np.asarray(upright.convert("L" if upright.mode in ("1", "L") else "RGB"))
@@ -163,13 +185,13 @@ def _opened(source: Path | ImageContent) -> Iterator[Image.Image]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's warnings; this module checks what matters
             # Pillow gets a file object: it maps a TIFF given by name into memory and garbles a rotated one.
-            with _open(source) as file, Image.open(file, formats=_FORMATS) as image:
+            named = [kind for end, kind in _NAMED.items() if str(source).lower().endswith(end)]
+            with _open(source) as file, Image.open(file, formats=[*_FORMATS, *named]) as image:
                 _check_header(source, image)
                 yield image
     except UnidentifiedImageError as error:
         raise ImageFormatError(
-            f"{source} is not a PNG, JPEG, BMP or TIFF image, whatever its name; convert it or "
-            "remove it."
+            f"{source} is not a {KINDS_READ}, whatever its name; convert it or remove it."
         ) from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"{source} {_TOO_LARGE}") from error
@@ -202,7 +224,7 @@ def _open(source: Path | ImageContent) -> BinaryIO:
 
 
 def _check_header(source: Path | ImageContent, image: Image.Image) -> None:
-    frames = getattr(image, "n_frames", 1)
+    frames = _count_frames(image)
     if frames != 1:
         raise ImageError(f"{source} holds {frames} images; save each in a file of its own.")
     if image.mode not in _KINDS:
@@ -211,6 +233,21 @@ def _check_header(source: Path | ImageContent, image: Image.Image) -> None:
             "grey."
         )
     check_size(str(source), image.height, image.width)
+
+
+def _count_frames(image: Image.Image) -> int:
+    """Count the images in a file, without the previews of a TIFF page and the other views of an MPO file."""
+    frames: int = getattr(image, "n_frames", 1)
+    if image.format == "MPO":
+        return 1
+    if not isinstance(image, TiffImageFile) or frames == 1:
+        return frames
+    previews = 0
+    for frame in range(1, frames):
+        image.seek(frame)
+        previews += image.tag_v2.get(_SUBFILE_TAG, 0) & 1
+    image.seek(0)
+    return frames - previews
 
 
 def _orientation(image: Image.Image) -> int:
@@ -223,6 +260,15 @@ def _orientation(image: Image.Image) -> int:
     # `image.getexif()` of a PNG would decode the pixels to find EXIF data behind them.
     orientation = Image.Image.getexif(image).get(_ORIENTATION_TAG)
     return orientation if orientation in _TURNS else 1
+
+
+def _black_is_zero(pixels: NDArray[np.generic], image: Image.Image) -> NDArray[np.generic]:
+    """Invert deep grey values of a TIFF whose tag says that 0 is white; Pillow inverts 8-bit ones alone."""
+    if not isinstance(image, TiffImageFile) or image.tag_v2.get(_PHOTOMETRIC_TAG) != 0:
+        return pixels
+    largest = 1 if pixels.dtype.kind == "f" else 65535
+    inverted: NDArray[np.generic] = (largest - pixels).astype(pixels.dtype)
+    return inverted
 
 
 def _as_uint16(pixels: NDArray[np.generic], source: object) -> NDArray[np.uint16]:

@@ -25,7 +25,8 @@ def read_image(source: Path | ImageContent) -> Array:
     Alpha is composited onto black, because colours under transparent pixels must not matter (our choice).
 
     Raises:
-        ImageError: the file is missing, unreadable, damaged, or not a PNG, JPEG, BMP or TIFF image.
+        ImageError: the file is missing, unreadable, damaged, or of another kind than
+            `rcae.data.image_files.KINDS_READ`.
             The file holds several images, or is smaller than 16 px or larger than 89 megapixels.
             The values lie outside 0..1 (float) or 0..65535 (integer).
     """

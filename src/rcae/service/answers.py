@@ -126,7 +126,7 @@ _MEANING = {
     408: "The request took too long to arrive.",
     410: "The picture is not kept any more.",
     413: "Too large, or too many images.",
-    415: "Not a form, or not a PNG, JPEG, BMP or TIFF image.",
+    415: "Not a form, or no image of a kind that is read.",
     421: "Asked under a foreign name.",
     422: "A value breaks a rule, or the image cannot be inspected.",
     503: "Busy, shutting down, or the record refused: nothing was recorded, try again.",

@@ -55,7 +55,7 @@ def read_file(target: Path, most_bytes: int) -> bytes:
     """
     name = printable(target)
     if target.suffix.lower() not in IMAGE_SUFFIXES:
-        raise ImageError(f"{name} is not named like an image (.png, .jpg, .bmp, .tif).")
+        raise ImageError(f"{name} is not named like an image ({' '.join(sorted(IMAGE_SUFFIXES))}).")
     try:
         # The flags refuse a link that replaced the file, and do not wait for a pipe's writer.
         handle = os.open(target, _FLAGS)
