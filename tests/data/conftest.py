@@ -2,7 +2,6 @@ import os
 import struct
 import zlib
 from collections.abc import Callable
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -102,8 +101,27 @@ def list_backwards(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Makes the file system list folders from z to a."""
     real_scandir = os.scandir
 
-    @contextmanager
-    def scandir(folder):
-        yield iter(sorted(real_scandir(folder), key=lambda entry: entry.name, reverse=True))
+    class Backwards(list):
+        """Entries that are iterated over and closed as those of `os.scandir`."""
 
-    return lambda: monkeypatch.setattr(os, "scandir", scandir)
+        def __init__(self, folder):
+            with real_scandir(folder) as entries:
+                super().__init__(sorted(entries, key=lambda entry: entry.name, reverse=True))
+            self._left = super().__iter__()
+
+        def __next__(self):
+            return next(self._left)
+
+        def __iter__(self):
+            return self
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            return None
+
+        def close(self):
+            return None
+
+    return lambda: monkeypatch.setattr(os, "scandir", Backwards)

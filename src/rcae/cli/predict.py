@@ -27,11 +27,14 @@ def predict(
 
     An unreadable image gets a row with its error and does not stop the others. The exit code is then 3.
     """
-    from rcae.data.folders import expand_paths
+    from rcae.base.progress import say
+    from rcae.data.folders import describe_other_files, expand_paths, left_out_below
     from rcae.detector.detector import Detector
     from rcae.detector.predictions import predict_files
 
     files = expand_paths(paths)
+    if other_files := left_out_below(paths):
+        say(f"note: {describe_other_files(other_files)}")
     detector = Detector.load(run, require_signature=public_key)
     counts = predict_files(detector, files, output, overlays=overlays, maps=maps)
     click.echo(f"{counts.good} good, {counts.defective} defective: {output / 'predictions.csv'}")

@@ -1,7 +1,8 @@
 """Image files in a folder, below it, or matched by a pattern."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def scan(folder: Path) -> tuple[list[Path], list[Path]]:
     images: list[Path] = []
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries)
-    for path in [folder / name for name in names if not _is_hidden(name)]:
+    for path in [folder / name for name in names if not is_hidden(name)]:
         if path.is_dir():
             folders.append(path)
         elif _is_image(path):
@@ -70,6 +71,28 @@ def expand_paths(paths: Sequence[str]) -> list[Path]:
     return list(unique.values())
 
 
+def left_out_below(paths: Sequence[str]) -> list[Path]:
+    """Return the files in folders that `expand_paths` leaves out, since their names are not of images."""
+    folders = [Path(text) for text in paths if Path(text).is_dir()]
+    return [path for folder in folders for path in files_below(folder) if not _is_image(path)]
+
+
+def files_below(root: Path) -> Iterator[Path]:
+    """Yield all files below a folder, sorted, without hidden ones; links to folders are not followed."""
+    for folder, below, names in os.walk(root):
+        below[:] = sorted(name for name in below if not is_hidden(name))
+        for name in sorted(names):
+            if not is_hidden(name):
+                yield Path(folder) / name
+
+
+def describe_other_files(paths: Iterable[Path]) -> str:
+    """Return a sentence that counts files by their kind, which no image is read from."""
+    counts = Counter(path.suffix.lower() or path.name for path in paths)
+    kinds = ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common())
+    return f"Files left out, since no image is read from them: {kinds}."
+
+
 def _expand(text: str) -> list[Path]:
     path = Path(text)
     if os.path.lexists(path) and not path.is_dir():
@@ -99,7 +122,7 @@ def _glob(pattern: Path) -> list[Path]:
             f"{pattern} is not a pattern ({error}); write it like 'new/*.png'."
         ) from error
     named = set(pattern.parts)
-    return [m for m in matches if not any(_is_hidden(part) for part in set(m.parts) - named)]
+    return [m for m in matches if not any(is_hidden(part) for part in set(m.parts) - named)]
 
 
 def _walk(folder: Path, visited: set[Path]) -> Iterator[Path]:
@@ -114,9 +137,10 @@ def _walk(folder: Path, visited: set[Path]) -> Iterator[Path]:
         yield from _walk(below, visited)
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Tell whether a file or folder of this name is hidden."""
     return name.startswith(".")
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and not _is_hidden(path.name)
+    return path.suffix.lower() in IMAGE_SUFFIXES and not is_hidden(path.name)

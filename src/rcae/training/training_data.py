@@ -68,6 +68,8 @@ def open_good_parts(data: Path, settings: Settings) -> GoodParts:
         ImageError: an image is unreadable; named, before any training.
     """
     category = open_category(data)
+    for note in category.notes:
+        say(f"note: {note}")
     paths = [sample.path for sample in category.train_good]
     listed = list_good_images(
         list(shown(paths, "hashing good images")),

@@ -8,6 +8,8 @@ from rcae.base.errors import DataError, UsageError
 from rcae.data.layouts.category import is_category, open_category
 from tests.data.conftest import listed
 
+LIST_LEFT_OUT = "Files left out, since no image is read from them: 1 .txt."
+
 
 def test_mvtec_layout(make_files):
     root = make_files(
@@ -25,7 +27,7 @@ def test_mvtec_layout(make_files):
         "license.txt",
     )
     category = open_category(root)
-    assert (category.name, category.layout, category.notes) == ("bottle", "mvtec", ())
+    assert (category.name, category.layout, category.notes) == ("bottle", "mvtec", (LIST_LEFT_OUT,))
     assert listed(category) == [
         ("train", "good", "train/good/000.png", None),
         ("train", "good", "train/good/001.png", None),
@@ -98,7 +100,7 @@ def test_a_defect_named_bad_does_not_make_mvtec_masks_visa(make_files):
 
 def test_a_plain_folder_of_images_is_all_for_training(make_files):
     category = open_category(make_files("parts", "b.png", "a.jpg", "list.txt", ".c.png"))
-    assert (category.layout, category.notes) == ("plain", ())
+    assert (category.layout, category.notes) == ("plain", (LIST_LEFT_OUT,))
     assert [sample.path.name for sample in category.train_good] == ["a.jpg", "b.png"]
     assert category.test == ()
 
@@ -303,3 +305,30 @@ def test_ok_beside_good_is_good(make_files):
         "parts", "train/good/0.png", "test/good/1.png", "test/ok/2.png", "test/x/3.png"
     )
     assert [sample.is_defective for sample in open_category(root).test] == [False, False, True]
+
+
+def test_images_in_folders_that_are_not_looked_into_are_counted_and_named(make_files):
+    root = make_files(
+        "parts",
+        "train/good/0.png",
+        *[f"train/good/batch1/{n}.png" for n in range(3)],
+        "validation/good/0.png",
+        "train/good/.hidden/0.png",
+        "test/good/.DS_Store",
+    )
+    (note,) = open_category(root).notes
+    assert note == "Images left out: 3 in train/good/batch1/, 1 in validation/good/."
+
+
+def test_only_the_first_folders_are_named_where_many_are_left_out(make_files):
+    root = make_files("parts", "train/good/0.png", *[f"train/good/{n}/0.png" for n in range(9)])
+    assert open_category(root).notes[0].endswith("1 in train/good/4/ and 4 more folders.")
+
+
+def test_files_among_images_that_are_no_images_are_counted_by_kind(make_files):
+    root = make_files(
+        "parts", "good/0.png", "good/0.gif", "good/1.GIF", "good/notes", "readme.txt", "bad/1.jpg"
+    )
+    assert open_category(root).notes[-1] == (
+        "Files left out, since no image is read from them: 2 .gif, 1 notes."
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rcae.base.errors import DataError, UsageError
 from rcae.data.folders import scan, unlisted_named
+from rcae.data.layouts.left_out import with_left_out_named
 from rcae.data.layouts.mvtec import read_tree
 from rcae.data.layouts.plain import read_flat, read_plain
 from rcae.data.layouts.sample import Category, good_folders
@@ -48,7 +49,7 @@ def open_category(root: Path) -> Category:
     category = (reader or read_flat)(root)
     if not category.samples:
         raise DataError(f"{root} has the folders of a category but no image in them.\n{_LAYOUTS}")
-    return category
+    return with_left_out_named(category)
 
 
 @unlisted_named()
