@@ -34,7 +34,7 @@ def score_good_images(
     """Score good images exactly as `predict` would.
 
     Args:
-        images: Paths by the SHA-256 of their content, at least one.
+        images: Paths by the SHA-256 of their content.
         maps: Function like `Runner.maps`.
 
     Raises:
