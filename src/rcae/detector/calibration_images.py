@@ -31,7 +31,7 @@ class CalibrationImage:
 def score_good_images(
     images: Mapping[str, Path], maps: Callable[[Sequence[Array]], list[Array]]
 ) -> tuple[CalibrationImage, ...]:
-    """Score good images exactly as `predict` would.
+    """Score good images by the rules of `predict`, on the maps that `maps` draws.
 
     Args:
         images: Paths by the SHA-256 of their content.
