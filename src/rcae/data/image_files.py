@@ -111,6 +111,8 @@ class ImageHeader:
     width_px: int
     kind: str
     """Channels and bit depth in words, like "8-bit grey"."""
+    is_turned: bool
+    """True if EXIF data turns or mirrors the stored pixels."""
 
 
 def read_header(source: Path | ImageContent) -> ImageHeader:
@@ -123,9 +125,10 @@ def read_header(source: Path | ImageContent) -> ImageHeader:
     """
     with _opened(source) as image:
         width, height = image.size
-        if _orientation(image) >= 5:
+        orientation = _orientation(image)
+        if orientation >= 5:
             width, height = height, width
-        return ImageHeader(height, width, _KINDS[image.mode])
+        return ImageHeader(height, width, _KINDS[image.mode], orientation in _TURNS)
 
 
 def decode(source: Path | ImageContent, *, palette_indices: bool = False) -> NDArray[np.generic]:

@@ -15,7 +15,7 @@ from rcae.base.progress import shown
 from rcae.data.good_images import hash_file
 from rcae.data.images import image_size, resize
 from rcae.data.layouts.category import open_category
-from rcae.data.layouts.sample import Category, Sample, are_inverted
+from rcae.data.layouts.sample import Category, Sample, are_inverted, fault_of_size
 from rcae.detector.calibration import Calibration, conformal_threshold, images_needed
 from rcae.detector.detection import Detection
 from rcae.detector.detector import Detector
@@ -157,12 +157,10 @@ def _check_masks(category: Category) -> bool:
 
 def _checked_share(sample: Sample) -> float:
     """Check the masks of a sample, and return the share of the image that they mark."""
-    mask, (height, width) = _mask(sample), image_size(sample.path)
-    if mask.shape != (height, width):
-        raise DataError(
-            f"{sample.mask_paths[0]} is {mask.shape[1]}x{mask.shape[0]} px, its image {width}x{height} px; "
-            "a mask has the size of its image. 'rcae doctor' lists all such masks."
-        )
+    mask = _mask(sample)
+    fault = fault_of_size(sample.path, image_size(sample.path), mask)
+    if fault is not None:
+        raise DataError(f"{sample.mask_paths[0]} {fault} 'rcae doctor' lists all such masks.")
     if not mask.any():
         raise DataError(
             f"{sample.mask_paths[0]} marks no pixel; draw the defect into it in white, or remove its image "

@@ -14,7 +14,7 @@ from rcae.data.good_images import hash_file, list_good_images
 from rcae.data.image_files import read_header
 from rcae.data.images import read_image
 from rcae.data.layouts.category import open_category
-from rcae.data.layouts.sample import Category, Sample, Split, are_inverted
+from rcae.data.layouts.sample import Category, Sample, Split, are_inverted, fault_of_size
 
 __all__ = ["Diagnosis", "Finding", "describe", "examine"]
 
@@ -129,11 +129,9 @@ def _check_mask(
         yield _refused("unreadable-mask", path, error)
         return
     marked.append(float(mask.mean()))
-    if size is not None and mask.shape != size:
-        message = (
-            f"is {describe_size(mask.shape)}, its image {describe_size(size)}; make them equal."
-        )
-        yield Finding("error", "wrong-mask-size", path, message)
+    fault = None if size is None else fault_of_size(sample.path, size, mask)
+    if fault is not None:
+        yield Finding("error", "wrong-mask-size", path, fault)
     if not mask.any():
         message = (
             "marks no defect, for it is black; draw defects in white (255), or remove the image from the "

@@ -11,6 +11,7 @@ import numpy as np
 from rcae.base.arrays import Mask
 from rcae.base.errors import DataError
 from rcae.data.folders import list_images, scan
+from rcae.data.image_files import read_header
 from rcae.data.images import read_mask
 from rcae.data.layouts.masks import MaskFiles, masks_among, without
 
@@ -80,6 +81,23 @@ class Category:
     def test(self) -> tuple[Sample, ...]:
         """Images of the test split, good and defective."""
         return tuple(r for r in self.samples if r.split == "test")
+
+
+def fault_of_size(image: Path, size_px: tuple[int, int], mask: Mask) -> str | None:
+    """Return what is wrong with the size of a mask, after its name; None for the size of its image.
+
+    Args:
+        image: the image file.
+        size_px: height and width of the image.
+        mask: bool [height, width].
+    """
+    if mask.shape == size_px:
+        return None
+    (mask_height, mask_width), (height, width) = mask.shape, size_px
+    sizes = f"is {mask_width}x{mask_height} px, its image {width}x{height} px"
+    if mask.shape == size_px[::-1] and read_header(image).is_turned:
+        return f"{sizes} after EXIF turns it; turn the mask in the same way."
+    return f"{sizes}; a mask has the size of its image."
 
 
 def are_inverted(marked: Sequence[float]) -> bool:
