@@ -67,6 +67,13 @@ def test_an_unreadable_image_is_reported_at_the_end_with_code_3(
     assert len((tmp_path / "out" / "predictions.jsonl").read_text().splitlines()) == 5
 
 
+def test_doctor_accepts_good_images_alone_unless_they_are_for_evaluation(rcae, parts, tmp_path):
+    shutil.copytree(parts / "train" / "good", tmp_path / "good parts")
+    for purpose, expected in ((), 0), (("--for", "train"), 0), (("--for", "evaluate"), 3):
+        code, out, _ = rcae("doctor", tmp_path / "good parts", *purpose)
+        assert (code, "to evaluate, add" in out) == (expected, True)
+
+
 def test_doctor_lists_problems_as_json_and_fails(rcae, parts, tmp_path):
     bad = shutil.copytree(parts, tmp_path / "bad")
     (bad / "train" / "good" / "000.png").write_bytes(b"")

@@ -7,7 +7,7 @@ from PIL import Image
 
 from rcae.base.errors import DataError, UsageError
 from rcae.data import images as images_module
-from rcae.data.doctor.examine import examine
+from rcae.data.doctor.examine import describe, examine
 from tests.data.conftest import draw_part, png_header
 
 
@@ -156,9 +156,13 @@ def test_training_images_alone_can_be_trained_on_only(mvtec):
     shutil.rmtree(mvtec / "test")
     shutil.rmtree(mvtec / "ground_truth")
     diagnosis = examine(mvtec)
-    codes = {finding.code for finding in diagnosis.findings}
-    assert codes == {"no-good-test-image", "no-defective-test-image"}
-    assert (diagnosis.can_train, diagnosis.can_evaluate) == (True, False)
+    assert found(diagnosis) == []
+    assert (diagnosis.can_train, diagnosis.can_evaluate, diagnosis.ok) == (True, False, True)
+    assert diagnosis.allows(None)
+    assert diagnosis.allows("train")
+    assert not diagnosis.allows("evaluate")
+    expected = "Training can run; to evaluate, add good and defective test images."
+    assert describe(diagnosis).splitlines()[-1] == expected
 
 
 def test_copies_within_a_split_are_warnings(mvtec):

@@ -48,8 +48,19 @@ class Diagnosis:
 
     @property
     def ok(self) -> bool:
-        """True if both training and evaluation can run."""
-        return self.can_train and self.can_evaluate
+        """True if nothing has to be mended: training can run, and evaluation if there are test images."""
+        return self.can_train and (self.can_evaluate or not self.has_test)
+
+    @property
+    def has_test(self) -> bool:
+        """True if there is any test image."""
+        return "test" in self.counts
+
+    def allows(self, purpose: Literal["train", "evaluate"] | None) -> bool:
+        """Tell whether a purpose can be served; None stands for all that the images are there for."""
+        if purpose is None:
+            return self.ok
+        return self.can_train if purpose == "train" else self.can_train and self.can_evaluate
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for JSON, with undecodable bytes of file names escaped."""
@@ -136,6 +147,8 @@ def _below(root: Path, path: Path) -> Path:
 
 
 def _describe_outcome(diagnosis: Diagnosis) -> str:
+    if diagnosis.can_train and not diagnosis.has_test:
+        return "Training can run; to evaluate, add good and defective test images."
     training = f"Training {'can' if diagnosis.can_train else 'cannot'} run"
     evaluation = f"evaluation {'can' if diagnosis.can_evaluate else 'cannot'} run"
     hint = "." if diagnosis.ok else "; see the errors above."

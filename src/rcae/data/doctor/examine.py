@@ -87,7 +87,8 @@ def examine(
         findings=(*findings["train"], *findings["test"], *remarks),
         notes=category.notes,
         can_train=not any(finding.severity == "error" for finding in findings["train"]),
-        can_evaluate=not any(finding.severity == "error" for finding in findings["test"]),
+        can_evaluate=bool(category.test)
+        and not any(finding.severity == "error" for finding in findings["test"]),
     )
 
 
@@ -154,6 +155,8 @@ def _check_training(category: Category, images: Iterable[_ExaminedImage]) -> Ite
 
 
 def _check_test_split(category: Category) -> Iterator[Finding]:
+    if not category.test:
+        return
     for is_defective, kind in ((False, "good"), (True, "defective")):
         if not any(sample.is_defective == is_defective for sample in category.test):
             message = (
