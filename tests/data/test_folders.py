@@ -152,3 +152,10 @@ def test_files_that_are_left_out_of_folders_are_counted_by_kind(make_files):
     left_out = left_out_below([str(root), str(root / "a.png"), str(root / "*.gif")])
     assert [path.name for path in left_out] == ["list", "c.GIF", "d.gif"]
     assert describe_other_files(left_out).endswith("no image is read from them: 2 .gif, 1 list.")
+
+
+@pytest.mark.parametrize("name", ["@eaDir", "$RECYCLE.BIN", "lost+found", "__MACOSX"])
+def test_folders_that_a_system_makes_for_itself_are_left_out(make_files, name):
+    root = make_files("new", "a.png", f"{name}/a.png/SYNOPHOTO_THUMB_M.jpg", f"b/{name}/c.png")
+    assert [path.name for path in expand_paths([str(root)])] == ["a.png"]
+    assert left_out_below([str(root)]) == []

@@ -9,6 +9,19 @@ from pathlib import Path
 from rcae.base.errors import DataError, UsageError
 from rcae.data.image_files import IMAGE_SUFFIXES
 
+SYSTEM_NAMES = frozenset(
+    {
+        "#recycle",
+        "$recycle.bin",
+        "@eadir",
+        "__macosx",
+        "lost+found",
+        "system volume information",
+        "thumbs.db",
+    }
+)
+"""Names that storage systems, Windows and macOS give to files and folders of their own, in lower case."""
+
 
 @contextmanager
 def unlisted_named() -> Iterator[None]:
@@ -138,8 +151,8 @@ def _walk(folder: Path, visited: set[Path]) -> Iterator[Path]:
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether a file or folder of this name is hidden."""
-    return name.startswith(".")
+    """Tell whether a file or folder of this name is hidden, or one that a system makes for itself."""
+    return name.startswith(".") or name.casefold() in SYSTEM_NAMES
 
 
 def _is_image(path: Path) -> bool:

@@ -93,7 +93,16 @@ def test_everything_below_is_found_but_no_hidden_file_no_link_and_no_other_kind(
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "secret.png").write_bytes(b"1")
-    for name in ("b/c/deep.JPG", "b/x.tiff", ".hidden/y.png", "b/.z.png", "b/notes.txt", "b/png"):
+    for name in (
+        "b/c/deep.JPG",
+        "b/x.tiff",
+        ".hidden/y.png",
+        "b/.z.png",
+        "@eaDir/a.png",
+        "b/$RECYCLE.BIN/b.png",
+        "b/notes.txt",
+        "b/png",
+    ):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_bytes(b"1")
     (place / "link.png").symlink_to(outside / "secret.png")

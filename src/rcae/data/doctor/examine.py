@@ -86,10 +86,13 @@ def examine(
         sizes=dict(Counter(image.size for image in images).most_common()),
         findings=(*findings["train"], *findings["test"], *remarks),
         notes=category.notes,
-        can_train=not any(finding.severity == "error" for finding in findings["train"]),
-        can_evaluate=bool(category.test)
-        and not any(finding.severity == "error" for finding in findings["test"]),
+        can_train=not _has_error(findings["train"]),
+        can_evaluate=bool(category.test) and not _has_error(findings["test"]),
     )
+
+
+def _has_error(findings: Iterable[Finding]) -> bool:
+    return any(finding.severity == "error" for finding in findings)
 
 
 def _look_at(sample: Sample, root: Path) -> _ExaminedImage:

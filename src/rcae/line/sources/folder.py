@@ -9,6 +9,7 @@ from pathlib import Path
 from rcae.base.errors import ImageError, StorageError, UsageError
 from rcae.base.progress import say
 from rcae.base.text import printable
+from rcae.data.folders import is_hidden
 from rcae.data.image_files import IMAGE_SUFFIXES
 
 SETTLE_S = 1.0
@@ -41,7 +42,7 @@ class Folder:
     """Folder with a memory of its files, so that a file is read again only after a change.
 
     The folder is listed repeatedly, because network shares send no change events (our choice).
-    Symbolic links and hidden names are left out.
+    Symbolic links, hidden names and those of the system, like `@eaDir`, are left out.
     Only a monotonic clock is used, and file times are compared only for equality.
     """
 
@@ -88,7 +89,7 @@ class Folder:
             try:
                 with os.scandir(folder) as entries:
                     for entry in entries:
-                        if entry.name.startswith("."):
+                        if is_hidden(entry.name):
                             continue
                         if entry.is_dir(follow_symlinks=False):
                             folders.append(entry.path)
