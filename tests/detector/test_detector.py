@@ -48,14 +48,6 @@ def test_the_score_is_the_maps_maximum_and_regions_exist_exactly_when_defective(
     assert False in seen
 
 
-def test_calibration_images_score_what_calibration_recorded(detector, finished_run, parts):
-    rows = [line.split(",") for line in (finished_run / "data.csv").read_text().splitlines()[1:]]
-    scores = [
-        detector.predict(parts / path).anomaly_score for role, path, _ in rows if role != "train"
-    ]
-    assert sorted(scores) == pytest.approx(list(detector.calibration.scores), abs=1e-6)
-
-
 def test_regions_equal_a_case_worked_by_hand():
     anomaly_map = np.array(
         [

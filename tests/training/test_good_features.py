@@ -1,10 +1,13 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
 from rcae.base.settings import load_settings
 from rcae.data.view.working_view import WorkingView
-from rcae.detector.runners.torch_maps import as_batch
+from rcae.detector.calibration_images import score_good_images
+from rcae.detector.runners.torch_maps import as_batch, maps
 from rcae.model.evidence.evidence import FOLDS
 from rcae.model.evidence.fusion import peaks_of
 from rcae.model.memory_system import MemorySystem
@@ -140,6 +143,8 @@ def test_a_paper_model_is_calibrated_on_held_out_images_alone(parts):
     torch.manual_seed(0)
     system = RcaeSystem(settings.model).requires_grad_(False).eval()
     fitted = fit_evidence(system, good_parts, seed=0, false_alarm_rate=0.05)
+    to_maps = partial(maps, system, good_parts.working_view)
+    assert fitted.held_out == score_good_images(good_parts.calibration_by_hash, to_maps)
     assert fitted.cross_fitted == ()
     assert fitted.evidence == ()
     assert "training images" not in fitted.calibration.promise.replace("calibration images", "")
