@@ -101,27 +101,24 @@ def list_backwards(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Makes the file system list folders from z to a."""
     real_scandir = os.scandir
 
-    class Backwards(list):
-        """Entries that are iterated over and closed as those of `os.scandir`."""
+    class Backwards:
+        """Entries that are iterated over as those of `os.scandir`."""
 
         def __init__(self, folder):
             with real_scandir(folder) as entries:
-                super().__init__(sorted(entries, key=lambda entry: entry.name, reverse=True))
-            self._left = super().__iter__()
+                ordered = sorted(entries, key=lambda entry: entry.name, reverse=True)
+            self._left = iter(ordered)
+
+        def __iter__(self):
+            return self._left
 
         def __next__(self):
             return next(self._left)
-
-        def __iter__(self):
-            return self
 
         def __enter__(self):
             return self
 
         def __exit__(self, *error):
-            return None
-
-        def close(self):
             return None
 
     return lambda: monkeypatch.setattr(os, "scandir", Backwards)

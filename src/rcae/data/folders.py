@@ -55,7 +55,7 @@ def scan(folder: Path) -> tuple[list[Path], list[Path]]:
     for path in [folder / name for name in names if not is_hidden(name)]:
         if path.is_dir():
             folders.append(path)
-        elif _is_image(path):
+        elif is_image(path):
             images.append(path)
     return folders, images
 
@@ -87,7 +87,7 @@ def expand_paths(paths: Sequence[str]) -> list[Path]:
 def left_out_below(paths: Sequence[str]) -> list[Path]:
     """Return the files in folders that `expand_paths` leaves out, since their names are not of images."""
     folders = [Path(text) for text in paths if Path(text).is_dir()]
-    return [path for folder in folders for path in files_below(folder) if not _is_image(path)]
+    return [path for folder in folders for path in files_below(folder) if not is_image(path)]
 
 
 def files_below(root: Path) -> Iterator[Path]:
@@ -113,7 +113,7 @@ def _expand(text: str) -> list[Path]:
     matches = [path] if path.is_dir() else _glob(path)
     visited: set[Path] = set()
     found = [image for match in matches if match.is_dir() for image in _walk(match, visited)]
-    found += [match for match in matches if not match.is_dir() and _is_image(match)]
+    found += [match for match in matches if not match.is_dir() and is_image(match)]
     if not found:
         raise UsageError(
             f"{text} {'holds' if path.is_dir() else 'does not exist and matches'} no image; give "
@@ -155,5 +155,6 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.casefold() in SYSTEM_NAMES
 
 
-def _is_image(path: Path) -> bool:
+def is_image(path: Path) -> bool:
+    """Tell whether a file is named like an image; hidden ones are not."""
     return path.suffix.lower() in IMAGE_SUFFIXES and not is_hidden(path.name)

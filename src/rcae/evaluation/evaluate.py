@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +14,7 @@ from rcae.base.progress import shown
 from rcae.data.good_images import hash_file
 from rcae.data.images import image_size, resize
 from rcae.data.layouts.category import open_category
-from rcae.data.layouts.sample import Category, Sample, are_inverted, fault_of_size
+from rcae.data.layouts.sample import Category, Sample, fault_of_inversion, fault_of_size
 from rcae.detector.calibration import Calibration, conformal_threshold, images_needed
 from rcae.detector.detection import Detection
 from rcae.detector.detector import Detector
@@ -147,11 +146,9 @@ def _check_masks(category: Category) -> bool:
             f"'rcae doctor {category.root}' lists them."
         )
     marked = [_checked_share(sample) for sample in shown(defective, "checking masks")]
-    if are_inverted(marked):
-        raise DataError(
-            f"{category.root} has masks that mark {median(marked):.0%} of their images in the median, as if "
-            "white were good; invert them, for white marks a defect."
-        )
+    fault = fault_of_inversion(marked)
+    if fault is not None:
+        raise DataError(f"{category.root} {fault}")
     return True
 
 

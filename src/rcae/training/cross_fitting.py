@@ -58,7 +58,8 @@ def fit_evidence(
         judged += score_good_images(held_out_here, to_maps)
         cross_fitted += score_good_images(parts.training_by_hash(fold.training), to_maps)
     features.forget()
-    held_out = tuple(sorted(judged, key=lambda image: hashes.index(image.sha256)))
+    scored = {image.sha256: image for image in judged}
+    held_out = tuple(scored[sha256] for sha256 in hashes)
     calibration = calibrate(
         scores_of(held_out), typical_value_of(held_out), false_alarm_rate, scores_of(cross_fitted)
     )

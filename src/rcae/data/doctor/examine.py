@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 from rcae.base.errors import DataError, ImageError
 from rcae.base.settings import CalibrationSettings
@@ -14,7 +13,7 @@ from rcae.data.good_images import hash_file, list_good_images
 from rcae.data.image_files import read_header
 from rcae.data.images import read_image
 from rcae.data.layouts.category import open_category
-from rcae.data.layouts.sample import Category, Sample, Split, are_inverted, fault_of_size
+from rcae.data.layouts.sample import Category, Sample, Split, fault_of_inversion, fault_of_size
 
 __all__ = ["Diagnosis", "Finding", "describe", "examine"]
 
@@ -129,7 +128,7 @@ def _check_mask(
     path = sample.mask_paths[0]
     try:
         mask = sample.mask()
-    except (ImageError, DataError) as error:
+    except DataError as error:
         yield _refused("unreadable-mask", path, error)
         return
     marked.append(float(mask.mean()))
@@ -181,12 +180,9 @@ def _find_missing_masks(category: Category) -> Iterator[Finding]:
 
 
 def _find_inverted_masks(category: Category, marked: Sequence[float]) -> Iterator[Finding]:
-    if are_inverted(marked):
-        message = (
-            f"has masks that mark {median(marked):.0%} of their images in the median, as if white were good; "
-            "invert them, for white marks a defect."
-        )
-        yield Finding("error", "inverted-masks", category.root, message)
+    fault = fault_of_inversion(marked)
+    if fault is not None:
+        yield Finding("error", "inverted-masks", category.root, fault)
 
 
 def _find_leaks(images: Sequence[_ExaminedImage]) -> Iterator[Finding]:

@@ -3,8 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
-from rcae.data.folders import describe_other_files, files_below
-from rcae.data.image_files import IMAGE_SUFFIXES
+from rcae.data.folders import describe_other_files, files_below, is_image
 from rcae.data.layouts.sample import Category
 
 MOST_NAMED = 5
@@ -24,7 +23,7 @@ def with_left_out_named(category: Category) -> Category:
     for path in files_below(category.root):
         if path in used:
             continue
-        if path.suffix.lower() in IMAGE_SUFFIXES:
+        if is_image(path):
             images[path.parent.relative_to(category.root).as_posix()] += 1
         elif path.parent in among_images:
             others.append(path)

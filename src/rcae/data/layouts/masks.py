@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rcae.data.folders import list_images, scan
@@ -60,24 +59,23 @@ class MaskFiles:
         }
         return tuple(sorted(found))
 
+    def images_in(self, folder: Path, defect_type: str) -> list[Path]:
+        """Return the images of a folder, and add the masks among them, like `7_GT.png` beside `7.jpg`."""
+        listed = list_images(folder)
+        names = {_key(path.stem) for path in listed}
+        images = []
+        for path in listed:
+            name = _key(path.stem)
+            if _without_mark(name) in names - {name}:
+                self.add(defect_type, path)
+            else:
+                images.append(path)
+        return images
+
 
 def is_mask_folder(folder: Path) -> bool:
     """Tell whether a folder holds masks, by its name."""
     return _key(folder.name) in MASK_FOLDERS
-
-
-def masks_among(images: Sequence[Path]) -> list[Path]:
-    """Return those images of one folder that are masks of others, like `7_GT.png` beside `7.jpg`."""
-    names = {_key(image.stem) for image in images}
-    return [
-        image for image in images if _without_mark(_key(image.stem)) in names - {_key(image.stem)}
-    ]
-
-
-def without(images: Iterable[Path], masks: Iterable[Path]) -> list[Path]:
-    """Return the images that are no masks, in their order."""
-    left_out = set(masks)
-    return [image for image in images if image not in left_out]
 
 
 def _without_mark(name: str) -> str:

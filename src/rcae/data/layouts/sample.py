@@ -10,10 +10,10 @@ import numpy as np
 
 from rcae.base.arrays import Mask
 from rcae.base.errors import DataError
-from rcae.data.folders import list_images, scan
+from rcae.data.folders import scan
 from rcae.data.image_files import read_header
 from rcae.data.images import read_mask
-from rcae.data.layouts.masks import MaskFiles, masks_among, without
+from rcae.data.layouts.masks import MaskFiles
 
 Layout = Literal["mvtec", "visa_raw", "visa_1cls", "plain"]
 Split = Literal["train", "test"]
@@ -100,13 +100,18 @@ def fault_of_size(image: Path, size_px: tuple[int, int], mask: Mask) -> str | No
     return f"{sizes}; a mask has the size of its image."
 
 
-def are_inverted(marked: Sequence[float]) -> bool:
-    """Tell whether masks mark the good part of their images: most mark more than half of it.
+def fault_of_inversion(marked: Sequence[float]) -> str | None:
+    """Return what is wrong with masks that mark the good part of their images, after the category's name.
 
     Args:
-        marked: marked share of each defective image, 0..1.
+        marked: marked share of each defective image, 0..1. More than half in the median is inverted.
     """
-    return bool(marked) and median(marked) > 0.5
+    if not marked or median(marked) <= 0.5:
+        return None
+    return (
+        f"has masks that mark {median(marked):.0%} of their images in the median, as if white were good; "
+        "invert them, for white marks a defect."
+    )
 
 
 def category_of(
@@ -137,14 +142,8 @@ def category_of(
 
 def defective_samples(folder: Path, masks: MaskFiles) -> list[Sample]:
     """Return the images of one defect type, each with its masks; masks beside the images are added."""
-    images = list_images(folder)
-    beside = masks_among(images)
-    for mask in beside:
-        masks.add(folder.name, mask)
-    return [
-        Sample(path, "test", folder.name, masks.of(path, folder.name))
-        for path in without(images, beside)
-    ]
+    images = masks.images_in(folder, folder.name)
+    return [Sample(path, "test", folder.name, masks.of(path, folder.name)) for path in images]
 
 
 def good_samples(images: Iterable[Path], split: Split) -> list[Sample]:
@@ -167,11 +166,4 @@ def good_images(folders: Iterable[Path], masks: MaskFiles) -> list[Path]:
 
     Some datasets put a black mask beside each good image. They are added to `masks`, and belong to no image.
     """
-    found = []
-    for folder in folders:
-        images = list_images(folder)
-        beside = masks_among(images)
-        for mask in beside:
-            masks.add(GOOD, mask)
-        found += without(images, beside)
-    return found
+    return [image for folder in folders for image in masks.images_in(folder, GOOD)]
