@@ -34,7 +34,7 @@ def score_good_images(
     """Score good images by the rules of `predict`, on the maps that `maps` draws.
 
     Args:
-        images: Paths by the SHA-256 of their content.
+        images: Paths by the SHA-256 of their content, at least one.
         maps: Function like `Runner.maps`.
 
     Raises:

@@ -13,7 +13,7 @@ from rcae.detector.calibration_images import (
 from rcae.detector.runners.torch_maps import maps
 from rcae.model.memory_system import MemorySystem
 from rcae.model.system import RcaeSystem
-from rcae.training.good_features import Fold, GoodFeatures, MapRecord
+from rcae.training.good_features import GoodFeatures, MapRecord
 from rcae.training.training_data import GoodParts
 
 
@@ -45,22 +45,17 @@ def fit_evidence(
         ImageError: an image cannot be decoded.
         TrainingError: a score is not a finite number.
     """
-    by_hash = parts.calibration_by_hash
-    hashes = list(by_hash)
-    features = GoodFeatures(system, parts.training, parts.held_out() if system.kinds else [], seed)
-    evidence = features.learn()
+    features = GoodFeatures(system, parts.training, seed)
+    evidence = features.learn(parts.held_out() if system.kinds else [])
     to_maps = partial(maps, system, parts.working_view)
-    judged: list[CalibrationImage] = []
-    cross_fitted: list[CalibrationImage] = []
-    folds = features.in_folds() if system.kinds else [Fold([], list(range(len(hashes))))]
-    for fold in folds:
-        held_out_here = {hashes[place]: by_hash[hashes[place]] for place in fold.held_out}
-        judged += score_good_images(held_out_here, to_maps)
-        cross_fitted += score_good_images(parts.training_by_hash(fold.training), to_maps)
+    cross_fitted = tuple(
+        image
+        for places in features.in_folds()
+        for image in score_good_images(parts.training_by_hash(places), to_maps)
+    )
     features.forget()
-    scored = {image.sha256: image for image in judged}
-    held_out = tuple(scored[sha256] for sha256 in hashes)
+    held_out = score_good_images(parts.calibration_by_hash, to_maps)
     calibration = calibrate(
         scores_of(held_out), typical_value_of(held_out), false_alarm_rate, scores_of(cross_fitted)
     )
-    return Fitted(calibration, held_out, tuple(cross_fitted), tuple(evidence))
+    return Fitted(calibration, held_out, cross_fitted, tuple(evidence))

@@ -66,8 +66,8 @@ def fine_tune(
     )
     progress.close()
     once = TrainingSet([*training, *confirmed], model.header.working_view, memory_limit_mib=0)
-    features = GoodFeatures(system, once, [], settings.seed)
-    features.learn()
+    features = GoodFeatures(system, once, settings.seed)
+    features.learn(held_out=[])
     features.forget()
     return system.requires_grad_(False).eval().cpu()
 

@@ -1,12 +1,11 @@
 """Fitting of the evidence: what good images look like, and how much each kind can be trusted.
 
-No image is judged by what it has itself shown, nor by images that look alike. Training images are learnt in
-folds, and each fold is judged by the others. A held-out image lies in the fold of those that look like it.
+No image is judged by what it has itself shown. Training images are learnt in folds, and each fold is judged
+by the others. Held-out images are judged by all.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 import torch
@@ -35,16 +34,6 @@ MOST_PAINTED = 24
 
 
 @dataclass(frozen=True)
-class Fold:
-    """Images to judge while no kind judges by what they, or images alike, have shown."""
-
-    training: list[int]
-    """Places of training images."""
-    held_out: list[int]
-    """Places of held-out images."""
-
-
-@dataclass(frozen=True)
 class MapRecord:
     """Unit and weight of one of the maps that are added up."""
 
@@ -64,35 +53,32 @@ class GoodFeatures:
     Args:
         system: its kinds are fitted in place; without kinds nothing is done.
         images: the training images.
-        held_out: good images at working size that were not trained on; without them, the weights stay.
         seed: draws the images.
     """
 
-    def __init__(
-        self,
-        system: RcaeSystem | MemorySystem,
-        images: TrainingSet,
-        held_out: Sequence[Array],
-        seed: int,
-    ) -> None:
-        self._system, self._images, self._held_out = system, images, held_out
-        self._seed = seed
+    def __init__(self, system: RcaeSystem | MemorySystem, images: TrainingSet, seed: int) -> None:
+        self._system, self._images, self._seed = system, images, seed
         self._settled: dict[int | None, list[dict[str, Tensor]]] = {}
         random = np.random.default_rng([seed, 5])
         self._order = [int(index) for index in random.permutation(len(images))]
-        self._folds: list[Fold] = []
+        self._folds: list[list[int]] = [[] for _ in range(FOLDS)]
 
-    def in_folds(self) -> Iterator[Fold]:
-        """Yield the folds after `learn`, none without kinds; the kinds then judge by all images again."""
-        for place, fold in enumerate(self._folds):
-            self._settle(without=place)
-            yield Fold(fold.training[: MOST_JUDGED // FOLDS], fold.held_out)
-        if self._folds:
-            self._settle()
+    def in_folds(self) -> Iterator[list[int]]:
+        """Yield places of training images, while no kind judges by what these images have shown.
+
+        The kinds judge by all again after the last images. Nothing is yielded without kinds.
+        """
+        for fold in range(FOLDS if self._system.kinds else 0):
+            self._settle(without=fold)
+            yield self._folds[fold][: MOST_JUDGED // FOLDS]
+        self._settle()
 
     @torch.inference_mode()
-    def learn(self) -> list[MapRecord]:
+    def learn(self, held_out: Sequence[Array]) -> list[MapRecord]:
         """Fit every kind, the units of the maps that are added up, and their weights.
+
+        Args:
+            held_out: good images at working size that were not trained on; without them, the weights stay.
 
         Returns:
             The record of every map; none if there are no kinds.
@@ -101,22 +87,19 @@ class GoodFeatures:
         if system.fusion is None:
             return []
         self._learn_kinds()
-        trained_on: list[Numbers] = []
-        held_out: list[Numbers] = []
-        painted: list[Numbers] = []
-        for fold in self.in_folds():
-            trained_on += [
-                self._peaks(self._images.image(place))
-                for place in shown(fold.training, "judging good images by the others")
-            ]
-            for place in shown(fold.held_out, "judging held-out images, some of them painted"):
-                held_out.append(self._peaks(self._held_out[place]))
-                copies = range(place, MOST_PAINTED, len(self._held_out))
-                painted += [self._peaks(self._painted(place, copy)) for copy in copies]
-        system.fusion.fit(np.stack(trained_on + held_out))
+        good = [
+            self._peaks(self._images.image(place))
+            for places in self.in_folds()
+            for place in shown(places, "judging good images by the others")
+        ]
+        held_out_peaks = [
+            self._peaks(image)
+            for image in shown(held_out, "measuring what is usual in held-out images")
+        ]
+        system.fusion.fit(np.stack(good + held_out_peaks))
         aurocs: Sequence[float | None] = [None] * len(system.evidence_names)
-        if painted:
-            aurocs = system.fusion.weigh(np.stack(held_out), np.stack(painted)).tolist()
+        if held_out:
+            aurocs = self._weigh(held_out[:MOST_PAINTED], held_out_peaks[:MOST_PAINTED])
         rows = zip(
             system.evidence_names,
             system.fusion.usual.tolist(),
@@ -151,24 +134,29 @@ class GoodFeatures:
         self._settled.clear()
         kinds = self._system.kinds
         chosen = self._order[: max(kind.most_images for kind in kinds)]
-        learnt = (self._images.image(index) for index in chosen)
-        fold_of = alike_in_one_fold(chain(learnt, self._held_out))
-        self._folds = [Fold([], []) for _ in range(FOLDS)]
-        for place, fold in enumerate(fold_of):
-            if place < len(chosen):
-                self._folds[fold].training.append(chosen[place])
-            else:
-                self._folds[fold].held_out.append(place - len(chosen))
+        folds = alike_in_one_fold(self._images.image(index) for index in chosen)
+        self._folds = [
+            [index for index, own in zip(chosen, folds, strict=True) if own == fold]
+            for fold in range(FOLDS)
+        ]
         for place, index in enumerate(shown(chosen, "learning how good images look")):
             for part in self._parts(self._images.image(index)):
                 sight = self._system.sight(part)
                 for kind in kinds:
                     if place < kind.most_images:
-                        kind.learn(kind.features(sight), fold_of[place])
+                        kind.learn(kind.features(sight), folds[place])
 
-    def _painted(self, place: int, copy: int) -> Array:
-        """Return a held-out image with an anomaly; every copy has another one."""
-        return paint_unseen(self._held_out[place], np.random.default_rng([self._seed, 6, copy]))
+    def _weigh(self, images: Sequence[Array], good: Sequence[Numbers]) -> list[float]:
+        """Set the weights from painted copies of images, and return the AUROC of each map."""
+        random = np.random.default_rng([self._seed, 6])
+        repeated = [images[place % len(images)] for place in range(MOST_PAINTED)]
+        painted = [
+            self._peaks(paint_unseen(image, random))
+            for image in shown(repeated, "weighing the evidence on painted images")
+        ]
+        assert self._system.fusion is not None
+        aurocs: list[float] = self._system.fusion.weigh(np.stack(good), np.stack(painted)).tolist()
+        return aurocs
 
     def _peaks(self, image: Array) -> Numbers:
         """Return the largest value of each map of the evidence in an image, [map]."""
