@@ -61,7 +61,7 @@ def test_every_exif_orientation_comes_out_upright(tmp_path, orientation, suffix,
     path = tmp_path / f"photo{suffix}"
     stored = Image.fromarray(blocks(STORED_AS[orientation]))
     stored.save(path, exif=orientation_exif(orientation), **options)
-    assert decode(path).astype(int) == pytest.approx(blocks(UPRIGHT).astype(int), abs=2)
+    assert decode(path).values.astype(int) == pytest.approx(blocks(UPRIGHT).astype(int), abs=2)
     assert image_size(path) == (16, 24)
 
 
@@ -69,7 +69,7 @@ def test_every_exif_orientation_comes_out_upright(tmp_path, orientation, suffix,
 def test_an_orientation_that_does_not_exist_changes_nothing(tmp_path, orientation):
     path = tmp_path / "photo.png"
     Image.fromarray(blocks(UPRIGHT)).save(path, exif=orientation_exif(orientation))
-    assert np.array_equal(decode(path), blocks(UPRIGHT))
+    assert np.array_equal(decode(path).values, blocks(UPRIGHT))
 
 
 def test_exif_data_behind_the_pixels_of_a_png_turns_neither_the_pixels_nor_the_size(tmp_path):
@@ -77,7 +77,7 @@ def test_exif_data_behind_the_pixels_of_a_png_turns_neither_the_pixels_nor_the_s
     data = encoded(blocks(UPRIGHT), "PNG")
     late = png_chunk(b"eXIf", orientation_exif(6).tobytes().removeprefix(b"Exif\0\0"))
     path.write_bytes(data[:-12] + late + data[-12:])
-    assert image_size(path) == decode(path).shape == (16, 24)
+    assert image_size(path) == decode(path).values.shape == (16, 24)
 
 
 def test_the_size_is_read_without_any_pixel(tmp_path):
@@ -100,7 +100,7 @@ def test_the_size_is_read_without_any_pixel(tmp_path):
         ("RGBA", ".tiff", "8-bit RGB with alpha"),
         ("CMYK", ".tif", "8-bit CMYK"),
         ("I;16", ".png", "16-bit grey"),
-        ("F", ".tif", "float grey"),
+        ("F", ".tif", "32-bit float grey"),
     ],
 )
 def test_the_header_names_channels_and_depth(tmp_path, mode, suffix, kind):
@@ -296,14 +296,14 @@ def test_a_damaged_file_is_read_or_refused_but_nothing_else(data, changes, kept)
 def test_lossless_kinds_give_the_pixels_that_were_saved(tmp_path, suffix, format_name, options):
     path = tmp_path / f"part{suffix}"
     path.write_bytes(encoded(draw_part(3), format_name, **options))
-    assert np.array_equal(decode(path), draw_part(3))
+    assert np.array_equal(decode(path).values, draw_part(3))
 
 
 def test_16_bit_pgm_keeps_its_depth(tmp_path):
     pixels = (draw_part(0)[..., 0].astype(np.uint16) << 8) + 7
     header = b"P5 %d %d 65535\n" % pixels.shape[::-1]
     (tmp_path / "part.pgm").write_bytes(header + pixels.astype(">u2").tobytes())
-    assert np.array_equal(decode(tmp_path / "part.pgm"), pixels)
+    assert np.array_equal(decode(tmp_path / "part.pgm").values, pixels)
 
 
 def test_a_file_without_signature_is_read_by_its_name_alone(tmp_path):
@@ -319,7 +319,7 @@ def test_the_first_picture_of_an_mpo_file_counts(tmp_path):
     with Image.open(tmp_path / "part.mpo") as image:
         assert (image.format, image.n_frames) == ("MPO", 2)
         expected = np.asarray(image)
-    assert np.array_equal(decode(tmp_path / "part.mpo"), expected)
+    assert np.array_equal(decode(tmp_path / "part.mpo").values, expected)
 
 
 def test_a_preview_in_a_tiff_is_no_second_image(tmp_path):
@@ -329,23 +329,11 @@ def test_a_preview_in_a_tiff_is_no_second_image(tmp_path):
     with Image.open(tmp_path / "part.tif") as image:
         image.seek(1)
         assert image.tag_v2[254] == 1
-    assert np.array_equal(decode(tmp_path / "part.tif"), draw_part(0))
+    assert np.array_equal(decode(tmp_path / "part.tif").values, draw_part(0))
 
 
 def test_the_fourth_byte_of_a_bmp_is_no_alpha(tmp_path):
     colours = draw_part(0)
     pixels = np.concatenate([colours, np.zeros_like(colours[..., :1])], axis=2)
     Image.fromarray(pixels, "RGBA").save(tmp_path / "part.bmp")
-    assert np.array_equal(decode(tmp_path / "part.bmp"), colours)
-
-
-@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
-def test_a_tiff_in_which_zero_is_white_is_inverted(tmp_path, dtype):
-    grey = draw_part(0)[..., 0]
-    pixels = grey.astype(np.uint16) * 257 if dtype == np.uint16 else grey.astype(np.float32) / 255
-    content = bytearray(encoded(pixels, "TIFF"))
-    tag = content.find(bytes.fromhex("0601030001000000"))  # PhotometricInterpretation, one short
-    content[tag + 8] = 0
-    (tmp_path / "part.tif").write_bytes(content)
-    largest = 65535 if dtype == np.uint16 else 1
-    np.testing.assert_allclose(decode(tmp_path / "part.tif"), largest - pixels)
+    assert np.array_equal(decode(tmp_path / "part.bmp").values, colours)

@@ -118,11 +118,10 @@ def test_a_float_tiff_beyond_0_to_1_is_refused(tmp_path, value):
         read_image(save(tmp_path / "p.tif", pixels))
 
 
-@pytest.mark.parametrize("value", [-1, 65536])
-def test_integers_beyond_sixteen_bit_are_refused(tmp_path, value):
+def test_negative_integers_are_refused(tmp_path):
     pixels = filled(7, np.int32)
-    pixels[3, 4] = value
-    with pytest.raises(ImageError, match=rf"p\.tif has integer values from .*{value}"):
+    pixels[3, 4] = -1
+    with pytest.raises(ImageError, match=r"p\.tif has values from -1 to 7"):
         read_image(save(tmp_path / "p.tif", pixels))
 
 

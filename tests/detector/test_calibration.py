@@ -138,4 +138,4 @@ def test_a_promise_with_confidence_says_so():
 def test_a_model_whose_scores_are_no_numbers_is_not_calibrated(parts):
     path = parts / "test" / "good" / "000.png"
     with pytest.raises(TrainingError, match=r"000\.png scores nan"):
-        score_good_images({"0": path}, lambda images: [images[0][..., 0] * np.float32("nan")])
+        score_good_images({"0": path}, lambda images: [images[0][..., 0] * np.float32("nan")], None)

@@ -41,7 +41,7 @@ def good(parts):
 
 
 def test_a_peer_is_scored_and_calibrated_by_the_same_rule_as_ours(parts):
-    inspector = MapPredictor(partial(peer_maps, Brightness(), SquashedView()))
+    inspector = MapPredictor(partial(peer_maps, Brightness(), SquashedView()), None)
     inspector.calibrate({path.name: path for path in good(parts)}, 0.1)
     assert len(inspector.calibration.scores) == 16
     scratched = parts / "test" / "scratch" / "000.png"
@@ -55,7 +55,9 @@ def test_a_peer_is_scored_and_calibrated_by_the_same_rule_as_ours(parts):
 
 
 def test_a_peer_without_a_map_has_a_constant_one(parts):
-    inspector = MapPredictor(partial(peer_maps, Brightness(draws_a_map=False), SquashedView()))
+    inspector = MapPredictor(
+        partial(peer_maps, Brightness(draws_a_map=False), SquashedView()), None
+    )
     inspector.calibrate({path.name: path for path in good(parts)}, 0.1)
     detection = inspector.predict(good(parts)[0])
     assert np.ptp(detection.anomaly_map) == 0
@@ -84,7 +86,7 @@ def test_a_missing_anomalib_is_answered_with_the_command_that_installs_it(monkey
 def test_a_peer_that_reads_the_images_once_sees_all_of_them(parts, epochs, seen, monkeypatch):
     monkeypatch.setitem(sys.modules, "anomalib.data", SimpleNamespace(ImageBatch=SimpleNamespace))
     peer = Peer("", lambda *_: None, batch_size=5, epochs=epochs)
-    images = GoodImages(good(parts), SquashedView())
+    images = GoodImages(good(parts), SquashedView(), None)
     assert sum(len(batch.image) for batch in _loader(images, peer)) == seen
 
 

@@ -126,7 +126,9 @@ def test_a_paper_model_is_calibrated_on_held_out_images_alone(parts):
     system = RcaeSystem(settings.model).requires_grad_(False).eval()
     fitted = fit_evidence(system, good_parts, seed=0, false_alarm_rate=0.05)
     to_maps = partial(maps, system, good_parts.working_view)
-    assert fitted.held_out == score_good_images(good_parts.calibration_by_hash, to_maps)
+    assert fitted.held_out == score_good_images(
+        good_parts.calibration_by_hash, to_maps, good_parts.working_view.usual
+    )
     assert fitted.cross_fitted == ()
     assert fitted.evidence == ()
     assert "training images" not in fitted.calibration.promise.replace("calibration images", "")

@@ -33,6 +33,11 @@ class ImageSettings(_Section):
     """`keep_aspect` uses one scale for every image of the model, so texture keeps its size."""
     exposure: Literal["camera", "equal"] = "camera"
     """`equal` scales every image to the mean brightness of a typical training image."""
+    white_level: Literal["measured"] | Annotated[int, Field(ge=255, le=2**32 - 1)] = "measured"
+    """Value of white in integers deeper than 8 bits whose file states none.
+
+    `measured` takes the least depth, of 10, 12, 14, 16 or more bits, that holds every training image.
+    """
     frame: Literal["camera", "part"] = "camera"
     """`part` crops to the part and rotates it to one direction.
 

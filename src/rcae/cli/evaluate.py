@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from rcae.cli.options import FOLDER, PATH, require_signature
+from rcae.cli.options import FOLDER, PATH, require_signature, size_limit
 
 
 @click.command()
@@ -14,16 +14,22 @@ from rcae.cli.options import FOLDER, PATH, require_signature
 @click.option(
     "-o", "--output", type=FOLDER, help="Folder for the results; the default is RUN/evaluation."
 )
+@size_limit
 @require_signature
 def evaluate(
-    run: Path, data: Path, as_json: bool, output: Path | None, public_key: Path | None
+    run: Path,
+    data: Path,
+    as_json: bool,
+    output: Path | None,
+    size_limit: float,
+    public_key: Path | None,
 ) -> None:
     """Score the test images of DATA with RUN; write report.html, metrics.json and scores.csv."""
     from rcae.detector.detector import Detector
     from rcae.evaluation.evaluate import evaluate_model
     from rcae.evaluation.evaluate_report import table, write_evaluation
 
-    detector = Detector.load(run, require_signature=public_key)
+    detector = Detector.load(run, require_signature=public_key, size_limit=size_limit)
     evaluation = evaluate_model(run, detector, data)
     folder = output or (run if run.is_dir() else run.parent) / "evaluation"
     report = write_evaluation(folder, evaluation, detector)

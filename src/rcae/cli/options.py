@@ -21,6 +21,15 @@ require_signature = click.option(
     help="Public key (PEM); refuse a model without its signature by 'rcae card --sign'.",
 )
 
+size_limit = click.option(
+    "--size-limit",
+    type=click.FloatRange(min=1),
+    default=1.5,  # rcae.data.usual_image.SIZE_LIMIT, which is not imported for the help alone
+    show_default=True,
+    metavar="FACTOR",
+    help="Refuse images whose sides or aspect ratio differ by more from those of training.",
+)
+
 
 class Duration(click.ParamType[float]):
     """A duration like 10m, 1h30m, 90s or 0.2s, in seconds."""

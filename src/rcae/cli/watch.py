@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rcae.cli.line import as_json_option, line_of
-from rcae.cli.options import PATH, require_signature
+from rcae.cli.options import PATH, require_signature, size_limit
 from rcae.cli.output_options import output_options
 from rcae.cli.record_options import store_options
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @store_options
 @output_options
 @as_json_option
+@size_limit
 @require_signature
 def watch(
     folder: Path,
@@ -28,6 +29,7 @@ def watch(
     keep_images_mib: float,
     outputs: "tuple[Output, ...]",
     as_json: bool,
+    size_limit: float,
     public_key: Path | None,
 ) -> None:
     """Inspect every image that appears in FOLDER or below with RUN, until Ctrl-C.
@@ -45,6 +47,6 @@ def watch(
     from rcae.line.sources.watch import watch as inspect_new
 
     place = Folder(folder)
-    with line_of(run, public_key, store, keep_images_mib, outputs) as line:
+    with line_of(run, public_key, size_limit, store, keep_images_mib, outputs) as line:
         say(f"Watching {printable(folder)}; Ctrl-C stops.")
         line.run(inspect_new(place, line.inspector, line.record, line.stop), as_json)

@@ -3,9 +3,9 @@
 import stat
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -13,9 +13,12 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from rcae.base.errors import ImageError, ImageFormatError
+from rcae.data.deep_tiff import SIGNATURES, DeepTiff, opened_deep
+from rcae.data.pixels import USUAL_WHITE, Pixels
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 IMAGE_SUFFIXES = JPEG_SUFFIXES | {
@@ -55,26 +58,32 @@ _KINDS = {
     "RGBA": "8-bit RGB with alpha",
     "CMYK": "8-bit CMYK",
     "YCbCr": "8-bit YCbCr",
-    "I": "integer grey",
+    "I": "16-bit grey",
     "I;16": "16-bit grey",
     "I;16B": "16-bit grey",
-    "F": "float grey",
 }
 """Supported Pillow modes, in words."""
+_DEEP_COLOUR = {
+    "RGB;16B": "16-bit RGB",
+    "RGBA;16B": "16-bit RGB with alpha",
+    "LA;16B": "16-bit grey with alpha",
+}
+"""Forms of a PNG that Pillow would cut to 8 bits, in words."""
+_FLAT = ("1-bit", "8-bit", "palette")
+"""First words of kinds with at most 8 bits a channel."""
 
 _ORIENTATION_TAG = 0x0112
 _SUBFILE_TAG = 0x00FE
-_PHOTOMETRIC_TAG = 0x0106
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_TURNS: dict[int, Callable[[NDArray[np.generic]], NDArray[np.generic]]] = {
+    2: np.fliplr,
+    3: lambda values: np.rot90(values, 2),
+    4: np.flipud,
+    5: lambda values: values.swapaxes(0, 1),
+    6: lambda values: np.rot90(values, 3),
+    7: lambda values: np.rot90(values, 2).swapaxes(0, 1),
+    8: np.rot90,
 }
-"""Transposition that makes an image upright, for each EXIF orientation except 1."""
+"""Turn that makes an image upright, for each EXIF orientation except 1."""
 
 _DAMAGED = (
     OSError,
@@ -85,9 +94,10 @@ _DAMAGED = (
     ArithmeticError,
     MemoryError,
     EOFError,
+    RuntimeError,
     struct.error,
 )
-"""Exceptions that Pillow raises on a damaged file, depending on the place of the damage."""
+"""Exceptions that decoders raise on a damaged file, depending on the place of the damage."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +124,11 @@ class ImageHeader:
     is_turned: bool
     """True if EXIF data turns or mirrors the stored pixels."""
 
+    @property
+    def is_deep(self) -> bool:
+        """True if a channel has more than 8 bits."""
+        return not self.kind.startswith(_FLAT)
+
 
 def read_header(source: Path | ImageContent) -> ImageHeader:
     """Read size and kind of an image or mask without decoding a pixel.
@@ -124,40 +139,74 @@ def read_header(source: Path | ImageContent) -> ImageHeader:
         ImageError: the errors of `decode` that the header reveals.
     """
     with _opened(source) as image:
-        width, height = image.size
         orientation = _orientation(image)
+        height, width = _size(image)
         if orientation >= 5:
-            width, height = height, width
-        return ImageHeader(height, width, _KINDS[image.mode], orientation in _TURNS)
+            height, width = width, height
+        kind = image.kind if isinstance(image, DeepTiff) else _kind(image)
+        return ImageHeader(height, width, kind, orientation in _TURNS)
 
 
-def decode(source: Path | ImageContent, *, palette_indices: bool = False) -> NDArray[np.generic]:
+def decode(source: Path | ImageContent, *, palette_indices: bool = False) -> Pixels:
     """Decode the pixels, upright by EXIF, in one of few shapes and types.
 
     Returns:
-        [height, width] of uint8, uint16 or float32 (grey), or uint8 [height, width, 3 or 4] (RGB or
-        RGBA). `palette_indices` makes a palette image give its indices instead of its colours.
+        Values [height, width] (grey), [height, width, 3] (RGB) or uint8 [height, width, 4] (RGBA).
+        `palette_indices` makes a palette image give its indices instead of its colours.
 
     Raises:
         ImageFormatError: the file is no image of `KINDS_READ`.
-        ImageError: the file is missing, not readable, damaged, holds several images, is outside the
-            size rules, or has integers beyond 16 bit.
+        ImageError: the file is missing, not readable, damaged, holds several images or negative values,
+            or is outside the size rules.
     """
     with _opened(source) as image:
-        turn = _TURNS.get(_orientation(image))
-        upright = image if turn is None else image.transpose(turn)
-        if upright.mode == "I":
-            return _black_is_zero(_as_uint16(np.asarray(upright), source), image)
-        if upright.mode in ("I;16", "I;16B", "F"):
-            return _black_is_zero(np.asarray(upright), image)
-        if upright.mode == "P" and palette_indices:
-            return np.asarray(upright)
-        if image.format == "BMP":
-            # The fourth byte of a 32-bit BMP is no alpha: cameras' tools leave it 0 (our choice).
-            upright = upright.convert("L" if upright.mode in ("1", "L") else "RGB")
-        if upright.has_transparency_data:
-            return np.asarray(upright.convert("RGBA"))
-        return np.asarray(upright.convert("L" if upright.mode in ("1", "L") else "RGB"))
+        turn = _TURNS.get(_orientation(image), np.asarray)
+        stored = (
+            image.pixels()
+            if isinstance(image, DeepTiff)
+            else _stored(image, palette_indices=palette_indices)
+        )
+        return replace(stored, values=np.ascontiguousarray(turn(stored.values)))
+
+
+def _stored(image: ImageFile, *, palette_indices: bool) -> Pixels:
+    """Decode what Pillow opened, not yet upright."""
+    if _kind(image) in _DEEP_COLOUR.values():
+        return Pixels(_deep_colour(image), None)
+    if image.mode in ("I", "I;16", "I;16B"):
+        # Pillow scales the values of PGM and JPEG 2000 to 16 bits, and leaves those of a PNG.
+        return Pixels(np.asarray(image), None if image.format == "PNG" else USUAL_WHITE)
+    if image.mode == "P" and palette_indices:
+        return Pixels(np.asarray(image), 255)
+    # The fourth byte of a 32-bit BMP is no alpha: cameras' tools leave it 0 (our choice).
+    if image.has_transparency_data and image.format != "BMP":
+        return Pixels(np.asarray(image.convert("RGBA")), 255)
+    return Pixels(np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB")), 255)
+
+
+def _deep_colour(image: ImageFile) -> NDArray[np.generic]:
+    """Decode a 16-bit PNG with colours or alpha; alpha is composited onto black."""
+    from imagecodecs import png_decode  # 0.3 s, needed for such files alone
+
+    assert image.fp is not None, "the file is open"
+    image.fp.seek(0)
+    values = np.asarray(png_decode(image.fp.read()))
+    if values.shape[2] in (2, 4):
+        values = (values[..., :-1] * (values[..., -1:] / USUAL_WHITE)).astype(np.uint16)
+    return values[..., 0] if values.shape[2] == 1 else values
+
+
+def _kind(image: ImageFile) -> str:
+    forms = (tile.args for tile in image.tile) if image.format == "PNG" else ()
+    deep = next((_DEEP_COLOUR[form] for form in forms if form in _DEEP_COLOUR), None)
+    return deep or _KINDS[image.mode]
+
+
+def _size(image: ImageFile | DeepTiff) -> tuple[int, int]:
+    """Return height and width as they are stored."""
+    if isinstance(image, DeepTiff):
+        return image.height_px, image.width_px
+    return image.height, image.width
 
 
 def check_size(name: str, height: int, width: int) -> None:
@@ -182,16 +231,29 @@ _TOO_LARGE = (
 
 
 @contextmanager
-def _opened(source: Path | ImageContent) -> Iterator[Image.Image]:
+def _opened(source: Path | ImageContent) -> Iterator[ImageFile | DeepTiff]:
     """Open a file and check its header; turn a failure inside the block into an ImageError."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's warnings; this module checks what matters
-            # Pillow gets a file object: it maps a TIFF given by name into memory and garbles a rotated one.
-            named = [kind for end, kind in _NAMED.items() if str(source).lower().endswith(end)]
-            with _open(source) as file, Image.open(file, formats=[*_FORMATS, *named]) as image:
-                _check_header(source, image)
-                yield image
+        with _open(source) as file:
+            starts = file.read(4)
+            file.seek(0)
+            if starts in SIGNATURES:
+                with opened_deep(file, str(source)) as deep:
+                    if deep is not None:
+                        _check_header(source, deep)
+                        yield deep
+                        return
+                file.seek(0)
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore"
+                )  # Pillow's warnings; this module checks what matters
+                # Pillow gets a file object: it maps a TIFF given by name into memory and garbles a rotated
+                # one.
+                named = [kind for end, kind in _NAMED.items() if str(source).lower().endswith(end)]
+                with Image.open(file, formats=[*_FORMATS, *named]) as image:
+                    _check_header(source, image)
+                    yield image
     except UnidentifiedImageError as error:
         raise ImageFormatError(
             f"{source} is not a {KINDS_READ}, whatever its name; convert it or remove it."
@@ -226,16 +288,16 @@ def _open(source: Path | ImageContent) -> BinaryIO:
     return BytesIO(source.content) if isinstance(source, ImageContent) else source.open("rb")
 
 
-def _check_header(source: Path | ImageContent, image: Image.Image) -> None:
-    frames = _count_frames(image)
+def _check_header(source: Path | ImageContent, image: ImageFile | DeepTiff) -> None:
+    frames = image.frames if isinstance(image, DeepTiff) else _count_frames(image)
     if frames != 1:
         raise ImageError(f"{source} holds {frames} images; save each in a file of its own.")
-    if image.mode not in _KINDS:
+    if not isinstance(image, DeepTiff) and image.mode not in _KINDS:
         raise ImageError(
             f"{source} has the colour mode {image.mode}, which is not read; save it as 8-bit RGB or "
             "grey."
         )
-    check_size(str(source), image.height, image.width)
+    check_size(str(source), *_size(image))
 
 
 def _count_frames(image: Image.Image) -> int:
@@ -253,32 +315,15 @@ def _count_frames(image: Image.Image) -> int:
     return frames - previews
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: ImageFile | DeepTiff) -> int:
     """Return the EXIF orientation that is still to be applied.
 
     Pillow itself rotates a TIFF when it loads it.
     """
+    if isinstance(image, DeepTiff):
+        return image.orientation
     if image.format == "TIFF":
         return 1
     # `image.getexif()` of a PNG would decode the pixels to find EXIF data behind them.
     orientation = Image.Image.getexif(image).get(_ORIENTATION_TAG)
     return orientation if orientation in _TURNS else 1
-
-
-def _black_is_zero(pixels: NDArray[np.generic], image: Image.Image) -> NDArray[np.generic]:
-    """Invert deep grey values of a TIFF whose tag says that 0 is white; Pillow inverts 8-bit ones alone."""
-    if not isinstance(image, TiffImageFile) or image.tag_v2.get(_PHOTOMETRIC_TAG) != 0:
-        return pixels
-    largest = 1 if pixels.dtype.kind == "f" else 65535
-    inverted: NDArray[np.generic] = (largest - pixels).astype(pixels.dtype)
-    return inverted
-
-
-def _as_uint16(pixels: NDArray[np.generic], source: object) -> NDArray[np.uint16]:
-    lowest, highest = int(pixels.min()), int(pixels.max())
-    if lowest < 0 or highest > 65535:
-        raise ImageError(
-            f"{source} has integer values from {lowest} to {highest}; they must lie in 0..65535. "
-            "Save it as 8-bit or 16-bit grey."
-        )
-    return pixels.astype(np.uint16)

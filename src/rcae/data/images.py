@@ -10,27 +10,31 @@ from PIL import Image
 from rcae.base.arrays import Array, Mask
 from rcae.base.errors import ImageError
 from rcae.data.image_files import JPEG_SUFFIXES, ImageContent, check_size, decode, read_header
+from rcae.data.pixels import USUAL_WHITE, Pixels, least_white_level
+from rcae.data.usual_image import UsualImage
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-_LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 
-
-def read_image(source: Path | ImageContent) -> Array:
+def read_image(source: Path | ImageContent, usual: UsualImage | None = None) -> Array:
     """Decode one image: float32 RGB [height, width, 3] in 0..1, upright by its EXIF data.
 
-    Grey is repeated in three channels. 8-bit values are divided by 255 and 16-bit grey by 65535.
+    Grey is repeated in three channels. Values are divided by the value of white: 255 in 8 bits, what the
+    file states in others, else what `usual` knows, else 65535.
     Values are never stretched per image, so that brightness keeps its meaning.
-    16-bit colour is read as 8-bit, as Pillow does.
     Alpha is composited onto black, because colours under transparent pixels must not matter (our choice).
+
+    Args:
+        source: the file.
+        usual: common properties of the training images of its model.
 
     Raises:
         ImageError: the file is missing, unreadable, damaged, or of another kind than
             `rcae.data.image_files.KINDS_READ`.
             The file holds several images, or is smaller than 16 px or larger than 89 megapixels.
-            The values lie outside 0..1 (float) or 0..65535 (integer).
+            The values are negative, above 1 (float), or above the white level of `usual`.
     """
-    return as_image(decode(source), str(source))
+    return scaled(decode(source), str(source), usual)[0]
 
 
 def read_mask(path: Path, *, indexed: bool = False) -> Mask:
@@ -48,7 +52,7 @@ def read_mask(path: Path, *, indexed: bool = False) -> Mask:
         ImageError: the errors of `read_image`.
     """
     pixels = decode(path, palette_indices=indexed)
-    values = as_image(pixels, str(path))
+    values = scaled(pixels, str(path))[0]
     brightest = values.max(axis=2)
     is_numbered = brightest.max() < 0.5 and path.suffix.lower() not in JPEG_SUFFIXES
     return np.asarray(brightest > 0 if indexed or is_numbered else brightest >= 0.5)
@@ -64,16 +68,32 @@ def image_size(source: Path | ImageContent) -> tuple[int, int]:
     return header.height_px, header.width_px
 
 
-def as_image(pixels: NDArray[np.generic], name: str = "the image") -> Array:
+def as_image(
+    pixels: NDArray[np.generic], name: str = "the image", usual: UsualImage | None = None
+) -> Array:
     """Convert an array to the format of `read_image`: float32 RGB [height, width, 3] in 0..1.
 
     Args:
-        pixels: [height, width] grey, [height, width, 3] RGB or [height, width, 4] RGBA, of uint8,
-            uint16, or floats in 0..1.
+        pixels: see `as_pixels`.
         name: name of the array in error messages.
+        usual: see `read_image`.
 
     Raises:
         ImageError: `pixels` is no array, or its shape, type, size or values break the rules.
+    """
+    return scaled(as_pixels(pixels, name), name, usual)[0]
+
+
+def as_pixels(pixels: NDArray[np.generic], name: str) -> Pixels:
+    """Check an array that a caller gives.
+
+    Args:
+        pixels: [height, width] grey, [height, width, 3] RGB or [height, width, 4] RGBA, of uint8, uint16,
+            or floats in 0..1.
+        name: name of the array in error messages.
+
+    Raises:
+        ImageError: `pixels` is no array, or its shape, type or size breaks the rules.
     """
     if not isinstance(pixels, np.ndarray):  # OpenCV returns None for a file that it cannot read
         raise ImageError(
@@ -86,10 +106,41 @@ def as_image(pixels: NDArray[np.generic], name: str = "the image") -> Array:
             "or [height, width, 4] (RGBA)."
         )
     check_size(name, pixels.shape[0], pixels.shape[1])
-    values = _scale(pixels, name)
+    if pixels.dtype not in (np.uint8, np.uint16) and pixels.dtype.kind != "f":
+        raise ImageError(
+            f"{name} has the type {pixels.dtype}; give uint8, uint16, or floats in 0..1."
+        )
+    return Pixels(pixels, 255 if pixels.dtype == np.uint8 else None)
+
+
+def scaled(pixels: Pixels, name: str, usual: UsualImage | None = None) -> tuple[Array, str | None]:
+    """Scale decoded pixels to the format of `read_image`; a remark says so where white was assumed.
+
+    Raises:
+        ImageError: the values are negative, no numbers, or too large.
+    """
+    lowest, highest = float(pixels.values.min()), float(pixels.values.max())
+    is_float = pixels.values.dtype.kind == "f"
+    if not (lowest >= 0 and (highest <= 1 or not is_float)):  # also refuses NaN
+        raise ImageError(
+            f"{name} has values from {lowest:g} to {highest:g}; floats must lie in 0..1, and integers not "
+            "below 0. Divide by the largest value the camera can give."
+        )
+    remark = None
+    if is_float:
+        white: float = 1
+    elif usual is not None:
+        white, remark = usual.white_of(pixels, name)
+    else:
+        white = pixels.white or max(USUAL_WHITE, least_white_level(highest) or highest)
+    values = pixels.values.astype(np.float32) / np.float32(white)
+    if highest > white:
+        values = values.clip(max=1)
+    if pixels.white_is_zero:
+        values = 1 - values
     if values.ndim == 2:
-        return np.repeat(values[..., None], 3, axis=2)
-    return values if values.shape[2] == 3 else values[..., :3] * values[..., 3:]
+        return np.repeat(values[..., None], 3, axis=2), remark
+    return (values if values.shape[2] == 3 else values[..., :3] * values[..., 3:]), remark
 
 
 def resize(image: Array, height: int, width: int) -> Array:
@@ -114,21 +165,3 @@ def resize(image: Array, height: int, width: int) -> Array:
 def outermost(image: NDArray[Scalar]) -> NDArray[Scalar]:
     """Return the border pixels of an image [height, width, ...] as [pixel, ...]; corners occur twice."""
     return np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-
-
-def _scale(pixels: NDArray[np.generic], name: str) -> Array:
-    """Scale the values to 0..1 by the range of their type."""
-    largest = _LARGEST.get(pixels.dtype.newbyteorder("="))
-    if largest is not None:
-        return pixels.astype(np.float32) / np.float32(largest)
-    if pixels.dtype.kind != "f":
-        raise ImageError(
-            f"{name} has the type {pixels.dtype}; give uint8, uint16, or floats in 0..1."
-        )
-    lowest, highest = float(pixels.min()), float(pixels.max())
-    if not (lowest >= 0 and highest <= 1):  # also refuses NaN
-        raise ImageError(
-            f"{name} has values from {lowest:g} to {highest:g}; floats must lie in 0..1. Divide by "
-            "the largest value the camera can give."
-        )
-    return pixels.astype(np.float32)

@@ -12,6 +12,7 @@ from rcae.base.errors import CheckpointError, TrainingError
 from rcae.base.progress import shown
 from rcae.base.text import csv_text
 from rcae.data.images import read_image, resize
+from rcae.data.usual_image import UsualImage
 from rcae.detector.detection import score_of
 
 
@@ -29,13 +30,16 @@ class CalibrationImage:
 
 
 def score_good_images(
-    images: Mapping[str, Path], maps: Callable[[Sequence[Array]], list[Array]]
+    images: Mapping[str, Path],
+    maps: Callable[[Sequence[Array]], list[Array]],
+    usual: UsualImage | None,
 ) -> tuple[CalibrationImage, ...]:
     """Score good images by the rules of `predict`, on the maps that `maps` draws.
 
     Args:
         images: Paths by the SHA-256 of their content, at least one.
         maps: Function like `Runner.maps`.
+        usual: see `rcae.data.images.read_image`.
 
     Raises:
         ImageError: an image cannot be read, or the model cannot work on it.
@@ -43,7 +47,7 @@ def score_good_images(
     """
     scored = []
     for sha256, path in shown(images.items(), "calibrating on good images", total=len(images)):
-        image = read_image(path)
+        image = read_image(path, usual)
         anomaly_map = resize(maps([image])[0], *image.shape[:2])
         score, median = score_of(anomaly_map), float(np.median(anomaly_map))
         if not np.isfinite([score, median]).all():

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from rcae.base.arrays import Array
 from rcae.data.images import resize
+from rcae.data.photograph import Photograph
 from rcae.data.regions import connected_regions
 from rcae.detector.calibration import Calibration
 
@@ -45,20 +46,22 @@ class Detection:
     """Regions, strongest first; empty exactly when the image is not defective."""
     duration_s: float
     """Time for this image, decoding included."""
+    remark: str | None = None
+    """Sentences on what is unusual about the image, like its size; None for a usual one."""
 
     @classmethod
     def of(
         cls,
         working_map: Array,
-        size_px: tuple[int, int],
+        photograph: Photograph,
         calibration: Calibration,
         started_at: float,
     ) -> Self:
-        """Make the detection of an image of this height and width from its finished map.
+        """Make the detection of an image from its finished map.
 
         `started_at` is a reading of `time.perf_counter`.
         """
-        values = resize(working_map, *size_px)
+        values = resize(working_map, *photograph.image.shape[:2])
         anomaly_score = score_of(values)
         return cls(
             anomaly_score=anomaly_score,
@@ -68,6 +71,7 @@ class Detection:
             working_map=working_map,
             regions=_regions(values, calibration.threshold),
             duration_s=time.perf_counter() - started_at,
+            remark=" ".join(photograph.remarks.values()) or None,
         )
 
     @property

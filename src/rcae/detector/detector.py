@@ -8,11 +8,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rcae.base.arrays import Array
 from rcae.base.errors import ImageError
+from rcae.base.progress import say
 from rcae.base.settings import Settings
 from rcae.base.storage import refusals_named
-from rcae.data.images import as_image, read_image
+from rcae.data.image_files import ImageContent
+from rcae.data.photograph import Photograph
+from rcae.data.usual_image import SIZE_LIMIT, UsualImage
 from rcae.detector.calibration import Calibration
 from rcae.detector.detection import Detection, Explanation
 from rcae.detector.run.model_header import ModelHeader
@@ -29,8 +31,11 @@ class Detector:
     True
     """
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, size_limit: float = SIZE_LIMIT) -> None:
         self.runner = runner
+        self.size_limit = size_limit
+        """Largest factor between the size of an image and the training images."""
+        self._said: set[str] = set()
 
     @classmethod
     @refusals_named()
@@ -40,6 +45,7 @@ class Detector:
         *,
         device: str | None = None,
         require_signature: str | Path | None = None,
+        size_limit: float = SIZE_LIMIT,
     ) -> Self:
         """Load a run folder, its `model.safetensors`, or a file that `rcae export` wrote.
 
@@ -51,6 +57,8 @@ class Detector:
             device: Device for a run, like "cpu" or "cuda:1". The default is the GPU if there is one.
             require_signature: Public key (PEM) that must have signed the loaded files; see
                 `rcae.detector.run.signature.verify`.
+            size_limit: Factor by which a side or the aspect ratio of an image may lie beyond those of the
+                training images; larger factors are refused.
 
         Raises:
             UsageError: there is no model at `path`, or `device` does not apply or is not there.
@@ -62,7 +70,7 @@ class Detector:
         path = Path(path)
         if require_signature is not None:
             verify(path, Path(require_signature))
-        return cls(open_runner(path, device))
+        return cls(open_runner(path, device), size_limit)
 
     @property
     def header(self) -> ModelHeader:
@@ -80,6 +88,11 @@ class Detector:
         return self.header.settings
 
     @property
+    def usual(self) -> UsualImage | None:
+        """Common properties of the training images, if they were measured."""
+        return self.header.working_view.usual
+
+    @property
     def heat_scale(self) -> HeatScale:
         """The meaning of the colours; the calibration fixes it, and it is the same for every image."""
         return HeatScale(low=self.calibration.typical_value, threshold=self.calibration.threshold)
@@ -92,17 +105,34 @@ class Detector:
                 (grey, RGB, RGBA) of uint8, uint16, or floats in 0..1.
 
         Raises:
-            ImageError: the image cannot be decoded, is neither path nor array, or has a size or type
-                that is not allowed.
+            ImageError: the image cannot be decoded, is neither path nor array, or has a size, depth or
+                type that is not allowed.
         """
         started_at = time.perf_counter()
-        return self.inspect(_pixels(image), started_at)
+        return self.inspect(self.read(image), started_at)
 
-    def inspect(self, image: Array, started_at: float) -> Detection:
-        """Inspect one image that `rcae.data.images.read_image` has read.
+    def read(self, image: str | Path | ImageContent | NDArray[np.generic]) -> Photograph:
+        """Read one image as the model needs it, and say what is unusual, once for each kind of remark.
 
         Args:
-            image: float32 [height, width, 3], in 0..1; not checked.
+            image: see `predict`; also the content of a file.
+
+        Raises:
+            ImageError: see `predict`.
+        """
+        source = Path(image) if isinstance(image, str) else image
+        photograph = Photograph.read(source, self.usual, self.size_limit)
+        for kind, remark in photograph.remarks.items():
+            if kind not in self._said:
+                self._said.add(kind)
+                say(f"note: {remark}")
+        return photograph
+
+    def inspect(self, image: Photograph, started_at: float) -> Detection:
+        """Inspect one image that `read` has read.
+
+        Args:
+            image: the image.
             started_at: Start of the image's duration, a reading of `time.perf_counter`.
 
         Raises:
@@ -115,14 +145,14 @@ class Detector:
 
     def inspect_many(
         self,
-        images: Sequence[Array],
+        images: Sequence[Photograph],
         started_at: Sequence[float],
         threshold: float | None = None,
     ) -> list[Detection | ImageError]:
         """Inspect several images, in batches where that is faster; return one answer each, in order.
 
         Args:
-            images: float32 [height, width, 3] each, in 0..1, of any sizes; not checked.
+            images: Images that `read` has read, of any sizes.
             started_at: Start of each image's duration, a reading of `time.perf_counter`.
             threshold: Threshold to use instead of the calibrated one.
 
@@ -132,12 +162,12 @@ class Detector:
         calibration = self.calibration
         if threshold is not None:
             calibration = calibration.model_copy(update={"threshold": threshold})
-        refusals = [self.runner.refusal(image) for image in images]
-        workable = [image for image, refusal in zip(images, refusals, strict=True) if not refusal]
+        refusals = [self.runner.refusal(one.image) for one in images]
+        workable = [one.image for one, refusal in zip(images, refusals, strict=True) if not refusal]
         maps = iter(self.runner.maps(workable))
         return [
-            refusal or Detection.of(next(maps), image.shape[:2], calibration, since)
-            for image, refusal, since in zip(images, refusals, started_at, strict=True)
+            refusal or Detection.of(next(maps), one, calibration, since)
+            for one, refusal, since in zip(images, refusals, started_at, strict=True)
         ]
 
     def explain(self, image: str | Path | NDArray[np.generic]) -> Explanation:
@@ -146,13 +176,9 @@ class Detector:
         Raises:
             UsageError: the detector was loaded from an exported file; see `can_explain`.
         """
-        return self.runner.explain(_pixels(image))
+        return self.runner.explain(self.read(image).image)
 
     @property
     def can_explain(self) -> bool:
         """True if `explain` works: a run explains itself, an exported file draws only the map."""
         return self.runner.can_explain
-
-
-def _pixels(image: str | Path | NDArray[np.generic]) -> Array:
-    return read_image(Path(image)) if isinstance(image, (str, Path)) else as_image(image)

@@ -15,12 +15,11 @@ from typing import Any, Literal, Self, TextIO
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from rcae.base.arrays import Array
 from rcae.base.errors import DataError, ImageError, StorageError, UsageError
 from rcae.base.progress import shown
 from rcae.base.storage import write_atomically, write_bytes
 from rcae.base.text import printable
-from rcae.data.images import read_image
+from rcae.data.photograph import Photograph
 from rcae.detector.detection import Detection, Region
 from rcae.detector.detector import Detector
 from rcae.drawing.pictures import overlay, png_bytes
@@ -34,6 +33,7 @@ COLUMNS = (
     "region_count",
     "milliseconds",
     "error",
+    "remark",
 )
 """Columns of predictions.csv: attributes of `Prediction`."""
 LONGEST_STEM_BYTES = 240
@@ -67,6 +67,8 @@ class Prediction(BaseModel):
     """Time for this image, decoding included; None where it is unreadable."""
     error: str | None
     """Reason why the image is unreadable; None where it is readable."""
+    remark: str | None = None
+    """Sentences on what is unusual about the image, like its size; None for a usual one."""
 
     @classmethod
     def of(cls, path: Path, detection: Detection) -> Self:
@@ -80,6 +82,7 @@ class Prediction(BaseModel):
             regions=detection.regions,
             milliseconds=round(1000 * detection.duration_s, 3),
             error=None,
+            remark=None if detection.remark is None else printable(detection.remark),
         )
 
     @classmethod
@@ -152,7 +155,7 @@ def predict_files(
     with _result_files(output) as (table, lines):
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(COLUMNS)
-        images = shown(_read_ahead(paths), "inspecting", total=len(paths))
+        images = shown(_read_ahead(detector, paths), "inspecting", total=len(paths))
         for number, image in enumerate(images, start=1):
             row, detection = _inspect(detector, image)
             decisions[row.decision] += 1
@@ -179,40 +182,41 @@ def _shortened(stem: str) -> str:
 @dataclass(frozen=True)
 class _DecodedImage:
     path: Path
-    content: Array | ImageError
-    """Pixels [height, width, 3], or the error that prevented decoding."""
+    content: Photograph | ImageError
+    """The image, or the error that prevented reading it."""
     duration_s: float
     """Duration of decoding."""
 
     @property
-    def pixels(self) -> Array:
+    def photograph(self) -> Photograph:
+        """The image; raises the error that prevented reading it."""
         if isinstance(self.content, ImageError):
             raise self.content
         return self.content
 
 
-def _read_ahead(paths: Sequence[Path]) -> Iterator[_DecodedImage]:
+def _read_ahead(detector: Detector, paths: Sequence[Path]) -> Iterator[_DecodedImage]:
     """Yield every image in turn, while a thread decodes the next one; at most two are in memory."""
     with ThreadPoolExecutor(max_workers=1) as reader:
         following = iter(paths)
-        waiting = _submitted(reader, following)
+        waiting = _submitted(reader, detector, following)
         while waiting is not None:
             image = waiting.result()
-            waiting = _submitted(reader, following)
+            waiting = _submitted(reader, detector, following)
             yield image
 
 
 def _submitted(
-    reader: ThreadPoolExecutor, following: Iterator[Path]
+    reader: ThreadPoolExecutor, detector: Detector, following: Iterator[Path]
 ) -> Future[_DecodedImage] | None:
     path = next(following, None)
-    return None if path is None else reader.submit(_read, path)
+    return None if path is None else reader.submit(_read, detector, path)
 
 
-def _read(path: Path) -> _DecodedImage:
+def _read(detector: Detector, path: Path) -> _DecodedImage:
     started_at = time.perf_counter()
     try:
-        content: Array | ImageError = read_image(path)
+        content: Photograph | ImageError = detector.read(path)
     except ImageError as error:
         content = error
     return _DecodedImage(path, content, time.perf_counter() - started_at)
@@ -222,7 +226,7 @@ def _inspect(detector: Detector, image: _DecodedImage) -> tuple[Prediction, Dete
     """Return the row and its detection; the detection is None if the image is unreadable."""
     try:
         started_at = time.perf_counter() - image.duration_s
-        detection = detector.inspect(image.pixels, started_at)
+        detection = detector.inspect(image.photograph, started_at)
     except ImageError as error:
         threshold = detector.calibration.threshold
         return Prediction.unreadable(image.path, threshold, error), None
@@ -256,7 +260,7 @@ def _result_files(output: Path) -> Iterator[tuple[TextIO, TextIO]]:
 def _write_overlay(
     target: Path, detector: Detector, image: _DecodedImage, detection: Detection
 ) -> None:
-    picture = overlay(image.pixels, detection.anomaly_map, detector.heat_scale)
+    picture = overlay(image.photograph.image, detection.anomaly_map, detector.heat_scale)
     write_bytes(target, png_bytes(picture))
 
 

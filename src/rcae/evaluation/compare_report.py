@@ -11,7 +11,6 @@ from PIL.Image import Image
 
 from rcae.base.storage import write_bytes, write_text
 from rcae.base.text import csv_text, printable
-from rcae.data.images import read_image
 from rcae.data.layouts.sample import Sample
 from rcae.drawing.page import FactGroup, Picture, PictureGroup, number, page
 from rcae.drawing.pictures import (
@@ -196,7 +195,7 @@ def _picture_group(comparison: Comparison, kind: str) -> PictureGroup:
 
 
 def _picture(comparison: Comparison, change: Change) -> Picture:
-    image = read_image(change.a.sample.path)
+    image = comparison.a.detector.read(change.a.sample.path).image
     sides = (("A", comparison.a, change.a), ("B", comparison.b, change.b))
     panels = [(_input_title(change.a.sample), _with_mask(to_image(image), change.a.sample))]
     panels += [

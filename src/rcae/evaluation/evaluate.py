@@ -15,6 +15,7 @@ from rcae.data.good_images import hash_file
 from rcae.data.images import image_size, resize
 from rcae.data.layouts.category import open_category
 from rcae.data.layouts.sample import Category, Sample, fault_of_inversion, fault_of_size
+from rcae.data.usual_image import UsualImage
 from rcae.detector.calibration import Calibration, conformal_threshold, images_needed
 from rcae.detector.detection import Detection
 from rcae.detector.detector import Detector
@@ -46,6 +47,10 @@ class Predictor(Protocol):
     @property
     def calibration(self) -> Calibration:
         """The threshold, and the scores of good images behind it."""
+
+    @property
+    def usual(self) -> UsualImage | None:
+        """Common properties of the training images, if they are known."""
 
     def predict(self, image: Path) -> Detection:
         """Inspect one image."""

@@ -11,7 +11,6 @@ from rcae.base.machine import package_versions
 from rcae.base.storage import write_text
 from rcae.base.text import csv_text, printable
 from rcae.data.doctor import give_aways
-from rcae.data.images import read_image
 from rcae.detector.detector import Detector
 from rcae.drawing.page import FactGroup, Picture, PictureGroup
 from rcae.drawing.pictures import overlay, recursion_strip
@@ -172,11 +171,13 @@ def _outlier_group(evaluation: Evaluation, detector: Detector) -> list[PictureGr
 
 
 def _looked_at(path: Path, detector: Detector) -> Image:
-    return overlay(read_image(path), detector.predict(path).anomaly_map, detector.heat_scale)
+    return overlay(
+        detector.read(path).image, detector.predict(path).anomaly_map, detector.heat_scale
+    )
 
 
 def _overlay(outcome: Outcome, detector: Detector) -> Image:
-    return overlay(read_image(outcome.sample.path), full_map(outcome), detector.heat_scale)
+    return overlay(detector.read(outcome.sample.path).image, full_map(outcome), detector.heat_scale)
 
 
 def _strip(outcome: Outcome, detector: Detector) -> Image:

@@ -11,7 +11,6 @@ from rcae.data.good_images import hash_file
 from rcae.data.images import read_mask
 from rcae.detector.calibration_images import (
     CalibrationImage,
-    score_good_images,
     scores_of,
     to_csv,
 )
@@ -24,7 +23,7 @@ from rcae.detector.runners.torch_runner import TorchRunner
 from rcae.evaluation.metrics.regions import pixel_metrics
 from rcae.feedback.journal import ReviewedImage, reviewed_images
 from rcae.feedback.proposal import Judged, Proposal
-from rcae.feedback.recalibration import calibration_from
+from rcae.feedback.recalibration import calibration_from, scored_by
 from rcae.training.fine_tuning import fine_tune
 from rcae.training.training_data import GoodParts, open_good_parts, require_same_data
 
@@ -84,18 +83,21 @@ def propose(
     changed, session_scores = model, present.scores_of_training_session
     cross_fitted = present.cross_fitted_scores
     if fine_tuning is None:
-        calibrated_on = (*kept, *score_good_images(confirmed, TorchRunner(model).maps))
+        calibrated_on = (
+            *kept,
+            *scored_by(model, confirmed),
+        )
     else:
         learnt = sorted(confirmed)[::2]
         if not learnt:
             raise UsageError("there is no new confirmed good image to fine-tune with.")
         parts = _same_parts(folder, model, fine_tuning)
         changed = _fine_tuned(model, parts, fine_tuning, {d: confirmed[d] for d in learnt})
-        of_session = score_good_images(parts.calibration_by_hash, TorchRunner(changed).maps)
+        of_session = scored_by(changed, parts.calibration_by_hash)
         session_scores = tuple(sorted(scores_of(of_session)))
         description = f"fine-tuned on {len(learnt)} confirmed good images, {description}"
         held_out = {d: path for d, path in confirmed.items() if d not in learnt}
-        calibrated_on = score_good_images(_files(kept) | held_out, TorchRunner(changed).maps)
+        calibrated_on = scored_by(changed, _files(kept) | held_out)
         cross_fitted = ()  # those scores were the old model's
         if not is_asked and confidence is None:
             false_alarm_rate = max(false_alarm_rate, 1 / (len(calibrated_on) + 1))

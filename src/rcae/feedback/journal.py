@@ -19,7 +19,7 @@ from rcae.base.storage import write_atomically
 from rcae.base.text import printable
 from rcae.data.good_images import hash_file
 from rcae.data.image_files import IMAGE_SUFFIXES
-from rcae.data.images import read_image, read_mask
+from rcae.data.images import image_size, read_mask
 from rcae.detector.detection import Detection
 from rcae.detector.run.run_folder import RunFolder
 from rcae.line.record.inspection import Inspection, Verdict
@@ -178,7 +178,7 @@ def _user() -> str:
 
 
 def _require_mask_fits(image: Path, verdict: Verdict, mask: Path | None) -> None:
-    height, width = read_image(image).shape[:2]
+    height, width = image_size(image)
     if mask is None:
         return
     if verdict == "good":

@@ -7,10 +7,12 @@ from pathlib import Path
 from scipy.stats import ks_2samp
 
 from rcae.base.errors import UsageError
-from rcae.base.progress import shown
+from rcae.base.progress import say, shown
 from rcae.data.folders import expand_paths
 from rcae.data.good_images import hash_file
+from rcae.data.images import image_size
 from rcae.data.layouts.category import is_category
+from rcae.data.usual_image import SIZE_LIMIT
 from rcae.detector.calibration import Calibration, conformal_threshold, require_enough
 from rcae.detector.calibration_images import (
     CalibrationImage,
@@ -54,6 +56,11 @@ class Recalibration:
         return self.session_p_value >= ALIKE
 
 
+def scored_by(model: Model, images: Mapping[str, Path]) -> tuple[CalibrationImage, ...]:
+    """Score good images, paths by their SHA-256, with a model; see `score_good_images`."""
+    return score_good_images(images, TorchRunner(model).maps, model.header.working_view.usual)
+
+
 def recalibrate(
     run: Path,
     paths: Sequence[str],
@@ -87,7 +94,8 @@ def recalibrate(
         images.setdefault(hash_file(path), path)
     require_not_trained_on(folder, model, images)
     require_enough(len(images), rate, confidence)
-    good = score_good_images(images, TorchRunner(model).maps)
+    _require_usual_sizes(model, files)
+    good = scored_by(model, images)
     before = model.header.calibration
     calibration = calibration_from(good, before.scores_of_training_session, rate, confidence)
     new = Model(model.system, replace(model.header, calibration=calibration))
@@ -103,6 +111,16 @@ def recalibrate(
         kept_as=kept_as,
         outliers=outliers_among(good, calibration),
     )
+
+
+def _require_usual_sizes(model: Model, files: Sequence[Path]) -> None:
+    """Refuse images of another size than the training images, whose scores do not compare."""
+    usual = model.header.working_view.usual
+    remarks = [
+        usual.size_remark(str(path), *image_size(path), SIZE_LIMIT) for path in files if usual
+    ]
+    for remark in [one for one in remarks if one][:1]:
+        say(f"note: {remark}")
 
 
 def calibration_from(

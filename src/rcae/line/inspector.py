@@ -9,7 +9,7 @@ from rcae.base.arrays import Array
 from rcae.base.errors import ImageError, StorageError
 from rcae.base.progress import say
 from rcae.data.image_files import ImageContent
-from rcae.data.images import read_image
+from rcae.data.photograph import Photograph
 from rcae.detector.detection import Detection
 from rcae.detector.detector import Detector
 from rcae.line.record.inspection import Inspection
@@ -34,7 +34,7 @@ class Arrival:
 class _Decoded:
     place: int
     """Index of the image among the arrivals."""
-    image: Array
+    photograph: Photograph
     started_at: float
 
 
@@ -104,7 +104,7 @@ class Inspector:
         found: dict[int, _Found | ImageError] = {}
         for decoded in self._decoded(arrivals, found):
             detections = self.detector.inspect_many(
-                [one.image for one in decoded], [one.started_at for one in decoded], threshold
+                [one.photograph for one in decoded], [one.started_at for one in decoded], threshold
             )
             for one, detection in zip(decoded, detections, strict=True):
                 found[one.place] = (
@@ -140,12 +140,12 @@ class Inspector:
         for place, arrival in enumerate(arrivals):
             started_at = time.perf_counter()
             try:
-                image = read_image(ImageContent(arrival.source, arrival.content))
+                image = self.detector.read(ImageContent(arrival.source, arrival.content))
             except ImageError as error:
                 found[place] = error
                 continue
             decoded.append(_Decoded(place, image, started_at))
-            pixels = sum(one.image.size // 3 for one in decoded)
+            pixels = sum(one.photograph.image.size // 3 for one in decoded)
             if len(decoded) == IMAGES_AT_ONCE or pixels >= PIXELS_AT_ONCE:
                 yield decoded
                 decoded = []

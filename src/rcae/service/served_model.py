@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rcae.base.errors import UsageError
+from rcae.data.usual_image import SIZE_LIMIT
 from rcae.detector.detector import Detector
 from rcae.drawing.pictures import HeatScale
 from rcae.line.inspector import Inspector
@@ -66,6 +67,7 @@ def load_models(
     kept_images: KeptImages,
     limits: Limits,
     require_signature: Path | None = None,
+    size_limit: float = SIZE_LIMIT,
 ) -> dict[str, ServedModel]:
     """Load all models by their names, and start a thread for each; see `Detector.load`.
 
@@ -75,7 +77,7 @@ def load_models(
     """
     models: dict[str, ServedModel] = {}
     for path in paths:
-        detector = Detector.load(path, require_signature=require_signature)
+        detector = Detector.load(path, require_signature=require_signature, size_limit=size_limit)
         model = ServedModel.of(ModelFile(path), detector, record, kept_images, limits)
         if model.name in models:
             raise UsageError(

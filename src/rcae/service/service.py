@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from rcae.base.errors import ImageError, RcaeError
 from rcae.data.image_files import ImageContent
 from rcae.data.images import image_size
+from rcae.detector.detector import Detector
 from rcae.line.inspector import Arrival
 from rcae.line.record.inspection import ID, Inspection
 from rcae.line.record.kept_images import KeptImages
@@ -60,7 +61,7 @@ class Service:
             StorageError: the record refused; nothing was recorded.
         """
         arrived_at_s = time.perf_counter()
-        problems = await run_in_threadpool(self._problems, arrivals)
+        problems = await run_in_threadpool(self._problems, model, arrivals)
         usable = [one for one, problem in zip(arrivals, problems, strict=True) if problem is None]
         for _ in range(len(arrivals) - len(usable)):
             self.metrics.unusable(model.name)
@@ -94,14 +95,17 @@ class Service:
             with suppress(RcaeError):  # a later request reports the error
                 model.drift.now()
 
-    def _problems(self, arrivals: Sequence[Arrival]) -> list[ImageError | None]:
-        return [_problem(arrival, self.limits.pixels) for arrival in arrivals]
+    def _problems(self, model: ServedModel, arrivals: Sequence[Arrival]) -> list[ImageError | None]:
+        detector = model.inspector.detector
+        return [_problem(arrival, detector, self.limits.pixels) for arrival in arrivals]
 
 
-def _problem(arrival: Arrival, most_pixels: int) -> ImageError | None:
+def _problem(arrival: Arrival, detector: Detector, most_pixels: int) -> ImageError | None:
     """Return the error that the header alone reveals, so that the image need not wait in a queue."""
     try:
         height_px, width_px = image_size(ImageContent(arrival.source, arrival.content))
+        if detector.usual is not None:
+            detector.usual.size_remark(arrival.source, height_px, width_px, detector.size_limit)
     except ImageError as error:
         return error
     if height_px * width_px > most_pixels:

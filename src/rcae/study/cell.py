@@ -174,7 +174,9 @@ def _write_pictures(folder: CellFolder, evaluation: Evaluation, inspector: Predi
     chosen = [firsts[name] for name in sorted(firsts)][: PICTURES - 1] + ([good] if good else [])
     scale = HeatScale(inspector.calibration.typical_value, inspector.calibration.threshold)
     for number, outcome in enumerate(chosen, start=1):
-        picture = overlay(read_image(outcome.sample.path), full_map(outcome), scale)
+        picture = overlay(
+            read_image(outcome.sample.path, inspector.usual), full_map(outcome), scale
+        )
         picture.thumbnail((PICTURE_SIDE_PX, PICTURE_SIDE_PX))
         name = f"{number}-{outcome.sample.defect_type}.jpg"
         write_bytes(folder.pictures / name, jpeg_bytes(picture))

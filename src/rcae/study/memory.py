@@ -27,6 +27,6 @@ def fit_memory(cell: CellRequest, folder: Path) -> MapPredictor:  # noqa: ARG001
     parts = open_good_parts(Path(cell.data), settings)
     system = MemorySystem()
     fitted = fit_evidence(system, parts, cell.seed, settings.calibration.false_alarm_rate)
-    predictor = MapPredictor(partial(maps, system, parts.working_view))
+    predictor = MapPredictor(partial(maps, system, parts.working_view), parts.working_view.usual)
     predictor.calibration = fitted.calibration
     return predictor

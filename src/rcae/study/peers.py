@@ -19,6 +19,7 @@ from rcae.base.errors import UsageError
 from rcae.base.progress import shown
 from rcae.base.settings import load_settings
 from rcae.data.images import read_image
+from rcae.data.usual_image import UsualImage
 from rcae.study import lite0
 from rcae.study.anomalib_import import anomalib_models
 from rcae.study.map_predictor import MapPredictor
@@ -55,6 +56,7 @@ class GoodImages:
 
     paths: Sequence[Path]
     view: PeerView
+    usual: UsualImage | None
 
     def seen_by(self, model: Any) -> dict[str, Any]:
         """Return the option of a model's class that makes it take images of the view's size."""
@@ -151,12 +153,14 @@ def train_peer(peer: Peer, cell: CellRequest, folder: Path) -> MapPredictor:
     torch.manual_seed(cell.seed)
     settings = load_settings("quick", seed=cell.seed)
     parts = open_good_parts(Path(cell.data), settings)
-    images = GoodImages(parts.training.paths, view_of(parts, cell.view))
+    images = GoodImages(parts.training.paths, view_of(parts, cell.view), parts.working_view.usual)
     model = peer.build(models, images)
     limit = {} if cell.budget_s is None else {"max_time": {"seconds": int(cell.budget_s)}}
     engine = Engine(default_root_dir=folder, max_epochs=peer.epochs, **limit)
     engine.fit(model, train_dataloaders=_loader(images, peer))
-    predictor = MapPredictor(partial(peer_maps, model.eval(), images.view))
+    predictor = MapPredictor(
+        partial(peer_maps, model.eval(), images.view), parts.working_view.usual
+    )
     predictor.calibrate(parts.calibration_by_hash, settings.calibration.false_alarm_rate)
     return predictor
 
@@ -169,7 +173,8 @@ def _loader(images: GoodImages, peer: Peer) -> Any:
     from anomalib.data import ImageBatch
 
     seen = [
-        _tensor(images.view.see(read_image(path))[0]) for path in shown(images.paths, "reading")
+        _tensor(images.view.see(read_image(path, images.usual))[0])
+        for path in shown(images.paths, "reading")
     ]
     return torch.utils.data.DataLoader(
         seen,  # type: ignore[arg-type]

@@ -47,14 +47,14 @@ def fit_evidence(
     """
     features = GoodFeatures(system, parts.training, seed)
     evidence = features.learn(parts.held_out() if system.kinds else [])
-    to_maps = partial(maps, system, parts.working_view)
+    to_maps, usual = partial(maps, system, parts.working_view), parts.working_view.usual
     cross_fitted = tuple(
         image
         for places in features.in_folds()
-        for image in score_good_images(parts.training_by_hash(places), to_maps)
+        for image in score_good_images(parts.training_by_hash(places), to_maps, usual)
     )
     features.forget()
-    held_out = score_good_images(parts.calibration_by_hash, to_maps)
+    held_out = score_good_images(parts.calibration_by_hash, to_maps, usual)
     calibration = calibrate(
         scores_of(held_out), typical_value_of(held_out), false_alarm_rate, scores_of(cross_fitted)
     )

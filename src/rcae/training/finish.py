@@ -8,7 +8,6 @@ from rcae.base.machine import package_versions, peak_memory_mib
 from rcae.base.progress import say
 from rcae.base.settings import Settings
 from rcae.base.storage import write_text
-from rcae.data.images import read_image
 from rcae.detector.calibration_images import to_csv
 from rcae.detector.outliers import outliers_among
 from rcae.detector.run.checkpoint import Model, save_model
@@ -28,11 +27,13 @@ def finishing_seconds(system: RcaeSystem, parts: GoodParts) -> float:
 
     Different images, since the first one of a new size takes longer.
     """
-    maps(system, parts.working_view, [read_image(parts.calibration[0])])  # warms up
+    maps(
+        system, parts.working_view, [parts.working_view.camera_image(parts.calibration[0])]
+    )  # warms up
     measured = parts.calibration[1:5]
     started_at = time.perf_counter()
     for path in measured:
-        maps(system, parts.working_view, [read_image(path)])
+        maps(system, parts.working_view, [parts.working_view.camera_image(path)])
     image_s = (time.perf_counter() - started_at) / len(measured)
     count = len(parts.calibration) + 2 * SAMPLE_COUNT
     count += looks_to_learn(system, len(parts.training), len(parts.calibration))

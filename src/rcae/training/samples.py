@@ -6,7 +6,6 @@ import numpy as np
 
 from rcae.base.arrays import Array
 from rcae.base.storage import write_bytes
-from rcae.data.images import read_image
 from rcae.data.view.working_view import Seen
 from rcae.detector.run.checkpoint import Model
 from rcae.detector.run.run_folder import RunFolder
@@ -39,8 +38,9 @@ def write_pictures(
 
     write_bytes(folder.loss_chart, loss_chart(losses))
     random = np.random.default_rng([model.header.settings.seed, 4])
+    view = model.header.working_view
     for number, path in enumerate(parts.calibration[:SAMPLE_COUNT], start=1):
-        good = model.header.working_view.of(read_image(path))
+        good = view.of(view.camera_image(path))
         painted, _ = paint_anomalies(good, good, random)
         _write_strip(folder, model, good, f"good-{number}")
         _write_strip(folder, model, painted, f"painted-{number}")

@@ -1,7 +1,7 @@
 """The good images of a run, checked and ready: those to train on, those to calibrate with."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rcae.base.arrays import Array
@@ -9,9 +9,10 @@ from rcae.base.errors import DataError
 from rcae.base.progress import say, shown
 from rcae.base.settings import ImageSettings, Settings
 from rcae.data.good_images import GoodImage, hash_list, list_good_images
-from rcae.data.images import image_size, read_image
+from rcae.data.images import image_size
 from rcae.data.layouts.category import open_category
 from rcae.data.layouts.sample import Category
+from rcae.data.usual_image import UsualImage
 from rcae.data.view.working_view import WorkingView
 from rcae.detector.run.run_folder import RunFolder
 from rcae.training.training_set import TrainingSet
@@ -48,7 +49,8 @@ class GoodParts:
 
     def held_out(self) -> list[Array]:
         """Return the calibration images at working size, [height, width, 3] each, float32, 0..1."""
-        return [self.working_view.of(read_image(path)) for path in self.calibration]
+        view = self.working_view
+        return [view.of(view.camera_image(path)) for path in self.calibration]
 
     @property
     def sha256(self) -> str:
@@ -85,18 +87,24 @@ def open_good_parts(data: Path, settings: Settings) -> GoodParts:
     for index in shown(range(len(images)), "reading good images"):
         images.image(index)
     for path in shown(calibration, "reading calibration images"):
-        working_view.of(read_image(path))
+        working_view.of(working_view.camera_image(path))
     return GoodParts(category, listed, working_view, images, calibration)
 
 
 def _view(paths: Sequence[Path], settings: ImageSettings) -> WorkingView:
-    view = WorkingView.fit(map(image_size, paths), settings.size_px, settings.resize)
+    white = None if settings.white_level == "measured" else settings.white_level
+    usual = UsualImage.measure(paths, white)
+    view = replace(
+        WorkingView.fit(map(image_size, paths), settings.size_px, settings.resize), usual=usual
+    )
     some = paths[:: -(-len(paths) // TYPICAL_IMAGES)]
     if settings.exposure == "equal":
-        view = view.exposed_like(shown(map(read_image, some), "measuring brightness", len(some)))
+        view = view.exposed_like(
+            shown(map(view.camera_image, some), "measuring brightness", len(some))
+        )
     if settings.frame == "part":
         view = view.framed_by(
-            shown(map(read_image, some), "looking for one part in each image", len(some))
+            shown(map(view.camera_image, some), "looking for one part in each image", len(some))
         )
     if view.frame is not None:
         height, width = view.frame.size_px

@@ -9,7 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from rcae.base.arrays import Array
-from rcae.data.images import Scalar, image_size, outermost, read_image
+from rcae.data.images import Scalar, image_size, outermost
 from rcae.data.view.working_view import WorkingView
 
 MOST_IMAGES = 48
@@ -47,7 +47,7 @@ class TrainingSet:
         """
         if index in self._kept:
             return self._kept[index]
-        image = self._working_view.of(read_image(self.paths[index]))
+        image = self._working_view.of(self._working_view.camera_image(self.paths[index]))
         if image.nbytes <= self._free_bytes:
             self._free_bytes -= image.nbytes
             self._kept[index] = image

@@ -31,8 +31,8 @@ def exported(request, onnx_file, openvino_file):
 @pytest.mark.parametrize("size", SIZES)
 def test_an_exported_file_answers_as_its_run_at_every_size(exported, finished_run, parts, size):
     image = as_bytes(resize(read_image(parts / "test/good/000.png"), *size))[0]
-    expected = Detector.load(finished_run).predict(image)
-    seen = Detector.load(exported).predict(image)
+    expected = Detector.load(finished_run, size_limit=1e6).predict(image)
+    seen = Detector.load(exported, size_limit=1e6).predict(image)
     assert seen.anomaly_map.shape == size
     assert seen.anomaly_map.dtype == np.float32
     np.testing.assert_allclose(seen.anomaly_map, expected.anomaly_map, atol=3e-4)
@@ -45,8 +45,8 @@ def test_an_exported_file_answers_as_its_run_to_what_is_unlike_any_good_image(
     exported, finished_run, size
 ):
     noise = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
-    expected = Detector.load(finished_run).predict(noise).anomaly_map
-    seen = Detector.load(exported).predict(noise).anomaly_map
+    expected = Detector.load(finished_run, size_limit=1e6).predict(noise).anomaly_map
+    seen = Detector.load(exported, size_limit=1e6).predict(noise).anomaly_map
     np.testing.assert_allclose(seen, expected, rtol=2e-6, atol=1e-5 * np.ptp(expected))
 
 
@@ -79,7 +79,7 @@ def test_threads_share_a_detector_and_every_answer_is_that_of_one_alone(
     runtime, finished_run, onnx_file, openvino_file
 ):
     paths = {"run": finished_run, "onnx": onnx_file, "openvino": openvino_file}
-    detector = Detector.load(paths[runtime])
+    detector = Detector.load(paths[runtime], size_limit=1e6)
     random = np.random.default_rng(0)
     images = [random.integers(0, 256, (*size, 3)).astype(np.uint8) for size in SIZES]
     expected = [detector.predict(image).anomaly_map for image in images]
@@ -99,7 +99,7 @@ def test_predicting_needs_no_torch(exported, finished_run, parts):
     code = f"import rcae\nprint(rcae.Detector.load({str(exported)!r}).predict({str(image)!r}).anomaly_score)"
     done = without(["torch", "safetensors"], code)
     assert done.stderr == ""
-    expected = Detector.load(finished_run).predict(image).anomaly_score
+    expected = Detector.load(finished_run, size_limit=1e6).predict(image).anomaly_score
     assert float(done.stdout) == pytest.approx(expected, rel=1e-6, abs=5e-5)
 
 
@@ -210,7 +210,7 @@ def test_a_large_image_is_drawn_in_tiles_where_the_camera_scale_is_kept(tmp_path
     model = untrained("model.patch_memory=false")
     export_onnx(model, "fp32", (), tmp_path / "model.onnx")
     image = np.random.default_rng(0).integers(0, 256, (300, 520, 3)).astype(np.uint8)
-    whole = Detector.load(tmp_path / "model.onnx").predict(image)
+    whole = Detector.load(tmp_path / "model.onnx", size_limit=1e6).predict(image)
     for name, value in (("TILE_PX", 256), ("OVERLAP_PX", 128), ("MARGIN_PX", 48)):
         monkeypatch.setattr(f"rcae.model.tiles.{name}", value)
     heights = []
@@ -221,7 +221,7 @@ def test_a_large_image_is_drawn_in_tiles_where_the_camera_scale_is_kept(tmp_path
         return execute(self, inputs)
 
     monkeypatch.setattr(OnnxRunner, "execute", watched)
-    tiled = Detector.load(tmp_path / "model.onnx").predict(image)
+    tiled = Detector.load(tmp_path / "model.onnx", size_limit=1e6).predict(image)
     assert max(map(max, heights)) == 256
     np.testing.assert_allclose(tiled.anomaly_map, whole.anomaly_map, atol=1e-4)
 
@@ -230,7 +230,7 @@ def test_a_large_image_is_refused_where_it_is_resized_in_the_graph(onnx_file, mo
     monkeypatch.setattr("rcae.detector.runners.exported.LARGEST_PIXELS", 1000)
     image = np.zeros((400, 500, 3), dtype=np.uint8)
     with pytest.raises(ImageError, match=r"500x400 px would be worked on.*inspect it with the run"):
-        Detector.load(onnx_file).predict(image)
+        Detector.load(onnx_file, size_limit=1e6).predict(image)
 
 
 def test_an_image_too_long_for_the_graphs_resizing_is_refused(onnx_file, monkeypatch):
@@ -239,4 +239,12 @@ def test_an_image_too_long_for_the_graphs_resizing_is_refused(onnx_file, monkeyp
     with pytest.raises(
         ImageError, match=r"300x16 px has a side of 300 px.*inspect it with the run"
     ):
-        Detector.load(onnx_file).predict(image)
+        Detector.load(onnx_file, size_limit=1e6).predict(image)
+
+
+def test_an_exported_file_knows_the_usual_sizes(exported, finished_run, parts):
+    detector = Detector.load(exported)
+    assert detector.usual == Detector.load(finished_run).usual
+    image = resize(read_image(parts / "test/good/000.png"), 80, 80)
+    with pytest.raises(ImageError, match="--size-limit"):
+        detector.predict(image)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rcae.data.photograph import Photograph
 from rcae.detector.calibration import Calibration
 from rcae.detector.detection import Detection
 from rcae.detector.predictions import Prediction
@@ -23,7 +24,9 @@ ORIGIN = {"source": "größe ✓.png", "image_sha256": "a", "model": "grey", "mo
 def detection(request):
     values = np.zeros((3, 5), np.float32)
     values[1, 2:4] = request.param
-    return Detection.of(values, (3, 5), CALIBRATION, started_at=0.0)
+    return Detection.of(
+        values, Photograph(np.zeros((3, 5, 3), np.float32)), CALIBRATION, started_at=0.0
+    )
 
 
 def test_a_detection_is_told_alike_as_an_inspection_and_as_a_prediction(detection):

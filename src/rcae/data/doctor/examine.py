@@ -8,12 +8,14 @@ from pathlib import Path
 from rcae.base.errors import DataError, ImageError
 from rcae.base.settings import CalibrationSettings
 from rcae.data.doctor.diagnosis import Diagnosis, Finding, describe, describe_size
+from rcae.data.doctor.exposure import Tone, odd_tones
 from rcae.data.doctor.give_aways import GiveAways, Look
 from rcae.data.good_images import hash_file, list_good_images
 from rcae.data.image_files import read_header
 from rcae.data.images import read_image
 from rcae.data.layouts.category import open_category
 from rcae.data.layouts.sample import Category, Sample, Split, fault_of_inversion, fault_of_size
+from rcae.data.usual_image import SIZE_LIMIT, UsualImage
 
 __all__ = ["Diagnosis", "Finding", "describe", "examine"]
 
@@ -34,6 +36,7 @@ class _ExaminedImage:
     sha256: str
     look: Look | None
     """Properties that may give the label away; None for training images."""
+    tone: Tone
 
 
 def examine(
@@ -52,13 +55,14 @@ def examine(
         UsageError, DataError: the errors of `open_category`.
     """
     category = open_category(root)
+    usual = _usual_image(category)
     images: list[_ExaminedImage] = []
     findings: dict[Split, list[Finding]] = {"train": [], "test": []}
     marked: list[float] = []
     for sample in progress(category.samples) if progress else category.samples:
         size = None
         try:
-            image = _look_at(sample, category.root)
+            image = _look_at(sample, category.root, usual)
             size = image.size
             images.append(image)
         except ImageError as error:
@@ -70,10 +74,12 @@ def examine(
         *_find_missing_masks(category),
         *_find_inverted_masks(category, marked),
         *_find_leaks(images),
+        *_find_other_sizes(images, usual),
     ]
     remarks = [
         *_find_copies(images),
         *_find_odd_ones(images),
+        *_find_odd_tones(images),
         *_find_unused_masks(category),
         *_find_give_aways(images, category.root),
     ]
@@ -94,12 +100,22 @@ def _has_error(findings: Iterable[Finding]) -> bool:
     return any(finding.severity == "error" for finding in findings)
 
 
-def _look_at(sample: Sample, root: Path) -> _ExaminedImage:
+def _usual_image(category: Category) -> UsualImage | None:
+    """Measure the training images; None where there are none, or where one is unreadable."""
+    try:
+        return UsualImage.measure([sample.path for sample in category.train_good])
+    except (ImageError, ValueError):
+        return None
+
+
+def _look_at(sample: Sample, root: Path, usual: UsualImage | None) -> _ExaminedImage:
     path = sample.path
-    pixels = read_image(path)
+    pixels = read_image(path, usual)
     name, kind = path.relative_to(root).as_posix(), read_header(path).kind
     look = Look.of(path, pixels) if sample.split == "test" else None
-    return _ExaminedImage(sample, name, pixels.shape[:2], kind, hash_file(path), look)
+    tone = Tone.of(pixels)
+    height, width = pixels.shape[:2]
+    return _ExaminedImage(sample, name, (height, width), kind, hash_file(path), look, tone)
 
 
 def _count(samples: Iterable[Sample]) -> dict[str, dict[str, int]]:
@@ -209,16 +225,43 @@ def _find_copies(images: Sequence[_ExaminedImage]) -> Iterator[Finding]:
 
 
 def _find_odd_ones(images: Sequence[_ExaminedImage]) -> Iterator[Finding]:
-    """Yield images whose size or kind differs from nearly all others; yield none where images vary."""
-    sizes = [describe_size(image.size) for image in images]
-    for code, values in (("odd-size", sizes), ("odd-kind", [image.kind for image in images])):
+    """Yield images whose size or kind differs from nearly all others; yield none where images vary.
+
+    Sizes are those of the training images, which test images are compared with.
+    """
+    trained_on = [image for image in images if image.sample.split == "train"]
+    sizes = [describe_size(image.size) for image in trained_on]
+    kinds = [image.kind for image in images]
+    for code, among, values in (("odd-size", trained_on, sizes), ("odd-kind", images, kinds)):
         usual, count = Counter(values).most_common(1)[0] if values else ("", 0)
         if count < NEARLY_ALL * len(values):
             continue
-        for image, value in zip(images, values, strict=True):
+        for image, value in zip(among, values, strict=True):
             if value != usual:
                 message = f"is {value}, unlike nearly all others ({usual}); check where it is from."
                 yield Finding("warning", code, image.sample.path, message)
+
+
+def _find_other_sizes(
+    images: Sequence[_ExaminedImage], usual: UsualImage | None
+) -> Iterator[Finding]:
+    """Yield test images whose size or aspect ratio lies beyond those of the training images."""
+    for image in images:
+        if usual is None or image.sample.split == "train":
+            continue
+        path = image.sample.path
+        try:
+            remark = usual.size_remark(str(path), *image.size, SIZE_LIMIT)
+        except ImageError as error:
+            yield _refused("other-size", path, error)
+            continue
+        if remark is not None:
+            yield Finding("warning", "other-size", path, remark.removeprefix(f"{path} "))
+
+
+def _find_odd_tones(images: Sequence[_ExaminedImage]) -> Iterator[Finding]:
+    for place, code, message in odd_tones([image.tone for image in images]):
+        yield Finding("warning", code, images[place].sample.path, message)
 
 
 def _find_unused_masks(category: Category) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -9,7 +10,9 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from rcae.base.arrays import Array
-from rcae.data.images import resize
+from rcae.data.image_files import ImageContent
+from rcae.data.images import read_image, resize
+from rcae.data.usual_image import UsualImage
 from rcae.data.view.part_frame import PartFrame
 
 if TYPE_CHECKING:
@@ -33,12 +36,14 @@ class WorkingView:
     `brightness` is the mean that every image is scaled to. Values are clipped at 1, as by a camera.
     None keeps the exposure.
     `frame` is cut around the part in the result; None keeps the whole image.
+    `usual` says what the training images had in common, the value of white among it.
     """
 
     scale: UpToOne
     squashed_px: PositiveInt | None = None
     brightness: UpToOne | None = None
     frame: PartFrame | None = None
+    usual: UsualImage | None = None
 
     @classmethod
     def fit(
@@ -65,6 +70,14 @@ class WorkingView:
         from rcae.data.view.part_finding import fit_frame  # torch takes a second to import
 
         return replace(self, frame=fit_frame([self.of(image) for image in images]))
+
+    def camera_image(self, source: Path | ImageContent) -> Array:
+        """Decode an image of the model's camera, [height, width, 3] in 0..1, at its own size.
+
+        Raises:
+            ImageError: see `rcae.data.images.read_image`.
+        """
+        return read_image(source, self.usual)
 
     @property
     def keeps_size(self) -> bool:

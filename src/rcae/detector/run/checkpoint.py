@@ -17,7 +17,7 @@ from rcae.base.storage import write_bytes
 from rcae.detector.run.model_header import ModelHeader, incomplete
 from rcae.model.system import RcaeSystem
 
-FORMAT = "rcae-model-17"
+FORMAT = "rcae-model-18"
 METADATA_KEY = "rcae"
 
 

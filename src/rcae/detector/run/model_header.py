@@ -40,7 +40,7 @@ class ModelHeader:
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain values for JSON; see docs/file-format.md."""
-        frame = self.working_view.frame
+        frame, usual = self.working_view.frame, self.working_view.usual
         return {
             "settings": to_plain(self.settings),
             "working_view": {
@@ -48,6 +48,7 @@ class ModelHeader:
                 "squashed_px": self.working_view.squashed_px,
                 "brightness": self.working_view.brightness,
                 "frame": None if frame is None else asdict(frame),
+                "usual": None if usual is None else asdict(usual),
             },
             "calibration": self.calibration.model_dump(mode="json", exclude_none=True),
             "provenance": self.provenance,

@@ -16,7 +16,7 @@ from rcae.detector.detection import Explanation
 from rcae.detector.run.model_header import ModelHeader, incomplete
 from rcae.model.tiles import blended
 
-FORMAT = "rcae-export-4"
+FORMAT = "rcae-export-5"
 METADATA_KEY = "rcae"
 IMAGES, THRESHOLD = "images", "threshold"
 OUTPUTS = ("anomaly_map", "anomaly_score", "is_defective")
