@@ -8,12 +8,15 @@ from pathlib import Path
 
 from rcae.base.errors import DataError, UsageError
 from rcae.data.image_files import IMAGE_SUFFIXES
+from rcae.data.result_folders import is_of_results
 
 SYSTEM_NAMES = frozenset(
     {
         "#recycle",
+        "#snapshot",
         "$recycle.bin",
         "@eadir",
+        "@recycle",
         "__macosx",
         "lost+found",
         "system volume information",
@@ -21,6 +24,8 @@ SYSTEM_NAMES = frozenset(
     }
 )
 """Names that storage systems, Windows and macOS give to files and folders of their own, in lower case."""
+THUMBNAIL_NAMES = frozenset({"_thumbs", "thumbnails", "thumbs"})
+"""Names that viewers give to folders of small copies, in lower case."""
 
 
 @contextmanager
@@ -43,7 +48,8 @@ def unlisted_named() -> Iterator[None]:
 def scan(folder: Path) -> tuple[list[Path], list[Path]]:
     """Return the folders and the images directly in a folder, each sorted by name, without hidden ones.
 
-    An image is recognised by its name alone. A broken link is listed too, so that its reader reports it.
+    Folders with results of rcae or with thumbnails are left out too, see `is_left_out`.
+    An image is recognised by its name alone. A broken link is listed, so that its reader reports it.
 
     Raises:
         DataError: the folder cannot be listed, or is a link that leads to itself.
@@ -57,7 +63,7 @@ def scan(folder: Path) -> tuple[list[Path], list[Path]]:
             folders.append(path)
         elif is_image(path):
             images.append(path)
-    return folders, images
+    return [path for path in folders if not is_left_out(path)], images
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -91,12 +97,33 @@ def left_out_below(paths: Sequence[str]) -> list[Path]:
 
 
 def files_below(root: Path) -> Iterator[Path]:
-    """Yield all files below a folder, sorted, without hidden ones; links to folders are not followed."""
-    for folder, below, names in os.walk(root):
-        below[:] = sorted(name for name in below if not is_hidden(name))
-        for name in sorted(names):
-            if not is_hidden(name):
-                yield Path(folder) / name
+    """Yield all files below a folder, sorted, in the folders that `scan` lists.
+
+    Links to folders are not followed.
+    """
+    for folder, _, names in _walked(root):
+        yield from (folder / name for name in sorted(names) if not is_hidden(name))
+
+
+def folders_left_out(root: Path) -> list[Path]:
+    """Return the folders below a folder that `scan` leaves out, hidden ones aside, sorted."""
+    return sorted(path for _, left_out, _ in _walked(root) for path in left_out)
+
+
+def _walked(root: Path) -> Iterator[tuple[Path, list[Path], list[str]]]:
+    """Yield each folder below a folder, with the folders left out in it and the names of its files."""
+    for text, below, names in os.walk(root):
+        folder = Path(text)
+        visible = [name for name in below if not is_hidden(name)]
+        left_out = [folder / name for name in visible if is_left_out(folder / name)]
+        below[:] = sorted(set(visible) - {path.name for path in left_out})
+        yield folder, left_out, names
+
+
+def describe_folders_left_out(paths: Iterable[Path], root: Path) -> str:
+    """Return a sentence that names folders below a folder that no image is read from."""
+    names = ", ".join(f"{path.relative_to(root).as_posix()}/" for path in paths)
+    return f"Folders left out, since they hold results of rcae or thumbnails: {names}."
 
 
 def describe_other_files(paths: Iterable[Path]) -> str:
@@ -124,7 +151,7 @@ def _expand(text: str) -> list[Path]:
 
 
 def _glob(pattern: Path) -> list[Path]:
-    """Return the matches of a pattern, without hidden folders that it does not name.
+    """Return the matches of a pattern, without folders that it does not name and `scan` leaves out.
 
     `**` follows no links.
     """
@@ -134,8 +161,17 @@ def _glob(pattern: Path) -> list[Path]:
         raise UsageError(
             f"{pattern} is not a pattern ({error}); write it like 'new/*.png'."
         ) from error
-    named = set(pattern.parts)
-    return [m for m in matches if not any(is_hidden(part) for part in set(m.parts) - named)]
+    named = {*pattern.parts, ""}
+    folders = {path for match in matches for path in match.parents}
+    left_out = {path for path in folders if path.name not in named and is_left_out(path)}
+
+    def is_wanted(match: Path) -> bool:
+        if match.is_dir() and is_left_out(match):
+            return False
+        unnamed = [path for path in (match, *match.parents) if path.name not in named]
+        return not any(is_hidden(path.name) or path in left_out for path in unnamed)
+
+    return [match for match in matches if is_wanted(match)]
 
 
 def _walk(folder: Path, visited: set[Path]) -> Iterator[Path]:
@@ -153,6 +189,11 @@ def _walk(folder: Path, visited: set[Path]) -> Iterator[Path]:
 def is_hidden(name: str) -> bool:
     """Tell whether a file or folder of this name is hidden, or one that a system makes for itself."""
     return name.startswith(".") or name.casefold() in SYSTEM_NAMES
+
+
+def is_left_out(folder: Path) -> bool:
+    """Tell whether a folder holds no images of parts, but results of rcae or thumbnails."""
+    return folder.name.casefold() in THUMBNAIL_NAMES or is_of_results(folder)
 
 
 def is_image(path: Path) -> bool:
