@@ -90,10 +90,21 @@ def expand_paths(paths: Sequence[str]) -> list[Path]:
     return list(unique.values())
 
 
-def left_out_below(paths: Sequence[str]) -> list[Path]:
-    """Return the files in folders that `expand_paths` leaves out, since their names are not of images."""
-    folders = [Path(text) for text in paths if Path(text).is_dir()]
-    return [path for folder in folders for path in files_below(folder) if not is_image(path)]
+def folders_among(paths: Sequence[str]) -> list[Path]:
+    """Return the paths that are folders."""
+    return [Path(text) for text in paths if Path(text).is_dir()]
+
+
+def left_out_notes(paths: Sequence[str]) -> list[str]:
+    """Return sentences on folders and files in folders that `expand_paths` leaves out."""
+    folders = folders_among(paths)
+    notes = [
+        describe_folders_left_out(left_out, folder)
+        for folder in folders
+        if (left_out := folders_left_out(folder))
+    ]
+    others = [path for folder in folders for path in files_below(folder) if not is_image(path)]
+    return [*notes, describe_other_files(others)] if others else notes
 
 
 def files_below(root: Path) -> Iterator[Path]:

@@ -96,7 +96,7 @@ def _opened(source: DataSource) -> Category:
         return _of_folder(root)
     if not category.samples:
         raise DataError(f"{root} gives no image; the folders that are named hold none.")
-    return category
+    return replace(category, name=root.resolve().name)
 
 
 def _of_folder(root: Path) -> Category:

@@ -49,7 +49,7 @@ class DataSource:
         return str(self.root)
 
     @classmethod
-    def of(cls, data: "Data") -> "DataSource":
+    def of(cls, data: "str | Data") -> "DataSource":
         """Return the source that a path names."""
         return data if isinstance(data, DataSource) else cls(Path(data))
 
@@ -78,8 +78,12 @@ class DataSource:
         return replace(reading, inverted=self.inverted_masks, unturned=self.unturned_masks)
 
     def to_plain(self) -> dict[str, Any]:
-        """Return root and folders as `run.json` holds them, with the absolute path of the root."""
-        return {"root": str(self.root.resolve()), "folders": asdict(self.folders)}
+        """Return root and folders as `run.json` holds them, with absolute paths."""
+        folders = {
+            kind: [str(self.place(name).resolve()) for name in names]
+            for kind, names in asdict(self.folders).items()
+        }
+        return {"root": str(self.root.resolve()), "folders": folders}
 
     def with_folders_of(self, plain: Mapping[str, Any] | None) -> "DataSource":
         """Return the source with folders from `to_plain`, if it has the same root and names none itself."""
