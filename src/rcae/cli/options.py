@@ -32,10 +32,27 @@ def data_argument(command: Callable[..., None]) -> Callable[..., None]:
     """Add DATA and the options that name its folders; the command gets `data`, a `DataSource`."""
 
     @click.argument("root", type=PATH, metavar="DATA")
-    @click.option("--good", multiple=True, metavar="DIR", help="Folder of good images in DATA.")
-    @click.option("--test-good", multiple=True, metavar="DIR", help="Good images of the test.")
-    @click.option("--defective", multiple=True, metavar="DIR", help="One type of defects.")
-    @click.option("--masks", multiple=True, metavar="DIR", help="Masks, or a COCO file.")
+    @click.option(
+        "--good",
+        multiple=True,
+        metavar="DIR",
+        help="Folder of good images: below DATA, or any path. This and the next three can be repeated.",
+    )
+    @click.option(
+        "--test-good", multiple=True, metavar="DIR", help="Folder of good images of the test."
+    )
+    @click.option(
+        "--defective",
+        multiple=True,
+        metavar="DIR",
+        help="Folder of defective images; its name is the defect type.",
+    )
+    @click.option(
+        "--masks",
+        multiple=True,
+        metavar="DIR",
+        help="Folder of masks or annotations, or a COCO file.",
+    )
     @functools.wraps(command)
     def with_source(
         *arguments: Any,

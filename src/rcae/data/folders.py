@@ -107,6 +107,11 @@ def left_out_notes(paths: Sequence[str]) -> list[str]:
     return [*notes, describe_other_files(others)] if others else notes
 
 
+def absolute(path: Path) -> Path:
+    """Return the absolute path without `.` and `..`; links are kept."""
+    return Path(os.path.normpath(path.absolute()))
+
+
 def files_below(root: Path) -> Iterator[Path]:
     """Yield all files below a folder, sorted, in the folders that `scan` lists.
 

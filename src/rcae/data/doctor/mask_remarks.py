@@ -1,8 +1,10 @@
 """Remarks on a mask that is readable but may mean something else than its author thinks."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rcae.base.arrays import Mask
 from rcae.data.annotations.annotation import is_named_like_one
@@ -36,28 +38,40 @@ def _find_many_values(sample: Sample) -> Iterator[Finding]:
     for path in sample.mask_paths:
         if is_named_like_one(path) or path.suffix.lower() in JPEG_SUFFIXES:
             continue
-        pixels = decode(path)
-        colours = pixels.reshape(-1, *pixels.shape[2:])
-        values, places, counts = np.unique(colours, axis=0, return_inverse=True, return_counts=True)
+        as_drawn = replace(sample.mask_reading, unturned=False)
+        values = _values(decode(path), as_drawn.read(path, sample.path))
         if len(values) < 3:
             continue
-        marked = np.zeros(len(values), np.bool_)
-        marked[places.ravel()[sample.mask_reading.read(path, sample.path).ravel()]] = True
-        shown = np.argsort(-counts, kind="stable")[:_VALUES_SHOWN]
         listed = ", ".join(
-            f"{_named(values[at])} {counts[at] / len(colours):.2%} {'defect' if marked[at] else 'good'}"
-            for at in shown
+            f"{name} {share:.2%} {'defect' if is_defect else 'good'}"
+            for name, share, is_defect in values[:_VALUES_SHOWN]
         )
-        more = f" and {len(values) - len(shown)} more" if len(values) > len(shown) else ""
-        message = (
-            f"has {len(values)} values: {listed}{more}; {marked.sum()} of them count as defect. Draw the "
-            "mask in black and white if that is wrong."
-        )
+        more = f" and {len(values) - _VALUES_SHOWN} more" if len(values) > _VALUES_SHOWN else ""
+        message = f"has {len(values)} values: {listed}{more}. Draw it in black and white if that is wrong."
         yield Finding("warning", "many-valued-mask", path, message)
 
 
-def _named(value: np.ndarray) -> str:
-    return str(value.tolist()).replace(" ", "")
+def _values(pixels: NDArray[np.generic], marked: Mask) -> list[tuple[str, float, bool]]:
+    """Return each value or colour, its share, and True if it counts as a defect; the largest share first.
+
+    Args:
+        pixels: [height, width], or [height, width, 3 or 4] of uint8.
+        marked: bool [height, width].
+    """
+    numbers = pixels.ravel()
+    if pixels.ndim == 3:
+        numbers = (pixels.astype(np.uint32) << (8 * np.arange(pixels.shape[2]))).sum(axis=2).ravel()
+    _, first, counts = np.unique(numbers, return_index=True, return_counts=True)
+    flat = pixels.reshape(marked.size, -1)
+    return [
+        (_named(flat[first[at]]), float(counts[at] / marked.size), bool(marked.flat[first[at]]))
+        for at in np.argsort(-counts, kind="stable")
+    ]
+
+
+def _named(value: NDArray[np.generic]) -> str:
+    numbers = [f"{number:g}" for number in value.tolist()]
+    return numbers[0] if len(numbers) == 1 else f"({','.join(numbers)})"
 
 
 def _find_unclear_turn(sample: Sample, mask: Mask) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rcae.base.errors import DataError
+from rcae.data.folders import absolute
 from rcae.data.layouts.held_out import hold_out
 from rcae.data.layouts.sample import (
     GOOD,
@@ -70,7 +71,7 @@ def is_image_list(path: Path) -> bool:
 
 
 def read_image_list(file: Path, base: Path | None = None, layout: Layout = "list") -> Category:
-    """Read a list; the columns or keys are those of `docs/file-format.md`.
+    """Read a list; its columns or keys are the names in this module.
 
     Args:
         file: the list.
@@ -95,16 +96,19 @@ def read_image_list(file: Path, base: Path | None = None, layout: Layout = "list
 
 
 def common_root(root: Path, files: Iterable[Path]) -> Path:
-    """Return a folder if all files lie below it, and else the folder that all have in common.
+    """Return the absolute path of a folder that holds all files: the given one, or one above it.
+
+    Args:
+        root: the folder.
+        files: absolute paths.
 
     Raises:
         DataError: the files have no folder in common, since they lie on different drives.
     """
-    outside = [str(path.absolute()) for path in files if not path.is_relative_to(root)]
-    if not outside:
-        return root
+    place = absolute(root)
+    outside = [str(path) for path in files if not path.is_relative_to(place)]
     try:
-        return Path(os.path.commonpath([str(root.absolute()), *outside]))
+        return Path(os.path.commonpath([str(place), *outside]))
     except ValueError as error:
         raise DataError(
             f"{outside[0]} lies on another drive than {root}; move it there."
@@ -170,7 +174,7 @@ def _text(fields: Mapping[str, Any], names: Iterable[str]) -> str | None:
 
 
 def _file(text: str, folder: Path, place: str) -> Path:
-    path = Path(os.path.normpath(folder / text.replace("\\", "/")))
+    path = absolute(folder / text.replace("\\", "/"))
     if not os.path.lexists(path):
         raise DataError(
             f"{place}: {path} does not exist; paths are absolute, or start from {folder}."

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rcae.base.errors import UsageError
+from rcae.data.folders import absolute
 from rcae.data.layouts.mask_reading import MaskReading
 
 
@@ -61,14 +62,14 @@ class DataSource:
         return (self.root,) if self.root.is_dir() else ()
 
     def place(self, name: str) -> Path:
-        """Return the folder or file that a name means: below the root, or else as it is written.
+        """Return the absolute path that a name means: below the root, or else from the current folder.
 
         Raises:
             UsageError: there is neither.
         """
         for path in (self.root / name, Path(name)):
             if os.path.lexists(path):
-                return Path(os.path.normpath(path))
+                return absolute(path)
         raise UsageError(
             f"{name} is neither in {self.root} nor a path from here; give a folder that exists."
         )
