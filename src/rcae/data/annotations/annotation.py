@@ -59,7 +59,6 @@ def read_annotation(path: Path, image: Path, size_px: tuple[int, int]) -> Mask:
 
     Raises:
         DataError: the file is unreadable, or has annotations that are no areas.
-        MissingExtraError: see `CocoImage.mask`.
     """
     text = _text(path)
     try:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from rcae.base.arrays import Mask
-from rcae.base.extras import require
 from rcae.data.annotations.polygons import draw, pairs
 
 
@@ -30,7 +29,6 @@ class CocoImage:
 
         Raises:
             ValueError, KeyError, TypeError: an annotation has no segmentation, or another format.
-            MissingExtraError: run lengths are compressed, and pycocotools is missing.
         """
         marked = np.zeros(self.size_px, np.bool_)
         for segmentation in self.segmentations:
@@ -79,10 +77,26 @@ def _drawn(segmentation: Any, size_px: tuple[int, int]) -> Mask:
     if isinstance(segmentation, list):
         return draw([pairs(polygon) for polygon in segmentation], size_px)
     counts, size = segmentation["counts"], tuple(segmentation["size"])
-    if isinstance(counts, list):
-        values = np.arange(len(counts)) % 2 == 1
-        return np.repeat(values, counts).reshape(size, order="F")
-    require("pycocotools", purpose="reading compressed run lengths of COCO")
-    from pycocotools import mask
+    runs = _run_lengths(counts) if isinstance(counts, str) else counts
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(size, order="F")
 
-    return np.asarray(mask.decode({"counts": counts, "size": list(size)})) > 0
+
+def _run_lengths(text: str) -> list[int]:
+    """Return the run lengths of COCO's compressed form.
+
+    Each character has 5 bits of a number, the lowest first, and a sixth that says whether more follow. Each
+    number but the first three is the difference from the one before the last.
+    """
+    runs: list[int] = []
+    value = bits = 0
+    for character in text:
+        code = ord(character) - 48
+        value |= (code & 31) << bits
+        bits += 5
+        if code & 32:
+            continue
+        if code & 16:  # negative
+            value -= 1 << bits
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+        value = bits = 0
+    return runs

@@ -7,17 +7,18 @@ _BOX_NUMBERS = 4
 
 
 def looks_like_yolo(text: str) -> bool:
-    """Tell whether each line starts with a class number, and all others are shares of the image."""
+    """Tell whether each line has a class number and shares of the image, and any of them a polygon.
+
+    Boxes alone are no masks.
+    """
     try:
-        lines = [line.split() for line in text.splitlines() if line.strip()]
-        return all(
-            line[0].isdecimal()
-            and len(line) > _BOX_NUMBERS
-            and all(-1 <= float(n) <= 2 for n in line[1:])
-            for line in lines
-        )
+        lines = [
+            [float(value) for value in line.split()] for line in text.splitlines() if line.strip()
+        ]
     except ValueError:
         return False
+    are_shares = all(-1 <= value <= 2 for line in lines for value in line[1:])
+    return are_shares and any(len(line) > _BOX_NUMBERS + 1 for line in lines)
 
 
 def read_yolo(text: str, size_px: tuple[int, int]) -> Mask:

@@ -1,4 +1,4 @@
-"""Check of a category: every image and mask is decoded once, and every problem is listed."""
+"""Check of a category: every image and mask is decoded, and every problem is listed."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -41,7 +41,7 @@ class _ExaminedImage:
 def examine(
     data: Data, *, progress: Callable[[Iterable[Sample]], Iterable[Sample]] | None = None
 ) -> Diagnosis:
-    """Decode each image and mask of a category once, one at a time, and list every problem.
+    """Decode each image and mask of a category, one at a time, and list every problem.
 
     An error keeps training or evaluation from running, or makes its numbers wrong.
     All other problems are warnings.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +24,12 @@ def remarks_on_mask(sample: Sample, mask: Mask) -> Iterator[Finding]:
         sample: an image with masks.
         mask: bool [height, width], its masks as they are read.
     """
-    yield from _find_many_values(sample)
+    yield from _find_many_values(sample, mask)
     if not sample.mask_reading.unturned and read_header(sample.path).is_turned:
         yield from _find_unclear_turn(sample, mask)
 
 
-def _find_many_values(sample: Sample) -> Iterator[Finding]:
+def _find_many_values(sample: Sample, mask: Mask) -> Iterator[Finding]:
     """Yield masks with more than two values, each with its share and its meaning.
 
     Class numbers that a layout knows and the noise of JPEG are no surprise.
@@ -38,8 +39,7 @@ def _find_many_values(sample: Sample) -> Iterator[Finding]:
     for path in sample.mask_paths:
         if is_named_like_one(path) or path.suffix.lower() in JPEG_SUFFIXES:
             continue
-        as_drawn = replace(sample.mask_reading, unturned=False)
-        values = _values(decode(path), as_drawn.read(path, sample.path))
+        values = _values(decode(path), _marked(sample, path, mask))
         if len(values) < 3:
             continue
         listed = ", ".join(
@@ -49,6 +49,13 @@ def _find_many_values(sample: Sample) -> Iterator[Finding]:
         more = f" and {len(values) - _VALUES_SHOWN} more" if len(values) > _VALUES_SHOWN else ""
         message = f"has {len(values)} values: {listed}{more}. Draw it in black and white if that is wrong."
         yield Finding("warning", "many-valued-mask", path, message)
+
+
+def _marked(sample: Sample, path: Path, mask: Mask) -> Mask:
+    """Return what one mask of an image marks, as its file lies."""
+    if len(sample.mask_paths) == 1 and not sample.mask_reading.unturned:
+        return mask
+    return replace(sample.mask_reading, unturned=False).read(path, sample.path)
 
 
 def _values(pixels: NDArray[np.generic], marked: Mask) -> list[tuple[str, float, bool]]:
