@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 import rcae as package
-from rcae.data.layouts.source import DataSource, Folders
 from tests.conftest import TINY
 
 SET = [word for value in TINY for word in ("--set", value)]
@@ -42,7 +41,10 @@ def test_a_run_remembers_the_folders_that_it_was_trained_with(rcae, own_names, t
     metrics = json.loads(out)
     assert (metrics["good_count"], metrics["defective_count"]) == (4, 4)
     assert metrics["pixel_auroc"] is not None
-    assert package.evaluate(run, DataSource(own_names, inverted_masks=True)).metrics.good_count == 4
+    assert (
+        package.evaluate(run, package.DataSource(own_names, inverted_masks=True)).metrics.good_count
+        == 4
+    )
     assert rcae("train", own_names, "-o", run, "--resume")[0] == 0
 
 
@@ -112,10 +114,12 @@ def test_overlays_of_older_results_are_not_inspected(rcae, parts, finished_run, 
     shutil.copytree(parts / "test" / "good", new)
     assert rcae("predict", finished_run, new, "-o", tmp_path / "results", "--overlays")[0] == 0
     (tmp_path / "results").rename(new / "results")
-    code, out, error = rcae("predict", finished_run, new, "-o", tmp_path / "again", "--overlays")
+    code, _, error = rcae("predict", finished_run, new, "-o", tmp_path / "again", "--overlays")
     assert code == 0
     assert len((tmp_path / "again" / "predictions.jsonl").read_text().splitlines()) == 4
-    assert "note: Folders left out, since they hold results of rcae or thumbnails: results/." in error
+    assert (
+        "note: Folders left out, since they hold results of rcae or thumbnails: results/." in error
+    )
 
 
 def test_doctor_leaves_out_an_older_run_among_the_images(rcae, parts, finished_run, tmp_path):
@@ -129,6 +133,8 @@ def test_doctor_leaves_out_an_older_run_among_the_images(rcae, parts, finished_r
     assert "losses" not in out
 
 
-def test_python_takes_folders_too(own_names):
-    source = DataSource(own_names, Folders(good=("shots",), defective=("ng",)))
-    assert str(source) == str(own_names)
+def test_python_takes_folders_too(own_names, tmp_path):
+    source = package.DataSource(own_names, package.Folders(good=("shots",), defective=("ng",)))
+    package.train(source, tmp_path / "run", values=TINY)
+    metrics = package.evaluate(tmp_path / "run", own_names).metrics
+    assert (metrics.good_count, metrics.defective_count) == (3, 4)

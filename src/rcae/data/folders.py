@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -155,7 +155,8 @@ def _expand(text: str) -> list[Path]:
         return [path]
     matches = [path] if path.is_dir() else _glob(path)
     visited: set[Path] = set()
-    found = [image for match in matches if match.is_dir() for image in _walk(match, visited)]
+    folders = [f for match in matches if match.is_dir() for f in folders_below(match, visited)]
+    found = [image for folder in folders for image in list_images(folder)]
     found += [match for match in matches if not match.is_dir() and is_image(match)]
     if not found:
         raise UsageError(
@@ -190,16 +191,30 @@ def _glob(pattern: Path) -> list[Path]:
     return [match for match in matches if is_wanted(match)]
 
 
-def _walk(folder: Path, visited: set[Path]) -> Iterator[Path]:
-    """Yield all images below a folder; links are followed, but no folder is entered twice."""
+def folders_below(
+    folder: Path,
+    visited: set[Path] | None = None,
+    leave_out: Callable[[Path], bool] = lambda _: False,
+) -> Iterator[Path]:
+    """Yield a folder and all below that `scan` lists, in order; links are followed.
+
+    Args:
+        folder: the first folder.
+        visited: places of folders that are not entered again; each folder is added.
+        leave_out: tells folders below that are not entered.
+
+    Raises:
+        DataError: a folder cannot be listed.
+    """
+    entered = set() if visited is None else visited
     place = folder.resolve()
-    if place in visited:
+    if place in entered:
         return
-    visited.add(place)
-    folders, images = scan(folder)
-    yield from images
-    for below in folders:
-        yield from _walk(below, visited)
+    entered.add(place)
+    yield folder
+    for below in scan(folder)[0]:
+        if not leave_out(below):
+            yield from folders_below(below, entered, leave_out)
 
 
 def is_hidden(name: str) -> bool:

@@ -77,3 +77,12 @@ def test_other_text_and_json_beside_images_stays_what_it_is(make_files):
     (root / "data.json").write_text("{")
     assert masks_of(root) == {"crack/1.png": None}
     assert open_category(root).notes[-1].endswith("1 .json, 1 .txt.")
+
+
+def test_annotations_without_a_shape_are_no_masks(make_files):
+    root = make_files("parts", "good/0.png", "good/0.json", "crack/1.png", "crack/1.json")
+    for name in ("good/0", "crack/1"):
+        (root / f"{name}.json").write_text('{"version": "5", "shapes": [ ], "imageData": null}')
+    category = open_category(root)
+    assert masks_of(root) == {"crack/1.png": None}
+    assert category.unused_masks == ()

@@ -101,3 +101,21 @@ def test_remembered_folders_are_not_used_for_another_root_or_beside_named_ones(m
     named = DataSource(root, Folders(good=("ng",)))
     assert named.with_folders_of(plain) == named
     assert DataSource(root).with_folders_of(None) == DataSource(root)
+
+
+def test_an_image_belongs_to_the_innermost_folder_that_is_named(make_files):
+    root = make_files("parts", "0.png", "later/1.png", "ng/2.png", "ng/white/2.png", "x/3.png")
+    folders = Folders(good=(".",), test_good=("later",), defective=("ng",), masks=("ng/white",))
+    assert listed(open_category(DataSource(root, folders))) == [
+        ("train", "good", "0.png", None),
+        ("train", "good", "x/3.png", None),
+        ("test", "good", "later/1.png", None),
+        ("test", "ng", "ng/2.png", "ng/white/2.png"),
+    ]
+
+
+def test_a_folder_named_twice_is_refused(make_files):
+    root = make_files("parts", *FILES)
+    folders = Folders(good=("shots",), defective=("ng", "shots/"))
+    with pytest.raises(UsageError, match="shots is named twice"):
+        open_category(DataSource(root, folders))

@@ -59,3 +59,11 @@ def test_an_image_named_like_its_type_has_its_own_mask(make_files):
 
 def test_folders_beside_images_without_a_folder_of_good_ones_stay_unread(make_files):
     assert len(open_category(make_files("parts", "0.png", "deeper/1.png")).samples) == 1
+
+
+def test_a_link_that_leads_back_is_entered_once(make_files):
+    root = make_files("parts", "good/0.png", "crack/1.png", "masks/crack/1.png")
+    for folder in ("good", "crack", "masks"):
+        (root / folder / "back").symlink_to(root / folder, target_is_directory=True)
+    assert [row[2] for row in listed(open_category(root))] == ["good/0.png", "crack/1.png"]
+    assert masks_of(root) == {"crack/1.png": "masks/crack/1.png"}

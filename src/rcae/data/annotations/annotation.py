@@ -1,6 +1,7 @@
 """Annotation files of LabelMe, YOLO and COCO, told apart by their content."""
 
 import json
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from rcae.data.annotations.yolo import looks_like_yolo, read_yolo
 SUFFIXES = frozenset({".json", ".txt"})
 """Suffixes of annotation files in lower case."""
 _HEAD_BYTES = 4096
+_NO_SHAPES = re.compile(r'"shapes"\s*:\s*\[\s*\]')
 
 
 def is_named_like_one(path: Path) -> bool:
@@ -22,7 +24,7 @@ def is_named_like_one(path: Path) -> bool:
 
 
 def is_of_one_image(path: Path) -> bool:
-    """Tell whether a file holds the annotations of one image: LabelMe or YOLO."""
+    """Tell whether a file holds the annotations of one image, and at least one: LabelMe or YOLO."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES).decode("utf-8-sig", "replace")
@@ -31,7 +33,7 @@ def is_of_one_image(path: Path) -> bool:
     if path.suffix.lower() == ".txt":
         whole_lines = head if len(head) < _HEAD_BYTES else head[: head.rfind("\n")]
         return looks_like_yolo(whole_lines)
-    return '"shapes"' in head
+    return '"shapes"' in head and _NO_SHAPES.search(head) is None
 
 
 def is_of_many_images(path: Path) -> bool:
@@ -101,7 +103,7 @@ def _coco(path: Path) -> CocoFile | None:
         ) from error
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=64)
 def _parsed_coco(path: Path, _changed_ns: int) -> CocoFile | None:
     try:
         content: Any = json.loads(_text(path))

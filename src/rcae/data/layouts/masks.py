@@ -11,7 +11,7 @@ from rcae.data.annotations.annotation import (
     is_of_many_images,
     is_of_one_image,
 )
-from rcae.data.folders import is_hidden, list_images, scan
+from rcae.data.folders import folders_below, is_hidden, list_images, scan
 
 MASK_FOLDERS = frozenset({"ground_truth", "mask", "masks"})
 """Names of the folders that hold masks, in lower case."""
@@ -101,16 +101,17 @@ class MaskFiles:
         """Return the images of a folder, and add the masks among them, like `7_GT.png` beside `7.jpg`."""
         return self._images_in(folder, defect_type, Path())
 
-    def images_below(self, folder: Path, defect_type: str, place: Path = Path()) -> list[Path]:
+    def images_below(self, folder: Path, defect_type: str) -> list[Path]:
         """Return the images of a folder and of all folders below, and add the masks among them."""
-        images = self._images_in(folder / place, defect_type, place)
-        if place.parts and images:
-            self._nested[folder] += len(images)
-        for below in scan(folder / place)[0]:
-            if is_mask_folder(below):
-                self.add_folder(below, defect_type, place)
-            else:
-                images += self.images_below(folder, defect_type, place / below.name)
+        images = []
+        for entered in folders_below(folder, leave_out=is_mask_folder):
+            place = entered.relative_to(folder)
+            found = self._images_in(entered, defect_type, place)
+            if place.parts and found:
+                self._nested[folder] += len(found)
+            images += found
+            for masks in filter(is_mask_folder, scan(entered)[0]):
+                self.add_folder(masks, defect_type, place)
         return images
 
     def _images_in(self, folder: Path, defect_type: str, place: Path) -> list[Path]:
@@ -144,7 +145,7 @@ def is_mask_folder(folder: Path) -> bool:
     """Tell whether a folder holds masks: by its name, or as a folder of annotations without images."""
     name = _key(folder.name)
     if name in ANNOTATION_FOLDERS:
-        return not any(True for _ in _images_below(folder))
+        return not any(list_images(place) for place in folders_below(folder))
     return name in MASK_FOLDERS
 
 
@@ -154,20 +155,11 @@ def nested_name(image: Path, folder: Path) -> str:
 
 
 def _masks_below(folder: Path) -> Iterator[Path]:
-    folders, pictures = scan(folder)
-    yield from pictures
-    yield from (
-        file for file in _annotations_in(folder) if is_of_one_image(file) or is_of_many_images(file)
-    )
-    for below in folders:
-        yield from _masks_below(below)
-
-
-def _images_below(folder: Path) -> Iterator[Path]:
-    folders, images = scan(folder)
-    yield from images
-    for below in folders:
-        yield from _images_below(below)
+    for place in folders_below(folder):
+        yield from list_images(place)
+        for file in _annotations_in(place):
+            if is_of_one_image(file) or is_of_many_images(file):
+                yield file
 
 
 def _annotations_in(folder: Path) -> list[Path]:
