@@ -20,7 +20,8 @@ def reference() -> str:
     """The page: every command with its help, and every option with its help and default."""
     root = click.Context(cli, info_name="rcae", terminal_width=WIDTH, max_content_width=WIDTH)
     sections = [HEADING, f"```text\n{_examples(root)}\n```\n"]
-    sections += [_section(context) for context in _commands(root)]
+    told: set[str] = set()
+    sections += [_section(context, told) for context in _commands(root)]
     return "\n".join(sections)
 
 
@@ -47,11 +48,16 @@ def _commands(parent: click.Context) -> Iterator[click.Context]:
             yield from _commands(context)
 
 
-def _section(context: click.Context) -> str:
+def _section(context: click.Context, told: set[str]) -> str:
+    """The part on one command; options in `told` are named alone, and those it tells are added."""
     options = [option for option in context.command.params if isinstance(option, click.Option)]
     lines = [f"## {context.command_path}", "", "```text", _usage_and_help(context), "```", ""]
-    if options:
-        lines += [*(_item(option, context) for option in options), ""]
+    items = {option: _item(option, context) for option in options}
+    lines += [item for item in items.values() if item not in told]
+    if again := [_names(option, context) for option, item in items.items() if item in told]:
+        lines.append(f"- as above: {', '.join(again)}")
+    told.update(items.values())
+    lines += [""] if options else []
     return "\n".join(lines)
 
 
@@ -62,17 +68,20 @@ def _usage_and_help(context: click.Context) -> str:
     return "\n".join(line.rstrip() for line in formatter.getvalue().rstrip().split("\n"))
 
 
-def _item(option: click.Option, context: click.Context) -> str:
+def _names(option: click.Option, context: click.Context) -> str:
     names = ", ".join(option.opts)
     if option.secondary_opts:
         names += " / " + ", ".join(option.secondary_opts)
     if not option.is_flag:
         names += f" {option.make_metavar(context)}"
+    return f"`{names}`"
+
+
+def _item(option: click.Option, context: click.Context) -> str:
+    names = _names(option, context)
     facts = [fact for fact in (_default(option), _environment(option)) if fact]
     in_brackets = f" ({', '.join(facts)})" if facts else ""
-    return (
-        f"- `{names}`{in_brackets}: {option.help}" if option.help else f"- `{names}`{in_brackets}"
-    )
+    return f"- {names}{in_brackets}: {option.help}" if option.help else f"- {names}{in_brackets}"
 
 
 def _default(option: click.Option) -> str:

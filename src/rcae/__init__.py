@@ -12,15 +12,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rcae.api import evaluate, train
     from rcae.base.errors import RcaeError
+    from rcae.data.layouts.source import DataSource, Folders
     from rcae.detector.detection import Detection, Region
     from rcae.detector.detector import Detector
     from rcae.evaluation.drift.monitor import Monitor
 
-__all__ = ["Detection", "Detector", "Monitor", "RcaeError", "Region", "evaluate", "train"]
+__all__ = [
+    "DataSource",
+    "Detection",
+    "Detector",
+    "Folders",
+    "Monitor",
+    "RcaeError",
+    "Region",
+    "evaluate",
+    "train",
+]
 
 _HOME = {
+    "DataSource": "rcae.data.layouts.source",
     "Detection": "rcae.detector.detection",
     "Detector": "rcae.detector.detector",
+    "Folders": "rcae.data.layouts.source",
     "Monitor": "rcae.evaluation.drift.monitor",
     "RcaeError": "rcae.base.errors",
     "Region": "rcae.detector.detection",

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rcae.base.storage import refusals_named
+from rcae.data.layouts.source import Data, DataSource
 from rcae.detector.detector import Detector
 from rcae.evaluation.evaluate import Evaluation, evaluate_model
 
 
 @refusals_named()
 def train(
-    data: str | Path,
+    data: str | Data,
     run: str | Path,
     *,
     preset: str | None = None,
@@ -23,7 +24,8 @@ def train(
     """Train on the good images of one category and return the finished detector.
 
     Args:
-        data: a category folder: MVTec AD, VisA, or a plain folder of good images.
+        data: a category: a folder in a known layout, a CSV or JSON list, or a `DataSource` that names
+            folders.
         run: a new or empty folder that gets the model and everything about the run.
         preset: "quick" (the default), "standard" or "paper".
         budget_s: total time in seconds, at most a year. The number of steps is fixed from the measured
@@ -47,15 +49,15 @@ def train(
         settings_file=None if settings_file is None else Path(settings_file),
         values=tuple(values),
     )
-    train_run(Path(data), Path(run), request, resume=resume)
+    train_run(DataSource.of(data), Path(run), request, resume=resume)
     return Detector.load(run)
 
 
 @refusals_named()
-def evaluate(run: str | Path, data: str | Path) -> Evaluation:
+def evaluate(run: str | Path, data: str | Data) -> Evaluation:
     """Score the test images of one category with a finished run and write nothing.
 
     Raises:
         RcaeError: see `rcae.evaluation.evaluate.evaluate_model`.
     """
-    return evaluate_model(Path(run), Detector.load(run), Path(data))
+    return evaluate_model(Path(run), Detector.load(run), DataSource.of(data))

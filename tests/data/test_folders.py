@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rcae.base.errors import DataError, UsageError
-from rcae.data.folders import describe_other_files, expand_paths, left_out_below, list_images
+from rcae.data.folders import expand_paths, left_out_notes, list_images
 
 
 @pytest.fixture
@@ -149,13 +149,12 @@ def test_an_unreadable_folder_below_is_named_and_not_skipped(tree, monkeypatch):
 
 def test_files_that_are_left_out_of_folders_are_counted_by_kind(make_files):
     root = make_files("new", "a.png", "b/c.GIF", "b/d.gif", "list", ".hidden/e.gif", "f.webp")
-    left_out = left_out_below([str(root), str(root / "a.png"), str(root / "*.gif")])
-    assert [path.name for path in left_out] == ["list", "c.GIF", "d.gif"]
-    assert describe_other_files(left_out).endswith("no image is read from them: 2 .gif, 1 list.")
+    (note,) = left_out_notes([str(root), str(root / "a.png"), str(root / "*.gif")])
+    assert note.endswith("no image is read from them: 2 .gif, 1 list.")
 
 
 @pytest.mark.parametrize("name", ["@eaDir", "$RECYCLE.BIN", "lost+found", "__MACOSX"])
 def test_folders_that_a_system_makes_for_itself_are_left_out(make_files, name):
     root = make_files("new", "a.png", f"{name}/a.png/SYNOPHOTO_THUMB_M.jpg", f"b/{name}/c.png")
     assert [path.name for path in expand_paths([str(root)])] == ["a.png"]
-    assert left_out_below([str(root)]) == []
+    assert left_out_notes([str(root)]) == []

@@ -1,17 +1,20 @@
 """`rcae doctor`: problems of a folder, before training."""
 
 import sys
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from rcae.base.errors import ImageError
-from rcae.cli.options import PATH, as_text
+from rcae.cli.options import as_text, data_argument, masks_options
+
+if TYPE_CHECKING:
+    from rcae.data.layouts.source import DataSource
 
 
 @click.command()
-@click.argument("data", type=PATH)
+@data_argument
+@masks_options
 @click.option(
     "--for",
     "purpose",
@@ -19,11 +22,11 @@ from rcae.cli.options import PATH, as_text
     help="Fail only where this cannot run; the default is all that the images are there for.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-def doctor(data: Path, purpose: Literal["train", "evaluate"] | None, as_json: bool) -> None:
+def doctor(data: "DataSource", purpose: Literal["train", "evaluate"] | None, as_json: bool) -> None:
     """Check every image and mask of DATA once and list all problems.
 
-    DATA is one category: MVTec AD layout, VisA (raw or reorganised), or a plain folder of good
-    images. The exit code is 0 only if training can run, and evaluation where there are test images.
+    DATA is one category: a folder in a known layout, or a CSV or JSON list of its images. The exit
+    code is 0 only if training can run, and evaluation where there are test images.
     """
     from rcae.base.progress import shown
     from rcae.data.doctor.examine import describe, examine

@@ -1,15 +1,27 @@
 """`rcae evaluate`: metrics of a run on test images."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from rcae.cli.options import FOLDER, PATH, require_signature, size_limit
+from rcae.cli.options import (
+    FOLDER,
+    PATH,
+    data_argument,
+    masks_options,
+    require_signature,
+    size_limit,
+)
+
+if TYPE_CHECKING:
+    from rcae.data.layouts.source import DataSource
 
 
 @click.command()
 @click.argument("run", type=PATH)
-@click.argument("data", type=PATH)
+@data_argument
+@masks_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 @click.option(
     "-o", "--output", type=FOLDER, help="Folder for the results; the default is RUN/evaluation."
@@ -18,20 +30,22 @@ from rcae.cli.options import FOLDER, PATH, require_signature, size_limit
 @require_signature
 def evaluate(
     run: Path,
-    data: Path,
+    data: "DataSource",
     as_json: bool,
     output: Path | None,
     size_limit: float,
     public_key: Path | None,
 ) -> None:
     """Score the test images of DATA with RUN; write report.html, metrics.json and scores.csv."""
+    from rcae.data.result_folders import require_apart
     from rcae.detector.detector import Detector
     from rcae.evaluation.evaluate import evaluate_model
     from rcae.evaluation.evaluate_report import table, write_evaluation
 
+    folder = output or (run if run.is_dir() else run.parent) / "evaluation"
+    require_apart(folder, data.read_folders)
     detector = Detector.load(run, require_signature=public_key, size_limit=size_limit)
     evaluation = evaluate_model(run, detector, data)
-    folder = output or (run if run.is_dir() else run.parent) / "evaluation"
     report = write_evaluation(folder, evaluation, detector)
     click.echo(evaluation.metrics.to_json() if as_json else table(evaluation))
     click.echo(f"report: {report}", err=True)

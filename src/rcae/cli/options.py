@@ -1,12 +1,18 @@
 """Types of command-line options: paths, times, names, seeds."""
 
+import functools
 import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from rcae.data.layouts.source import DataSource
 
 PATH = click.Path(path_type=Path)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -29,6 +35,70 @@ size_limit = click.option(
     metavar="FACTOR",
     help="Refuse images whose sides or aspect ratio differ by more from those of training.",
 )
+
+
+def data_argument(command: Callable[..., None]) -> Callable[..., None]:
+    """Add DATA and the options that name its folders; the command gets `data`, a `DataSource`."""
+
+    @click.argument("root", type=PATH, metavar="DATA")
+    @click.option(
+        "--good",
+        multiple=True,
+        metavar="DIR",
+        help="Folder of good images: below DATA, or any path. This and the next three can be repeated.",
+    )
+    @click.option(
+        "--test-good", multiple=True, metavar="DIR", help="Folder of good images of the test."
+    )
+    @click.option(
+        "--defective",
+        multiple=True,
+        metavar="DIR",
+        help="Folder of defective images; its name is the defect type.",
+    )
+    @click.option(
+        "--masks",
+        multiple=True,
+        metavar="DIR",
+        help="Folder of masks or annotations, or a COCO file.",
+    )
+    @functools.wraps(command)
+    def with_source(
+        *arguments: Any,
+        root: Path,
+        good: tuple[str, ...],
+        test_good: tuple[str, ...],
+        defective: tuple[str, ...],
+        masks: tuple[str, ...],
+        **options: Any,
+    ) -> None:
+        from rcae.data.layouts.source import DataSource, Folders
+
+        folders = Folders(good, test_good, defective, masks)
+        command(*arguments, data=DataSource(root, folders), **options)
+
+    return with_source
+
+
+def masks_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that tell how masks are read; the command has `data` of `data_argument`."""
+
+    @click.option("--masks-inverted", is_flag=True, help="Masks are white where the part is good.")
+    @click.option(
+        "--masks-unturned", is_flag=True, help="Masks lie as images before EXIF turns them."
+    )
+    @functools.wraps(command)
+    def with_masks(
+        *arguments: Any,
+        data: "DataSource",
+        masks_inverted: bool,
+        masks_unturned: bool,
+        **options: Any,
+    ) -> None:
+        source = replace(data, inverted_masks=masks_inverted, unturned_masks=masks_unturned)
+        command(*arguments, data=source, **options)
+
+    return with_masks
 
 
 class Duration(click.ParamType[float]):

@@ -30,13 +30,15 @@ def predict(
     An unreadable image gets a row with its error and does not stop the others. The exit code is then 3.
     """
     from rcae.base.progress import say
-    from rcae.data.folders import describe_other_files, expand_paths, left_out_below
+    from rcae.data.folders import expand_paths, folders_among, left_out_notes
+    from rcae.data.result_folders import require_apart
     from rcae.detector.detector import Detector
     from rcae.detector.predictions import predict_files
 
     files = expand_paths(paths)
-    if other_files := left_out_below(paths):
-        say(f"note: {describe_other_files(other_files)}")
+    require_apart(output, folders_among(paths))
+    for note in left_out_notes(paths):
+        say(f"note: {note}")
     detector = Detector.load(run, require_signature=public_key, size_limit=size_limit)
     counts = predict_files(detector, files, output, overlays=overlays, maps=maps)
     click.echo(f"{counts.good} good, {counts.defective} defective: {output / 'predictions.csv'}")

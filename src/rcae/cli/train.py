@@ -1,14 +1,18 @@
 """`rcae train`: a folder of good images in, a run folder out."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from rcae.cli.options import PATH, Duration
+from rcae.cli.options import PATH, Duration, data_argument
+
+if TYPE_CHECKING:
+    from rcae.data.layouts.source import DataSource
 
 
 @click.command()
-@click.argument("data", type=PATH)
+@data_argument
 @click.option("-o", "--output", "run", type=PATH, required=True, help="Run folder to create.")
 @click.option(
     "--preset",
@@ -21,7 +25,7 @@ from rcae.cli.options import PATH, Duration
 @click.option("--set", "values", multiple=True, metavar="KEY=VALUE", help="Change one setting.")
 @click.option("--resume", is_flag=True, help="Continue the interrupted run in the run folder.")
 def train(
-    data: Path,
+    data: "DataSource",
     run: Path,
     preset: str | None,
     budget_s: float | None,

@@ -2,18 +2,21 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from rcae.base.errors import DataError, UsageError
 from rcae.data.image_files import IMAGE_SUFFIXES
+from rcae.data.result_folders import is_of_results
 
 SYSTEM_NAMES = frozenset(
     {
         "#recycle",
+        "#snapshot",
         "$recycle.bin",
         "@eadir",
+        "@recycle",
         "__macosx",
         "lost+found",
         "system volume information",
@@ -21,6 +24,8 @@ SYSTEM_NAMES = frozenset(
     }
 )
 """Names that storage systems, Windows and macOS give to files and folders of their own, in lower case."""
+THUMBNAIL_NAMES = frozenset({"_thumbs", "thumbnails", "thumbs"})
+"""Names that viewers give to folders of small copies, in lower case."""
 
 
 @contextmanager
@@ -43,7 +48,8 @@ def unlisted_named() -> Iterator[None]:
 def scan(folder: Path) -> tuple[list[Path], list[Path]]:
     """Return the folders and the images directly in a folder, each sorted by name, without hidden ones.
 
-    An image is recognised by its name alone. A broken link is listed too, so that its reader reports it.
+    Folders with results of rcae or with thumbnails are left out too, see `is_left_out`.
+    An image is recognised by its name alone. A broken link is listed, so that its reader reports it.
 
     Raises:
         DataError: the folder cannot be listed, or is a link that leads to itself.
@@ -57,7 +63,7 @@ def scan(folder: Path) -> tuple[list[Path], list[Path]]:
             folders.append(path)
         elif is_image(path):
             images.append(path)
-    return folders, images
+    return [path for path in folders if not is_left_out(path)], images
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -84,19 +90,56 @@ def expand_paths(paths: Sequence[str]) -> list[Path]:
     return list(unique.values())
 
 
-def left_out_below(paths: Sequence[str]) -> list[Path]:
-    """Return the files in folders that `expand_paths` leaves out, since their names are not of images."""
-    folders = [Path(text) for text in paths if Path(text).is_dir()]
-    return [path for folder in folders for path in files_below(folder) if not is_image(path)]
+def folders_among(paths: Sequence[str]) -> list[Path]:
+    """Return the paths that are folders."""
+    return [Path(text) for text in paths if Path(text).is_dir()]
+
+
+def left_out_notes(paths: Sequence[str]) -> list[str]:
+    """Return sentences on folders and files in folders that `expand_paths` leaves out."""
+    folders = folders_among(paths)
+    notes = [
+        describe_folders_left_out(left_out, folder)
+        for folder in folders
+        if (left_out := folders_left_out(folder))
+    ]
+    others = [path for folder in folders for path in files_below(folder) if not is_image(path)]
+    return [*notes, describe_other_files(others)] if others else notes
+
+
+def absolute(path: Path) -> Path:
+    """Return the absolute path without `.` and `..`; links are kept."""
+    return Path(os.path.normpath(path.absolute()))
 
 
 def files_below(root: Path) -> Iterator[Path]:
-    """Yield all files below a folder, sorted, without hidden ones; links to folders are not followed."""
-    for folder, below, names in os.walk(root):
-        below[:] = sorted(name for name in below if not is_hidden(name))
-        for name in sorted(names):
-            if not is_hidden(name):
-                yield Path(folder) / name
+    """Yield all files below a folder, sorted, in the folders that `scan` lists.
+
+    Links to folders are not followed.
+    """
+    for folder, _, names in _walked(root):
+        yield from (folder / name for name in sorted(names) if not is_hidden(name))
+
+
+def folders_left_out(root: Path) -> list[Path]:
+    """Return the folders below a folder that `scan` leaves out, hidden ones aside, sorted."""
+    return sorted(path for _, left_out, _ in _walked(root) for path in left_out)
+
+
+def _walked(root: Path) -> Iterator[tuple[Path, list[Path], list[str]]]:
+    """Yield each folder below a folder, with the folders left out in it and the names of its files."""
+    for text, below, names in os.walk(root):
+        folder = Path(text)
+        visible = [name for name in below if not is_hidden(name)]
+        left_out = [folder / name for name in visible if is_left_out(folder / name)]
+        below[:] = sorted(set(visible) - {path.name for path in left_out})
+        yield folder, left_out, names
+
+
+def describe_folders_left_out(paths: Iterable[Path], root: Path) -> str:
+    """Return a sentence that names folders below a folder that no image is read from."""
+    names = ", ".join(f"{path.relative_to(root).as_posix()}/" for path in paths)
+    return f"Folders left out, since they hold results of rcae or thumbnails: {names}."
 
 
 def describe_other_files(paths: Iterable[Path]) -> str:
@@ -112,7 +155,8 @@ def _expand(text: str) -> list[Path]:
         return [path]
     matches = [path] if path.is_dir() else _glob(path)
     visited: set[Path] = set()
-    found = [image for match in matches if match.is_dir() for image in _walk(match, visited)]
+    folders = [f for match in matches if match.is_dir() for f in folders_below(match, visited)]
+    found = [image for folder in folders for image in list_images(folder)]
     found += [match for match in matches if not match.is_dir() and is_image(match)]
     if not found:
         raise UsageError(
@@ -124,7 +168,7 @@ def _expand(text: str) -> list[Path]:
 
 
 def _glob(pattern: Path) -> list[Path]:
-    """Return the matches of a pattern, without hidden folders that it does not name.
+    """Return the matches of a pattern, without folders that it does not name and `scan` leaves out.
 
     `**` follows no links.
     """
@@ -134,25 +178,53 @@ def _glob(pattern: Path) -> list[Path]:
         raise UsageError(
             f"{pattern} is not a pattern ({error}); write it like 'new/*.png'."
         ) from error
-    named = set(pattern.parts)
-    return [m for m in matches if not any(is_hidden(part) for part in set(m.parts) - named)]
+    named = {*pattern.parts, ""}
+    folders = {path for match in matches for path in match.parents}
+    left_out = {path for path in folders if path.name not in named and is_left_out(path)}
+
+    def is_wanted(match: Path) -> bool:
+        if match.is_dir() and is_left_out(match):
+            return False
+        unnamed = [path for path in (match, *match.parents) if path.name not in named]
+        return not any(is_hidden(path.name) or path in left_out for path in unnamed)
+
+    return [match for match in matches if is_wanted(match)]
 
 
-def _walk(folder: Path, visited: set[Path]) -> Iterator[Path]:
-    """Yield all images below a folder; links are followed, but no folder is entered twice."""
+def folders_below(
+    folder: Path,
+    visited: set[Path] | None = None,
+    leave_out: Callable[[Path], bool] = lambda _: False,
+) -> Iterator[Path]:
+    """Yield a folder and all below that `scan` lists, in order; links are followed.
+
+    Args:
+        folder: the first folder.
+        visited: places of folders that are not entered again; each folder is added.
+        leave_out: tells folders below that are not entered.
+
+    Raises:
+        DataError: a folder cannot be listed.
+    """
+    entered = set() if visited is None else visited
     place = folder.resolve()
-    if place in visited:
+    if place in entered:
         return
-    visited.add(place)
-    folders, images = scan(folder)
-    yield from images
-    for below in folders:
-        yield from _walk(below, visited)
+    entered.add(place)
+    yield folder
+    for below in scan(folder)[0]:
+        if not leave_out(below):
+            yield from folders_below(below, entered, leave_out)
 
 
 def is_hidden(name: str) -> bool:
     """Tell whether a file or folder of this name is hidden, or one that a system makes for itself."""
     return name.startswith(".") or name.casefold() in SYSTEM_NAMES
+
+
+def is_left_out(folder: Path) -> bool:
+    """Tell whether a folder holds no images of parts, but results of rcae or thumbnails."""
+    return folder.name.casefold() in THUMBNAIL_NAMES or is_of_results(folder)
 
 
 def is_image(path: Path) -> bool:

@@ -9,7 +9,9 @@ import numpy as np
 from rcae.base.errors import DataError, UsageError
 from rcae.data.layouts.category import open_category
 from rcae.data.layouts.sample import Category
+from rcae.data.layouts.source import Data
 from rcae.detector.detector import Detector
+from rcae.detector.run.run_folder import source_for
 from rcae.evaluation.evaluate import Evaluation, Outcome, evaluate_model
 from rcae.evaluation.metrics.comparison import (
     AurocComparison,
@@ -85,7 +87,7 @@ class Comparison:
         return [change for change in self.changes if change.kind == kind]
 
 
-def compare_models(model_a: Path, model_b: Path, data: Path) -> Comparison:
+def compare_models(model_a: Path, model_b: Path, data: Data) -> Comparison:
     """Evaluate two models on the test images of one category, then compare them.
 
     Args:
@@ -98,7 +100,7 @@ def compare_models(model_a: Path, model_b: Path, data: Path) -> Comparison:
         DataError: the test images are missing, all good or all defective.
         RcaeError: the errors of `Detector.load` and `evaluate_model`.
     """
-    _require_both_classes(open_category(data))
+    _require_both_classes(open_category(source_for(model_a, data)))
     a, b = Detector.load(model_a), Detector.load(model_b)
     if _identity(a) == _identity(b):
         raise UsageError(

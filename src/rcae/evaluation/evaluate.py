@@ -15,12 +15,14 @@ from rcae.data.good_images import hash_file
 from rcae.data.images import image_size, resize
 from rcae.data.layouts.category import open_category
 from rcae.data.layouts.sample import Category, Sample, fault_of_inversion, fault_of_size
+from rcae.data.layouts.source import Data
 from rcae.data.usual_image import UsualImage
 from rcae.detector.calibration import Calibration, conformal_threshold, images_needed
 from rcae.detector.detection import Detection
 from rcae.detector.detector import Detector
 from rcae.detector.outliers import Outlier, outliers_among
 from rcae.detector.run.known_images import calibration_images, known_images
+from rcae.detector.run.run_folder import source_for
 from rcae.evaluation.metrics.ranking import image_metrics
 from rcae.evaluation.metrics.rates import detection_rates
 from rcae.evaluation.metrics.regions import pixel_metrics
@@ -99,23 +101,26 @@ class Evaluation:
         return tuple(outcome for outcome in self.outcomes if outcome.sample.is_defective)
 
 
-def evaluate_model(path: Path, detector: Detector, data: Path) -> Evaluation:
-    """Evaluate the model loaded from `path`, like `evaluate_detector`; its run tells the known images.
+def evaluate_model(path: Path, detector: Detector, data: Data) -> Evaluation:
+    """Evaluate the model loaded from `path`, like `evaluate_detector`.
+
+    Its run tells the known images, and the folders that it was trained with.
 
     Raises:
         RcaeError: the errors of `evaluate_detector` and `known_images`.
     """
-    evaluation = evaluate_detector(detector, data, known_images(path, detector.header))
+    known = known_images(path, detector.header)
+    evaluation = evaluate_detector(detector, source_for(path, data), known)
     outliers = outliers_among(calibration_images(path, detector.header), detector.calibration)
     return replace(evaluation, outliers=outliers)
 
 
-def evaluate_detector(detector: Predictor, data: Path, known: Collection[str] = ()) -> Evaluation:
+def evaluate_detector(detector: Predictor, data: Data, known: Collection[str] = ()) -> Evaluation:
     """Score every test image once, then measure; the threshold is the calibrated one.
 
     Args:
         detector: Model to evaluate.
-        data: One category.
+        data: One category, see `open_category`.
         known: SHA-256 of the images that the model was trained or calibrated on, see `known_images`.
 
     Raises:

@@ -11,6 +11,7 @@ from rcae.base.errors import UsageError, VerificationError
 from rcae.base.progress import shown
 from rcae.data.folders import expand_paths
 from rcae.data.layouts.category import open_category
+from rcae.data.layouts.image_list import is_image_list
 from rcae.detector.calibration import RUNTIME_MARGIN
 from rcae.detector.detection import Detection
 from rcae.detector.detector import Detector
@@ -180,8 +181,9 @@ def _images(paths: Sequence[str]) -> tuple[list[Path], list[bool] | None]:
 
     A category gives its test images. Its training images are added if no test image is good.
     """
-    if len(paths) == 1 and Path(paths[0]).is_dir():
-        category = open_category(Path(paths[0]))
+    path = Path(paths[0])
+    if len(paths) == 1 and (path.is_dir() or is_image_list(path)):
+        category = open_category(path)
         if category.test:
             has_both = any(not sample.is_defective for sample in category.test)
             samples = category.test if has_both else category.samples

@@ -147,7 +147,7 @@ def _files(images: Sequence[CalibrationImage]) -> dict[str, Path]:
 
 def _same_parts(folder: RunFolder, model: Model, wish: FineTuning) -> GoodParts:
     """Return the images that the run was trained and calibrated on."""
-    parts = open_good_parts(wish.data, model.header.settings)
+    parts = open_good_parts(folder.source_of(wish.data), model.header.settings)
     require_same_data(parts, folder)
     return parts
 

@@ -12,6 +12,7 @@ from rcae.base.errors import CellFailedError, UsageError
 from rcae.base.progress import say
 from rcae.base.storage import write_text
 from rcae.data.layouts.category import open_category
+from rcae.data.result_folders import require_apart
 from rcae.study.cell import CellFolder, hash_data
 from rcae.study.cell_result import CellResult
 from rcae.study.contenders import contender
@@ -61,8 +62,8 @@ def cell_requests(
     for template in templates:
         contender(template.model)
     categories = [open_category(path) for path in data]
-    roots = [category.root.resolve() for category in categories]
-    names = [root.name for root in roots]
+    require_apart(output, [path for path in data if path.is_dir()])
+    names = [category.name for category in categories]
     if len(set(names)) < len(names):
         raise UsageError(
             f"two of the categories have the same name ({', '.join(sorted(names))}); rename a folder."
@@ -70,10 +71,10 @@ def cell_requests(
     hashes = [hash_data(category) for category in categories]
     return [
         (
-            output / "cells" / root.name / _slug(template.label) / f"seed-{seed}",
-            replace(template, data=str(root), data_sha256=data_sha256, seed=seed),
+            output / "cells" / name / _slug(template.label) / f"seed-{seed}",
+            replace(template, data=str(path.resolve()), data_sha256=data_sha256, seed=seed),
         )
-        for root, data_sha256 in zip(roots, hashes, strict=True)
+        for path, name, data_sha256 in zip(data, names, hashes, strict=True)
         for seed in seeds
         for template in templates
     ]

@@ -9,6 +9,7 @@ import torch
 
 from rcae.base.machine import package_versions
 from rcae.base.settings import Settings
+from rcae.data.layouts.source import DataSource
 from rcae.training.request import Request
 from rcae.training.training_data import GoodParts
 
@@ -16,6 +17,7 @@ from rcae.training.training_data import GoodParts
 def new_record(
     request: Request,
     settings: Settings,
+    source: DataSource,
     parts: GoodParts,
     step_seconds: Mapping[str, float],
     process_count: int,
@@ -25,6 +27,7 @@ def new_record(
     Args:
         request: the user's request.
         settings: the resulting settings, step counts included.
+        source: the category as the user named it.
         parts: the good images, divided.
         step_seconds: duration of one step of each stage, in s.
         process_count: number of processes that train together.
@@ -38,6 +41,7 @@ def new_record(
             "training_images": len(parts.training),
             "calibration_images": len(parts.calibration),
             "sha256": parts.sha256,
+            **({"source": source.to_plain()} if source.folders else {}),
         },
         "versions": package_versions(),
         "machine": {

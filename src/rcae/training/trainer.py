@@ -12,6 +12,8 @@ from rcae.base.progress import say
 from rcae.base.settings import Settings
 from rcae.base.storage import write_text
 from rcae.data.good_images import to_csv
+from rcae.data.layouts.source import Data
+from rcae.data.result_folders import require_apart
 from rcae.detector.run.run_folder import RunFolder
 from rcae.model.system import RcaeSystem
 from rcae.training import plan
@@ -29,13 +31,13 @@ from rcae.training.training_data import GoodParts, open_good_parts, require_same
 from rcae.training.whole_batch import normalise_over_processes
 
 
-def train(data: Path, run: Path, request: Request, *, resume: bool = False) -> None:
+def train(data: Data, run: Path, request: Request, *, resume: bool = False) -> None:
     """Train on the good images of `data`; the folder `run` gets everything.
 
     All processes of torchrun train one model, and see the same `data` and `run`.
 
     Args:
-        data: one category, in any layout of `rcae.data.layouts.category`.
+        data: one category, see `open_category`; a resumed run remembers the folders of its first start.
         run: a new or empty folder; with `resume`, the folder of an interrupted run.
         request: preset, changes to it, time budget and seed.
         resume: go on where the run stopped; the result is that of an uninterrupted run.
@@ -52,7 +54,7 @@ def train(data: Path, run: Path, request: Request, *, resume: bool = False) -> N
         _train(data, run, request, processes, resume=resume)
 
 
-def _train(data: Path, run: Path, request: Request, processes: Processes, *, resume: bool) -> None:
+def _train(data: Data, run: Path, request: Request, processes: Processes, *, resume: bool) -> None:
     started_at = time.perf_counter()
     folder = RunFolder(run)
     if resume and _is_finished(folder):
@@ -62,9 +64,11 @@ def _train(data: Path, run: Path, request: Request, processes: Processes, *, res
     else:
         folder.require_free()
         settings = request.settings()
+    source = folder.source_of(data)
+    require_apart(run, source.read_folders)
     processes.require_equal_shares(settings.training.batch_size)
     require_runnable(settings.training, processes.device)
-    parts = open_good_parts(data, settings)
+    parts = open_good_parts(source, settings)
     if resume:
         require_same_data(parts, folder)
         step_seconds: dict[str, float] = {}
@@ -76,7 +80,7 @@ def _train(data: Path, run: Path, request: Request, processes: Processes, *, res
         if not resume and processes.is_first:
             folder.require_free()  # another process may have trained here while we measured
             write_text(folder.data, to_csv(parts.listed))
-            record = new_record(request, settings, parts, step_seconds, processes.count)
+            record = new_record(request, settings, source, parts, step_seconds, processes.count)
             folder.write_record(record)
             folder.write_settings(settings)  # last: a run exists once its settings do
         processes.wait()

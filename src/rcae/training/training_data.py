@@ -12,6 +12,7 @@ from rcae.data.good_images import GoodImage, hash_list, list_good_images
 from rcae.data.images import image_size
 from rcae.data.layouts.category import open_category
 from rcae.data.layouts.sample import Category
+from rcae.data.layouts.source import Data
 from rcae.data.usual_image import UsualImage
 from rcae.data.view.working_view import WorkingView
 from rcae.detector.run.run_folder import RunFolder
@@ -58,11 +59,11 @@ class GoodParts:
         return hash_list(self.listed)
 
 
-def open_good_parts(data: Path, settings: Settings) -> GoodParts:
+def open_good_parts(data: Data, settings: Settings) -> GoodParts:
     """Hash, divide and decode the good training images; nothing else is opened.
 
     Args:
-        data: the category, in any layout of `rcae.data.layouts.category`.
+        data: the category, see `open_category`.
         settings: image, calibration and seed count, and `training.data_share`.
 
     Raises:

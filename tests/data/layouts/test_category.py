@@ -38,7 +38,7 @@ def test_mvtec_layout(make_files):
     ]
     assert [sample.is_defective for sample in category.test] == [True, True, True, False]
     assert [sample.path.name for sample in category.train_good] == ["000.png", "001.png"]
-    assert not any(sample.mask_is_indexed for sample in category.samples)
+    assert not any(sample.mask_reading.indexed for sample in category.samples)
 
 
 def test_a_mask_belongs_to_the_image_of_its_own_defect_type(make_files):
@@ -307,7 +307,7 @@ def test_ok_beside_good_is_good(make_files):
     assert [sample.is_defective for sample in open_category(root).test] == [False, False, True]
 
 
-def test_images_in_folders_that_are_not_looked_into_are_counted_and_named(make_files):
+def test_images_in_folders_of_folders_are_used_and_those_left_out_are_counted_and_named(make_files):
     root = make_files(
         "parts",
         "train/good/0.png",
@@ -316,13 +316,17 @@ def test_images_in_folders_that_are_not_looked_into_are_counted_and_named(make_f
         "train/good/.hidden/0.png",
         "test/good/.DS_Store",
     )
-    (note,) = open_category(root).notes
-    assert note == "Images left out: 3 in train/good/batch1/, 1 in validation/good/."
+    category = open_category(root)
+    assert len(category.train_good) == 4
+    assert category.notes == (
+        "Images in folders of folders are used too: 3 below train/good/.",
+        "Images left out: 1 in validation/good/.",
+    )
 
 
 def test_only_the_first_folders_are_named_where_many_are_left_out(make_files):
-    root = make_files("parts", "train/good/0.png", *[f"train/good/{n}/0.png" for n in range(9)])
-    assert open_category(root).notes[0].endswith("1 in train/good/4/ and 4 more folders.")
+    root = make_files("parts", "train/good/0.png", *[f"train/{n}/0.png" for n in range(9)])
+    assert open_category(root).notes[0].endswith("1 in train/4/ and 4 more folders.")
 
 
 def test_files_among_images_that_are_no_images_are_counted_by_kind(make_files):

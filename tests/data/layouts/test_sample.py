@@ -35,7 +35,8 @@ def test_masks_of_different_sizes_are_refused_by_name(tmp_path):
         (
             6,
             (20, 30),
-            "is 30x20 px, its image 20x30 px after EXIF turns it; turn the mask in the same way.",
+            "is 30x20 px, its image 20x30 px after EXIF turns it; turn the mask in the same way, "
+            "or give --masks-unturned.",
         ),
         (6, (30, 20), None),
         (6, (30, 30), "is 30x30 px, its image 20x30 px; a mask has the size of its image."),

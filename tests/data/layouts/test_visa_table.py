@@ -50,7 +50,7 @@ def test_visa_as_published_or_saved_again_by_a_spreadsheet(visa, mark, end):
         ("test", "anomaly", "Data/Images/Anomaly/000.JPG", mask),
         ("test", "good", "Data/Images/Normal/0000.JPG", None),
     ]
-    assert [sample.mask_is_indexed for sample in category.test] == [True, False]
+    assert [sample.mask_reading.indexed for sample in category.test] == [True, False]
     assert [path.name for path in category.unused_masks] == ["777.png"]
 
 

@@ -12,9 +12,15 @@ PATHS_SHOWN = 10
 
 _LAYOUT_NAMES: dict[Layout, str] = {
     "mvtec": "MVTec AD layout",
+    "mvtec_2": "MVTec AD 2 layout",
     "visa_raw": "VisA layout, as published",
     "visa_1cls": "VisA layout, reorganised",
+    "real_iad": "Real-IAD layout",
+    "kolektor": "KolektorSDD layout",
+    "dagm": "DAGM 2007 layout",
     "plain": "plain folder",
+    "folders": "folders as named",
+    "list": "list of images",
 }
 
 

@@ -1,4 +1,4 @@
-"""Check of a category: every image and mask is decoded once, and every problem is listed."""
+"""Check of a category: every image and mask is decoded, and every problem is listed."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,11 +10,13 @@ from rcae.base.settings import CalibrationSettings
 from rcae.data.doctor.diagnosis import Diagnosis, Finding, describe, describe_size
 from rcae.data.doctor.exposure import Tone, odd_tones
 from rcae.data.doctor.give_aways import GiveAways, Look
+from rcae.data.doctor.mask_remarks import remarks_on_mask
 from rcae.data.good_images import hash_file, list_good_images
 from rcae.data.image_files import read_header
 from rcae.data.images import read_image
 from rcae.data.layouts.category import open_category
 from rcae.data.layouts.sample import Category, Sample, Split, fault_of_inversion, fault_of_size
+from rcae.data.layouts.source import Data
 from rcae.data.usual_image import SIZE_LIMIT, UsualImage
 
 __all__ = ["Diagnosis", "Finding", "describe", "examine"]
@@ -40,21 +42,21 @@ class _ExaminedImage:
 
 
 def examine(
-    root: Path, *, progress: Callable[[Iterable[Sample]], Iterable[Sample]] | None = None
+    data: Data, *, progress: Callable[[Iterable[Sample]], Iterable[Sample]] | None = None
 ) -> Diagnosis:
-    """Decode each image and mask of a category once, one at a time, and list every problem.
+    """Decode each image and mask of a category, one at a time, and list every problem.
 
     An error keeps training or evaluation from running, or makes its numbers wrong.
     All other problems are warnings.
 
     Args:
-        root: one category, in any layout of `rcae.data.layouts.category`.
+        data: one category, see `open_category`.
         progress: wraps the samples to show the progress.
 
     Raises:
         UsageError, DataError: the errors of `open_category`.
     """
-    category = open_category(root)
+    category = open_category(data)
     usual = _usual_image(category)
     images: list[_ExaminedImage] = []
     findings: dict[Split, list[Finding]] = {"train": [], "test": []}
@@ -151,6 +153,8 @@ def _check_mask(
     fault = None if size is None else fault_of_size(sample.path, size, mask)
     if fault is not None:
         yield Finding("error", "wrong-mask-size", path, fault)
+    elif size is not None:
+        yield from remarks_on_mask(sample, mask)
     if not mask.any():
         message = (
             "marks no defect, for it is black; draw defects in white (255), or remove the image from the "

@@ -2,8 +2,16 @@
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
-from rcae.data.folders import describe_other_files, files_below, is_image
+from rcae.data.folders import (
+    describe_folders_left_out,
+    describe_other_files,
+    files_below,
+    folders_left_out,
+    is_image,
+)
+from rcae.data.layouts.masks import without_mark
 from rcae.data.layouts.sample import Category
 
 MOST_NAMED = 5
@@ -18,16 +26,19 @@ def with_left_out_named(category: Category) -> Category:
     used = {path for one in category.samples for path in (one.path, *one.mask_paths)}
     used.update(category.unused_masks)
     among_images = {path.parent for path in used}
+    names = {path.parent / path.stem for path in used}
     images: Counter[str] = Counter()
     others = []
     for path in files_below(category.root):
-        if path in used:
+        if path in used or _is_mask_beside(path, names):
             continue
         if is_image(path):
             images[path.parent.relative_to(category.root).as_posix()] += 1
         elif path.parent in among_images:
             others.append(path)
     notes = list(category.notes)
+    if folders := folders_left_out(category.root):
+        notes.append(describe_folders_left_out(folders, category.root))
     if images:
         places = ", ".join(
             f"{count} in {folder}/" for folder, count in images.most_common(MOST_NAMED)
@@ -37,3 +48,9 @@ def with_left_out_named(category: Category) -> Category:
     if others:
         notes.append(describe_other_files(others))
     return replace(category, notes=tuple(notes))
+
+
+def _is_mask_beside(path: Path, names: set[Path]) -> bool:
+    """Tell whether a file is named like the mask of a used image beside it; such masks were looked at."""
+    name = without_mark(path.stem)
+    return name != path.stem and path.parent / name in names

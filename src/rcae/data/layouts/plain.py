@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from rcae.data.folders import scan
+from rcae.data.layouts.held_out import hold_out
 from rcae.data.layouts.masks import MaskFiles, is_mask_folder
 from rcae.data.layouts.sample import (
+    GOOD,
     Category,
     category_of,
     defective_samples,
@@ -14,15 +16,18 @@ from rcae.data.layouts.sample import (
 )
 
 TEST_GOOD = "test_good"
-HELD_OUT_EVERY = 5
-"""Stride of the test split of a plain folder: every fifth good image is a test image (our choice)."""
+
+
+def is_plain(root: Path) -> bool:
+    """Tell a plain folder by its folders of good images."""
+    return bool(good_folders(root))
 
 
 def read_flat(root: Path) -> Category:
     """Read good images directly in the root."""
     note = f"Folders in {root} are not looked into, because images lie beside them."
     masks = MaskFiles()
-    samples = good_samples(good_images([root], masks), "train")
+    samples = good_samples(masks.images_in(root, GOOD), "train")
     return category_of(root, "plain", samples, masks.paths, [note] if scan(root)[0] else [])
 
 
@@ -41,11 +46,7 @@ def read_plain(root: Path) -> Category:
     if ignored:
         notes.append(f"Images directly in {root} are not used, because there is {of_good[0]}.")
     if samples and not test_good:
-        test_good = good[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
-        good = [path for number, path in enumerate(good, start=1) if number % HELD_OUT_EVERY]
-        notes.append(
-            f"Every fifth good image by name, {len(test_good)} in all, is for the test and not "
-            f"for training, because there is no image in {root / TEST_GOOD}."
-        )
+        good, test_good, note = hold_out(good, f"there is no image in {root / TEST_GOOD}")
+        notes.append(note)
     samples += good_samples(good, "train") + good_samples(test_good, "test")
-    return category_of(root, "plain", samples, masks.paths, notes)
+    return category_of(root, "plain", samples, masks.paths, [*notes, *masks.notes(root)])

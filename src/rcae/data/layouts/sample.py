@@ -1,6 +1,7 @@
 """One image of a category and what is known of it, and the category that they make."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -10,12 +11,24 @@ import numpy as np
 
 from rcae.base.arrays import Mask
 from rcae.base.errors import DataError
+from rcae.data.annotations.annotation import entry_of, is_named_like_one
 from rcae.data.folders import scan
 from rcae.data.image_files import read_header
-from rcae.data.images import read_mask
-from rcae.data.layouts.masks import MaskFiles
+from rcae.data.layouts.mask_reading import AS_DRAWN, MaskReading
+from rcae.data.layouts.masks import MaskFiles, nested_name
 
-Layout = Literal["mvtec", "visa_raw", "visa_1cls", "plain"]
+Layout = Literal[
+    "mvtec",
+    "mvtec_2",
+    "visa_raw",
+    "visa_1cls",
+    "real_iad",
+    "kolektor",
+    "dagm",
+    "plain",
+    "folders",
+    "list",
+]
 Split = Literal["train", "test"]
 GOOD = "good"
 GOOD_FOLDERS = frozenset({GOOD, "ok", "normal"})
@@ -32,8 +45,8 @@ class Sample:
     """Name of the image's folder; "anomaly" in VisA as published, "good" for good images."""
     mask_paths: tuple[Path, ...] = ()
     """Masks of the image, which add up; none for good images, and for defective images without a mask."""
-    mask_is_indexed: bool = False
-    """True if the mask holds class numbers; see `read_mask`."""
+    mask_reading: MaskReading = AS_DRAWN
+    """Properties of the masks that their files do not tell."""
 
     @property
     def is_defective(self) -> bool:
@@ -45,9 +58,9 @@ class Sample:
 
         Raises:
             DataError: the sample has no mask, or its masks differ in size.
-            ImageError: see `rcae.data.images.read_mask`.
+            DataError, ImageError: see `MaskReading.read`.
         """
-        masks = [read_mask(path, indexed=self.mask_is_indexed) for path in self.mask_paths]
+        masks = [self.mask_reading.read(mask, self.path) for mask in self.mask_paths]
         sizes = {mask.shape for mask in masks}
         if len(sizes) != 1:
             raise DataError(
@@ -96,7 +109,9 @@ def fault_of_size(image: Path, size_px: tuple[int, int], mask: Mask) -> str | No
     (mask_height, mask_width), (height, width) = mask.shape, size_px
     sizes = f"is {mask_width}x{mask_height} px, its image {width}x{height} px"
     if mask.shape == size_px[::-1] and read_header(image).is_turned:
-        return f"{sizes} after EXIF turns it; turn the mask in the same way."
+        return (
+            f"{sizes} after EXIF turns it; turn the mask in the same way, or give --masks-unturned."
+        )
     return f"{sizes}; a mask has the size of its image."
 
 
@@ -110,7 +125,7 @@ def fault_of_inversion(marked: Sequence[float]) -> str | None:
         return None
     return (
         f"has masks that mark {median(marked):.0%} of their images in the median, as if white were good; "
-        "invert them, for white marks a defect."
+        "invert them, for white marks a defect, or give or leave out --masks-inverted."
     )
 
 
@@ -127,23 +142,52 @@ def category_of(
         DataError: one mask belongs to several images.
     """
     in_order = tuple(sorted(samples, key=lambda r: (r.split != "train", r.path.as_posix())))
-    owners: dict[Path, Sample] = {}
+    owners: dict[tuple[Path, str | None], Sample] = {}
     for sample in in_order:
         for mask in sample.mask_paths:
-            if mask in owners:
+            entry = entry_of(mask, sample.path) if is_named_like_one(mask) else None
+            if (mask, entry) in owners:
                 raise DataError(
-                    f"{mask} is the mask of {owners[mask].path} and of {sample.path}; put masks into a "
-                    "folder for each defect type, or give the images different names."
+                    f"{mask} is the mask of {owners[mask, entry].path} and of {sample.path}; put masks into "
+                    "a folder for each defect type, or give the images different names."
                 )
-            owners[mask] = sample
-    unused = tuple(sorted(set(masks) - set(owners)))
+            owners[mask, entry] = sample
+    unused = tuple(sorted(set(masks) - {mask for mask, _ in owners}))
+    notes = [*notes, *_not_used(in_order)]
     return Category(root.resolve().name, root, layout, in_order, tuple(notes), unused)
 
 
-def defective_samples(folder: Path, masks: MaskFiles) -> list[Sample]:
-    """Return the images of one defect type, each with its masks; masks beside the images are added."""
-    images = masks.images_in(folder, folder.name)
-    return [Sample(path, "test", folder.name, masks.of(path, folder.name)) for path in images]
+def _not_used(samples: Iterable[Sample]) -> Iterator[str]:
+    """Yield a remark on defective images of the training split."""
+    count = sum(sample.split == "train" and sample.is_defective for sample in samples)
+    if count:
+        yield f"Defective images of the training split are not used: {count}."
+
+
+def defective_samples(
+    folder: Path, masks: MaskFiles, defect_type: str | None = None
+) -> list[Sample]:
+    """Return the images of one defect type, each with its masks.
+
+    Masks beside the images are added. The mask of an image further below lies in the same place, or has a
+    name that no other image of the type has.
+
+    Args:
+        folder: the images; also those in folders below.
+        masks: all masks, as far as they are known.
+        defect_type: the type; None is the name of the folder.
+    """
+    kind = folder.name if defect_type is None else defect_type
+    images = masks.images_below(folder, kind)
+    names = Counter(path.stem for path in images)
+
+    def masks_of(image: Path) -> tuple[Path, ...]:
+        found = masks.of(nested_name(image, folder), kind, image)
+        if found or names[image.stem] > 1:
+            return found
+        return masks.of(image.stem, kind, image)
+
+    return [Sample(path, "test", kind, masks_of(path)) for path in images]
 
 
 def good_samples(images: Iterable[Path], split: Split) -> list[Sample]:
@@ -164,6 +208,7 @@ def is_good_folder(folder: Path) -> bool:
 def good_images(folders: Iterable[Path], masks: MaskFiles) -> list[Path]:
     """Return the images of folders of good ones, without masks that lie among them.
 
-    Some datasets put a black mask beside each good image. They are added to `masks`, and belong to no image.
+    Images in folders below are taken too. Some datasets put a black mask beside each good image. They are
+    added to `masks`, and belong to no image.
     """
-    return [image for folder in folders for image in masks.images_in(folder, GOOD)]
+    return [image for folder in folders for image in masks.images_below(folder, GOOD)]

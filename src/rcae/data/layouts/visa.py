@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from rcae.data.folders import list_images
-from rcae.data.layouts.sample import (
-    GOOD,
-    Category,
-    Sample,
-    category_of,
-)
+from rcae.data.layouts.mask_reading import MaskReading
+from rcae.data.layouts.sample import GOOD, Category, Sample, category_of
 from rcae.data.layouts.visa_table import read_visa_table
+
+
+def is_visa(root: Path) -> bool:
+    """Tell VisA as published by its folder of images."""
+    return (root / "Data" / "Images").is_dir()
 
 
 def read_visa(root: Path) -> Category:
@@ -21,7 +22,7 @@ def read_visa(root: Path) -> Category:
             row.split,
             "anomaly" if row.is_defective else GOOD,
             (root / row.mask,) if row.mask is not None else (),
-            mask_is_indexed=row.mask is not None,
+            MaskReading(indexed=row.mask is not None),
         )
         for row in read_visa_table(place.parent / "split_csv" / "1cls.csv", place.name)
     ]

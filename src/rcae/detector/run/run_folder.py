@@ -13,6 +13,7 @@ from rcae.base.errors import CheckpointError, UsageError
 from rcae.base.settings import Settings, to_plain, validate
 from rcae.base.storage import write_text
 from rcae.base.text import csv_text
+from rcae.data.layouts.source import Data, DataSource
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,19 @@ class RunFolder:
             raise CheckpointError(f"{self.record} is not readable JSON: {error}.") from error
         return record
 
+    def source_of(self, data: Data) -> DataSource:
+        """Return a category as the user named it, with the folders that the run was trained with.
+
+        They are used if the root is the same and no others are named.
+
+        Raises:
+            CheckpointError: `run.json` cannot be read.
+        """
+        source = DataSource.of(data)
+        if not self.record.is_file():
+            return source
+        return source.with_folders_of(self.read_record().get("data", {}).get("source"))
+
     def write_record(self, record: Mapping[str, Any]) -> None:
         """Write the record; the errors are those of `storage.write_text`."""
         write_text(self.record, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
@@ -188,6 +202,11 @@ class RunFolder:
             for step, loss in enumerate(values, start=1)
         )
         write_text(self.losses, csv_text(("stage", "step", "loss"), rows))
+
+
+def source_for(model: Path, data: Data) -> DataSource:
+    """Return a category with the folders that the run of a model was trained with, see `source_of`."""
+    return RunFolder(model if model.is_dir() else model.parent).source_of(data)
 
 
 def _read(path: Path) -> str:
