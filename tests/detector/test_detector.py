@@ -24,9 +24,9 @@ def test_a_path_and_its_pixels_give_the_same_detection(detector, parts):
 
 
 @pytest.mark.parametrize("size", [(40, 40), (16, 16), (100, 17), (33, 64)])
-def test_the_map_has_the_size_of_the_image(detector, size):
+def test_the_map_has_the_size_of_the_image(finished_run, size):
     pixels = np.random.default_rng(0).integers(0, 255, (*size, 3)).astype(np.uint8)
-    detection = detector.predict(pixels)
+    detection = Detector.load(finished_run, size_limit=9).predict(pixels)
     assert detection.anomaly_map.shape == size
     assert detection.anomaly_map.dtype == np.float32
 

@@ -223,9 +223,9 @@ LINES = (
     '{"path": "größe ✓.png", "threshold": -2.214272975921631, "anomaly_score": 72.31168365478516, '
     '"p_value": 0.2, "decision": "defective", "regions": [{"left_px": 1, "top_px": 2, "width_px": 3, '
     '"height_px": 4, "area_px": 9, "peak": 72.31168365478516, "peak_x_px": 3, "peak_y_px": 5}], '
-    '"milliseconds": 22.738, "error": null}',
+    '"milliseconds": 22.738, "error": null, "remark": null}',
     '{"path": "broken.png", "threshold": 1.0, "anomaly_score": null, "p_value": null, "decision": '
-    '"unreadable", "regions": [], "milliseconds": null, "error": "no image"}',
+    '"unreadable", "regions": [], "milliseconds": null, "error": "no image", "remark": null}',
 )
 
 
@@ -241,10 +241,10 @@ def test_the_table_has_these_columns_in_this_order_for_each_row(detector, parts,
     predict_files(detector, [path], tmp_path / "out")
     (row,) = read_predictions([tmp_path / "out" / "predictions.jsonl"])
     head, values = (tmp_path / "out" / "predictions.csv").read_bytes().decode().splitlines()
-    columns = "path,anomaly_score,p_value,threshold,decision,region_count,milliseconds,error"
+    columns = "path,anomaly_score,p_value,threshold,decision,region_count,milliseconds,error,remark"
     assert head == columns == ",".join(COLUMNS)
     said = (row.path, row.anomaly_score, row.p_value, row.threshold, row.decision)
-    assert values == ",".join(map(str, (*said, len(row.regions), row.milliseconds, "")))
+    assert values == ",".join(map(str, (*said, len(row.regions), row.milliseconds, "", "")))
 
 
 def test_a_row_of_before_p_values_is_read_without_one(tmp_path):

@@ -75,11 +75,11 @@ def compare(finished_run):
 def write_category(root, images):
     """Images of one colour: {"good/name": (what A says, what B says)}, in MVTec AD layout."""
     (root / "train" / "good").mkdir(parents=True)
-    Image.new("RGB", (20, 20)).save(root / "train" / "good" / "000.png")
+    Image.new("RGB", (40, 40)).save(root / "train" / "good" / "000.png")
     for name, (red, green) in images.items():
         path = root / "test" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (20, 20), (red, green, 0)).save(path)
+        Image.new("RGB", (40, 40), (red, green, 0)).save(path)
     return root
 
 
@@ -254,7 +254,7 @@ def test_the_mask_is_outlined_in_the_input_alone(compare, category, tmp_path):
         if name.startswith("crack"):
             path = category / "ground_truth" / f"{name}_mask.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            mask = np.zeros((20, 20), bool)
+            mask = np.zeros((40, 40), bool)
             mask[5:15, 5:15] = True
             Image.fromarray(mask).save(path)
     write_comparison(tmp_path / "out", compare(category))

@@ -213,12 +213,12 @@ def test_a_truncated_file_is_refused(finished_run, tmp_path):
 def test_a_foreign_safetensors_file_is_refused(tmp_path):
     save_file({"weight": torch.zeros(3)}, tmp_path / "foreign.safetensors")
     with pytest.raises(
-        CheckpointError, match="format 'unknown'; this version reads 'rcae-model-17'"
+        CheckpointError, match="format 'unknown'; this version reads 'rcae-model-18'"
     ):
         load_model(tmp_path / "foreign.safetensors")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "null", '"text"', '{"format": "rcae-model-17"}'])
+@pytest.mark.parametrize("text", ["{", "[]", "null", '"text"', '{"format": "rcae-model-18"}'])
 def test_metadata_that_is_not_ours_is_refused(tmp_path, text):
     save_file({"weight": torch.zeros(3)}, tmp_path / "odd.safetensors", {"rcae": text})
     with pytest.raises(CheckpointError, match=r"odd\.safetensors"):
@@ -234,9 +234,9 @@ def test_a_training_state_is_not_taken_for_a_model(tmp_path):
 @pytest.mark.parametrize("missing", ["settings", "working_view", "calibration", "provenance"])
 def test_a_model_with_a_part_missing_is_refused(model, tmp_path, missing):
     save_model(tmp_path / "whole", model)
-    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-17")
+    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-18")
     del header[missing]
-    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-17")
+    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-18")
     with pytest.raises(CheckpointError, match="does not hold a complete model"):
         load_model(tmp_path / "part")
 
@@ -279,7 +279,7 @@ def test_a_category_whose_name_is_no_text_comes_back(model):
 
 @pytest.mark.parametrize("content", [{}, {"header": []}], ids=str)
 def test_a_file_without_a_header_is_none_of_ours(tmp_path, content):
-    content = {"format": "rcae-model-17", **content}
+    content = {"format": "rcae-model-18", **content}
     tensors = {"weight": torch.zeros(3)}
     metadata = {"rcae": json.dumps({**content, "digest": _digest(tensors, content)})}
     save_file(tensors, tmp_path / "forged.safetensors", metadata)
@@ -289,9 +289,9 @@ def test_a_file_without_a_header_is_none_of_ours(tmp_path, content):
 
 def test_weights_of_other_settings_are_refused(model, tmp_path):
     save_model(tmp_path / "whole", model)
-    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-17")
+    tensors, header = load_tensors(tmp_path / "whole", file_format="rcae-model-18")
     header["settings"]["model"]["carried_channels"] = 5
-    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-17")
+    save_tensors(tmp_path / "part", tensors, header, file_format="rcae-model-18")
     with pytest.raises(CheckpointError, match="does not hold a complete model"):
         load_model(tmp_path / "part")
 

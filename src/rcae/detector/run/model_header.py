@@ -1,6 +1,6 @@
 """Header of a model file: all but its weights. It is the same in every file format of a model."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -40,16 +40,9 @@ class ModelHeader:
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain values for JSON; see docs/file-format.md."""
-        frame, usual = self.working_view.frame, self.working_view.usual
         return {
             "settings": to_plain(self.settings),
-            "working_view": {
-                "scale": self.working_view.scale,
-                "squashed_px": self.working_view.squashed_px,
-                "brightness": self.working_view.brightness,
-                "frame": None if frame is None else asdict(frame),
-                "usual": None if usual is None else asdict(usual),
-            },
+            "working_view": TypeAdapter(WorkingView).dump_python(self.working_view, mode="json"),
             "calibration": self.calibration.model_dump(mode="json", exclude_none=True),
             "provenance": self.provenance,
         }
