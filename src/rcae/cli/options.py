@@ -18,7 +18,7 @@ require_signature = click.option(
     "public_key",
     type=PATH,
     metavar="PUBKEY",
-    help="Public key (PEM); refuse a model without its signature by 'rcae card --sign'.",
+    help="Public key (PEM) that must have signed the model.",
 )
 
 
