@@ -1,5 +1,6 @@
 """Writes docs/cli.md from the commands themselves: python docs/cli_reference.py."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,13 +15,19 @@ HEADING = """\
 `python docs/cli_reference.py` writes this page from the commands. A test compares both.
 """
 WIDTH = 100
+SHARED_BY = 3
+"""Number of commands from which an option that is the same in all stands in a section of its own."""
 
 
 def reference() -> str:
     """The page: every command with its help, and every option with its help and default."""
     root = click.Context(cli, info_name="rcae", terminal_width=WIDTH, max_content_width=WIDTH)
     sections = [HEADING, f"```text\n{_examples(root)}\n```\n"]
-    sections += [_section(context) for context in _commands(root)]
+    commands = list(_commands(root))
+    counts = Counter(item for context in commands for item in _items(context).values())
+    shared = [item for item, count in counts.items() if count >= SHARED_BY]
+    sections += [_section(context, shared) for context in commands]
+    sections += ["\n".join(["## Shared options", "", *shared, ""])]
     return "\n".join(sections)
 
 
@@ -47,12 +54,21 @@ def _commands(parent: click.Context) -> Iterator[click.Context]:
             yield from _commands(context)
 
 
-def _section(context: click.Context) -> str:
-    options = [option for option in context.command.params if isinstance(option, click.Option)]
+def _section(context: click.Context, shared: list[str]) -> str:
     lines = [f"## {context.command_path}", "", "```text", _usage_and_help(context), "```", ""]
-    if options:
-        lines += [*(_item(option, context) for option in options), ""]
+    items = _items(context)
+    own = [item for item in items.values() if item not in shared]
+    if names := [f"`{name}`" for name, item in items.items() if item in shared]:
+        own.append(f"- [Shared](#shared-options): {', '.join(names)}")
+    if own:
+        lines += [*own, ""]
     return "\n".join(lines)
+
+
+def _items(context: click.Context) -> dict[str, str]:
+    """The line of each option, by the option's longest name."""
+    options = [option for option in context.command.params if isinstance(option, click.Option)]
+    return {max(option.opts, key=len): _item(option, context) for option in options}
 
 
 def _usage_and_help(context: click.Context) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rcae.cli.line import as_json_option, line_of
-from rcae.cli.options import PATH, Duration, require_signature
+from rcae.cli.options import PATH, Duration, require_signature, threads_option
 from rcae.cli.output_options import output_options
 from rcae.cli.record_options import store_options
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @store_options
 @output_options
 @as_json_option
+@threads_option
 @require_signature
 def camera(
     source: str,
@@ -36,6 +37,7 @@ def camera(
     keep_images_mib: float,
     outputs: "tuple[Output, ...]",
     as_json: bool,
+    threads: int | None,
     public_key: Path | None,
 ) -> None:
     """Inspect the frames of SOURCE with RUN: a video file, the URL of a stream, or a camera's number.
@@ -52,5 +54,5 @@ def camera(
     from rcae.line.sources.frames import VideoSource
 
     video = VideoSource(source)
-    with line_of(run, public_key, store, keep_images_mib, outputs) as line:
+    with line_of(run, threads, public_key, store, keep_images_mib, outputs) as line:
         line.run(inspect_video(video, every_s, line.inspector, line.stop), as_json)

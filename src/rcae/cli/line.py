@@ -56,6 +56,7 @@ class Line:
 @contextmanager
 def line_of(
     run: Path,
+    threads: int | None,
     public_key: Path | None,
     store: str,
     keep_images_mib: float,
@@ -71,7 +72,7 @@ def line_of(
     record = open_record(store, purpose="Inspecting at a line")
     try:
         pictures = kept_images(store, keep_images_mib)
-        detector = Detector.load(run, require_signature=public_key)
+        detector = Detector.load(run, threads=threads, require_signature=public_key)
         inspector = Inspector(ModelFile(run).name, detector, record, pictures)
         with delivering(outputs, record) as deliveries, stop_on_signal() as stop:
             yield Line(inspector, record, deliveries, stop)

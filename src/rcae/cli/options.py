@@ -22,6 +22,13 @@ require_signature = click.option(
 )
 
 
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="CPU threads of the model; the default is one per core.",
+)
+
+
 class Duration(click.ParamType[float]):
     """A duration like 10m, 1h30m, 90s or 0.2s, in seconds."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from rcae.base.errors import ImageError
-from rcae.cli.options import PATH, require_signature
+from rcae.cli.options import PATH, require_signature, threads_option
 
 
 @click.command()
@@ -14,6 +14,7 @@ from rcae.cli.options import PATH, require_signature
 @click.option("-o", "--output", type=PATH, required=True, help="Folder for the results.")
 @click.option("--overlays", is_flag=True, help="Also write each image under its heatmap.")
 @click.option("--maps", is_flag=True, help="Also write each anomaly map as float32 .npy.")
+@threads_option
 @require_signature
 def predict(
     run: Path,
@@ -21,6 +22,7 @@ def predict(
     output: Path,
     overlays: bool,
     maps: bool,
+    threads: int | None,
     public_key: Path | None,
 ) -> None:
     """Inspect images: files, folders or globs in, predictions.csv and predictions.jsonl out.
@@ -35,7 +37,7 @@ def predict(
     files = expand_paths(paths)
     if other_files := left_out_below(paths):
         say(f"note: {describe_other_files(other_files)}")
-    detector = Detector.load(run, require_signature=public_key)
+    detector = Detector.load(run, threads=threads, require_signature=public_key)
     counts = predict_files(detector, files, output, overlays=overlays, maps=maps)
     click.echo(f"{counts.good} good, {counts.defective} defective: {output / 'predictions.csv'}")
     if counts.unreadable:

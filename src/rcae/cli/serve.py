@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rcae.cli.options import PATH, require_signature
+from rcae.cli.options import PATH, require_signature, threads_option
 from rcae.cli.output_options import output_options
 from rcae.cli.record_options import kept_images, open_record, store_options
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     help="File with a key that requests need; required if other machines can connect.",
 )
 @output_options
+@threads_option
 @require_signature
 def serve(
     runs: tuple[Path, ...],
@@ -42,6 +43,7 @@ def serve(
     folders: tuple[Path, ...],
     api_key_file: Path | None,
     outputs: "tuple[Output, ...]",
+    threads: int | None,
     public_key: Path | None,
 ) -> None:
     """Inspect images sent over HTTP, record every answer, and show a page of the results.
@@ -71,7 +73,7 @@ def serve(
     with listen(host, port) as listening:
         record = open_record(store, purpose="rcae serve")
         pictures = kept_images(store, keep_images_mib)
-        models = load_models(runs, record, pictures, limits, public_key)
+        models = load_models(runs, record, pictures, limits, threads, public_key)
         with delivering(outputs, record) as deliveries:
             app = create_app(
                 models,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rcae.cli.line import as_json_option, line_of
-from rcae.cli.options import PATH, Duration, require_signature
+from rcae.cli.options import PATH, Duration, require_signature, threads_option
 from rcae.cli.output_options import output_options
 from rcae.cli.record_options import store_options
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @store_options
 @output_options
 @as_json_option
+@threads_option
 @require_signature
 def watch(
     folder: Path,
@@ -45,6 +46,7 @@ def watch(
     keep_images_mib: float,
     outputs: "tuple[Output, ...]",
     as_json: bool,
+    threads: int | None,
     public_key: Path | None,
 ) -> None:
     """Inspect every image that appears in FOLDER or below with RUN, until Ctrl-C.
@@ -64,7 +66,7 @@ def watch(
 
     place = Folder(folder, settle_s=settle_s, excluded=excluded)
     with (
-        line_of(run, public_key, store, keep_images_mib, outputs) as line,
+        line_of(run, threads, public_key, store, keep_images_mib, outputs) as line,
         sole_watcher(folder, line.inspector.name, line.record),
     ):
         say(f"Watching {printable(folder)}; Ctrl-C stops.")

@@ -65,6 +65,7 @@ def load_models(
     record: Record,
     kept_images: KeptImages,
     limits: Limits,
+    threads: int | None = None,
     require_signature: Path | None = None,
 ) -> dict[str, ServedModel]:
     """Load all models by their names, and start a thread for each; see `Detector.load`.
@@ -75,7 +76,7 @@ def load_models(
     """
     models: dict[str, ServedModel] = {}
     for path in paths:
-        detector = Detector.load(path, require_signature=require_signature)
+        detector = Detector.load(path, threads=threads, require_signature=require_signature)
         model = ServedModel.of(ModelFile(path), detector, record, kept_images, limits)
         if model.name in models:
             raise UsageError(
