@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -135,6 +137,21 @@ def test_commands_pass_the_number_of_threads_on(rcae, finished_run, parts, tmp_p
     image = parts / "test/good/000.png"
     code, _, _ = rcae("predict", finished_run, image, "-o", tmp_path / "out", "--threads", "2")
     assert (code, torch.get_num_threads()) == (0, 2)
+
+
+def test_a_signal_ends_no_process_that_has_closed_two_openvino_models(openvino_file):
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\n"
+        "from rcae.detector.runners.openvino_runner import OpenvinoRunner\n"
+        "first, second = (OpenvinoRunner(Path(sys.argv[1])) for _ in range(2))\n"
+        "del first\ndel second\n"
+        "signal.signal(signal.SIGINT, lambda *_: print('received'))\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, openvino_file], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "received\n")
 
 
 def test_what_the_file_says_of_the_model_is_what_the_run_says(exported, finished_run):
