@@ -1,5 +1,6 @@
 """Writes docs/cli.md from the commands themselves: python docs/cli_reference.py."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,14 +15,19 @@ HEADING = """\
 `python docs/cli_reference.py` writes this page from the commands. A test compares both.
 """
 WIDTH = 100
+SHARED_BY = 3
+"""Number of commands from which an option that is the same in all stands in a section of its own."""
 
 
 def reference() -> str:
     """The page: every command with its help, and every option with its help and default."""
     root = click.Context(cli, info_name="rcae", terminal_width=WIDTH, max_content_width=WIDTH)
     sections = [HEADING, f"```text\n{_examples(root)}\n```\n"]
-    told: set[str] = set()
-    sections += [_section(context, told) for context in _commands(root)]
+    commands = list(_commands(root))
+    counts = Counter(item for context in commands for item in _items(context).values())
+    shared = [item for item, count in counts.items() if count >= SHARED_BY]
+    sections += [_section(context, shared) for context in commands]
+    sections += ["\n".join(["## Shared options", "", *shared, ""])]
     return "\n".join(sections)
 
 
@@ -48,17 +54,21 @@ def _commands(parent: click.Context) -> Iterator[click.Context]:
             yield from _commands(context)
 
 
-def _section(context: click.Context, told: set[str]) -> str:
-    """The part on one command; options in `told` are named alone, and those it tells are added."""
-    options = [option for option in context.command.params if isinstance(option, click.Option)]
+def _section(context: click.Context, shared: list[str]) -> str:
     lines = [f"## {context.command_path}", "", "```text", _usage_and_help(context), "```", ""]
-    items = {option: _item(option, context) for option in options}
-    lines += [item for item in items.values() if item not in told]
-    if again := [_names(option, context) for option, item in items.items() if item in told]:
-        lines.append(f"- as above: {', '.join(again)}")
-    told.update(items.values())
-    lines += [""] if options else []
+    items = _items(context)
+    own = [item for item in items.values() if item not in shared]
+    if names := [f"`{name}`" for name, item in items.items() if item in shared]:
+        own.append(f"- [Shared](#shared-options): {', '.join(names)}")
+    if own:
+        lines += [*own, ""]
     return "\n".join(lines)
+
+
+def _items(context: click.Context) -> dict[str, str]:
+    """The line of each option, by the option's longest name."""
+    options = [option for option in context.command.params if isinstance(option, click.Option)]
+    return {max(option.opts, key=len): _item(option, context) for option in options}
 
 
 def _usage_and_help(context: click.Context) -> str:
@@ -68,20 +78,17 @@ def _usage_and_help(context: click.Context) -> str:
     return "\n".join(line.rstrip() for line in formatter.getvalue().rstrip().split("\n"))
 
 
-def _names(option: click.Option, context: click.Context) -> str:
+def _item(option: click.Option, context: click.Context) -> str:
     names = ", ".join(option.opts)
     if option.secondary_opts:
         names += " / " + ", ".join(option.secondary_opts)
     if not option.is_flag:
         names += f" {option.make_metavar(context)}"
-    return f"`{names}`"
-
-
-def _item(option: click.Option, context: click.Context) -> str:
-    names = _names(option, context)
     facts = [fact for fact in (_default(option), _environment(option)) if fact]
     in_brackets = f" ({', '.join(facts)})" if facts else ""
-    return f"- {names}{in_brackets}: {option.help}" if option.help else f"- {names}{in_brackets}"
+    return (
+        f"- `{names}`{in_brackets}: {option.help}" if option.help else f"- `{names}`{in_brackets}"
+    )
 
 
 def _default(option: click.Option) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rcae.cli.line import as_json_option, line_of
-from rcae.cli.options import PATH, Duration, require_signature, size_limit
+from rcae.cli.options import PATH, Duration, Loading, loading_options
 from rcae.cli.output_options import output_options
 from rcae.cli.record_options import store_options
 
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 @store_options
 @output_options
 @as_json_option
-@size_limit
-@require_signature
+@loading_options
 def camera(
     source: str,
     run: Path,
@@ -37,8 +36,7 @@ def camera(
     keep_images_mib: float,
     outputs: "tuple[Output, ...]",
     as_json: bool,
-    size_limit: float,
-    public_key: Path | None,
+    loading: Loading,
 ) -> None:
     """Inspect the frames of SOURCE with RUN: a video file, the URL of a stream, or a camera's number.
 
@@ -54,5 +52,5 @@ def camera(
     from rcae.line.sources.frames import VideoSource
 
     video = VideoSource(source)
-    with line_of(run, public_key, size_limit, store, keep_images_mib, outputs) as line:
+    with line_of(run, loading, store, keep_images_mib, outputs) as line:
         line.run(inspect_video(video, every_s, line.inspector, line.stop), as_json)

@@ -8,10 +8,10 @@ import click
 from rcae.cli.options import (
     FOLDER,
     PATH,
+    Loading,
     data_argument,
+    loading_options,
     masks_options,
-    require_signature,
-    size_limit,
 )
 
 if TYPE_CHECKING:
@@ -26,25 +26,22 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", type=FOLDER, help="Folder for the results; the default is RUN/evaluation."
 )
-@size_limit
-@require_signature
+@loading_options
 def evaluate(
     run: Path,
     data: "DataSource",
     as_json: bool,
     output: Path | None,
-    size_limit: float,
-    public_key: Path | None,
+    loading: Loading,
 ) -> None:
     """Score the test images of DATA with RUN; write report.html, metrics.json and scores.csv."""
     from rcae.data.result_folders import require_apart
-    from rcae.detector.detector import Detector
     from rcae.evaluation.evaluate import evaluate_model
     from rcae.evaluation.evaluate_report import table, write_evaluation
 
     folder = output or (run if run.is_dir() else run.parent) / "evaluation"
     require_apart(folder, data.read_folders)
-    detector = Detector.load(run, require_signature=public_key, size_limit=size_limit)
+    detector = loading.detector(run)
     evaluation = evaluate_model(run, detector, data)
     report = write_evaluation(folder, evaluation, detector)
     click.echo(evaluation.metrics.to_json() if as_json else table(evaluation))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rcae.cli.options import Loading
 from rcae.cli.record_options import kept_images, open_record
 
 if TYPE_CHECKING:
@@ -56,15 +57,13 @@ class Line:
 @contextmanager
 def line_of(
     run: Path,
-    public_key: Path | None,
-    size_limit: float,
+    loading: Loading,
     store: str,
     keep_images_mib: float,
     outputs: "Sequence[Output]",
 ) -> Iterator[Line]:
     """Load the model and open the record; close both at the end of the block."""
     from rcae.base.interruption import stop_on_signal
-    from rcae.detector.detector import Detector
     from rcae.line.inspector import Inspector
     from rcae.line.model_file import ModelFile
     from rcae.line.outputs.delivery import delivering
@@ -72,7 +71,7 @@ def line_of(
     record = open_record(store, purpose="Inspecting at a line")
     try:
         pictures = kept_images(store, keep_images_mib)
-        detector = Detector.load(run, require_signature=public_key, size_limit=size_limit)
+        detector = loading.detector(run)
         inspector = Inspector(ModelFile(run).name, detector, record, pictures)
         with delivering(outputs, record) as deliveries, stop_on_signal() as stop:
             yield Line(inspector, record, deliveries, stop)

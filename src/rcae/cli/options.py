@@ -4,7 +4,7 @@ import functools
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,28 +13,67 @@ import click
 
 if TYPE_CHECKING:
     from rcae.data.layouts.source import DataSource
+    from rcae.detector.detector import Detector
 
 PATH = click.Path(path_type=Path)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 """Output folder; a file is refused before any work starts."""
 
 
-require_signature = click.option(
-    "--require-signature",
-    "public_key",
-    type=PATH,
-    metavar="PUBKEY",
-    help="Public key (PEM); refuse a model without its signature by 'rcae card --sign'.",
-)
+@dataclass(frozen=True)
+class Loading:
+    """Options by which a command loads its model."""
 
-size_limit = click.option(
-    "--size-limit",
-    type=click.FloatRange(min=1),
-    default=1.5,  # rcae.data.usual_image.SIZE_LIMIT, which is not imported for the help alone
-    show_default=True,
-    metavar="FACTOR",
-    help="Refuse images whose sides or aspect ratio differ by more from those of training.",
-)
+    threads: int | None
+    size_limit: float
+    public_key: Path | None
+
+    def detector(self, run: Path) -> "Detector":
+        """Load a detector; the errors are those of `Detector.load`."""
+        from rcae.detector.detector import Detector
+
+        return Detector.load(
+            run,
+            threads=self.threads,
+            size_limit=self.size_limit,
+            require_signature=self.public_key,
+        )
+
+
+def loading_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of every command that loads a model; the command gets `loading`, a `Loading`."""
+
+    @click.option(
+        "--threads",
+        type=click.IntRange(min=1),
+        help="CPU threads of the model; the default is one per core.",
+    )
+    @click.option(
+        "--size-limit",
+        type=click.FloatRange(min=1),
+        default=1.5,  # rcae.data.usual_image.SIZE_LIMIT, which is not imported for the help alone
+        show_default=True,
+        metavar="FACTOR",
+        help="Refuse images whose sides or aspect ratio differ by more from those of training.",
+    )
+    @click.option(
+        "--require-signature",
+        "public_key",
+        type=PATH,
+        metavar="PUBKEY",
+        help="Public key (PEM) that must have signed the model.",
+    )
+    @functools.wraps(command)
+    def with_loading(
+        *arguments: Any,
+        threads: int | None,
+        size_limit: float,
+        public_key: Path | None,
+        **options: Any,
+    ) -> None:
+        command(*arguments, loading=Loading(threads, size_limit, public_key), **options)
+
+    return with_loading
 
 
 def data_argument(command: Callable[..., None]) -> Callable[..., None]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from rcae.base.errors import ImageError
-from rcae.cli.options import PATH, require_signature, size_limit
+from rcae.cli.options import PATH, Loading, loading_options
 
 
 @click.command()
@@ -14,16 +14,14 @@ from rcae.cli.options import PATH, require_signature, size_limit
 @click.option("-o", "--output", type=PATH, required=True, help="Folder for the results.")
 @click.option("--overlays", is_flag=True, help="Also write each image under its heatmap.")
 @click.option("--maps", is_flag=True, help="Also write each anomaly map as float32 .npy.")
-@size_limit
-@require_signature
+@loading_options
 def predict(
     run: Path,
     paths: tuple[str, ...],
     output: Path,
     overlays: bool,
     maps: bool,
-    size_limit: float,
-    public_key: Path | None,
+    loading: Loading,
 ) -> None:
     """Inspect images: files, folders or globs in, predictions.csv and predictions.jsonl out.
 
@@ -32,14 +30,13 @@ def predict(
     from rcae.base.progress import say
     from rcae.data.folders import expand_paths, folders_among, left_out_notes
     from rcae.data.result_folders import require_apart
-    from rcae.detector.detector import Detector
     from rcae.detector.predictions import predict_files
 
     files = expand_paths(paths)
     require_apart(output, folders_among(paths))
     for note in left_out_notes(paths):
         say(f"note: {note}")
-    detector = Detector.load(run, require_signature=public_key, size_limit=size_limit)
+    detector = loading.detector(run)
     counts = predict_files(detector, files, output, overlays=overlays, maps=maps)
     click.echo(f"{counts.good} good, {counts.defective} defective: {output / 'predictions.csv'}")
     if counts.unreadable:

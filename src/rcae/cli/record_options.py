@@ -25,7 +25,7 @@ def store_option(command: Command) -> Command:
         envvar="RCAE_STORE",
         show_envvar=True,
         metavar="FILE_OR_URL",
-        help="Location of the record: a file (SQLite), or postgresql://user:password@host/database.",
+        help="Record: a file (SQLite), or postgresql://user:password@host/database.",
     )
     return option(command)
 
@@ -37,7 +37,7 @@ def store_options(command: Command) -> Command:
         type=click.FloatRange(min=0),
         default=10_000,
         show_default=True,
-        help=f"Size limit of the pictures in the folder {IMAGES_FOLDER} beside the record; 0 keeps none.",
+        help="Size limit of the pictures beside the record; 0 keeps none.",
     )
     return store_option(option(command))
 

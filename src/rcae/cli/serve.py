@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rcae.cli.options import PATH, require_signature, size_limit
+from rcae.cli.options import PATH, Loading, loading_options
 from rcae.cli.output_options import output_options
 from rcae.cli.record_options import kept_images, open_record, store_options
 
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     help="File with a key that requests need; required if other machines can connect.",
 )
 @output_options
-@size_limit
-@require_signature
+@loading_options
 def serve(
     runs: tuple[Path, ...],
     host: str,
@@ -43,8 +42,7 @@ def serve(
     folders: tuple[Path, ...],
     api_key_file: Path | None,
     outputs: "tuple[Output, ...]",
-    size_limit: float,
-    public_key: Path | None,
+    loading: Loading,
 ) -> None:
     """Inspect images sent over HTTP, record every answer, and show a page of the results.
 
@@ -73,7 +71,7 @@ def serve(
     with listen(host, port) as listening:
         record = open_record(store, purpose="rcae serve")
         pictures = kept_images(store, keep_images_mib)
-        models = load_models(runs, record, pictures, limits, public_key, size_limit)
+        models = load_models(runs, record, pictures, limits, loading.detector)
         with delivering(outputs, record) as deliveries:
             app = create_app(
                 models,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rcae.cli.line import as_json_option, line_of
-from rcae.cli.options import PATH, require_signature, size_limit
+from rcae.cli.options import PATH, Duration, Loading, loading_options
 from rcae.cli.output_options import output_options
 from rcae.cli.record_options import store_options
 
@@ -17,25 +17,40 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("folder", type=PATH)
 @click.argument("run", type=PATH)
+@click.option(
+    "--settle",
+    "settle_s",
+    type=Duration(),
+    default="1s",
+    show_default=True,
+    help="Time without a change after which a file is complete.",
+)
+@click.option(
+    "--exclude",
+    "excluded",
+    multiple=True,
+    metavar="PATTERN",
+    help="Names or paths below FOLDER to leave out, like '*_preview.png'.",
+)
 @store_options
 @output_options
 @as_json_option
-@size_limit
-@require_signature
+@loading_options
 def watch(
     folder: Path,
     run: Path,
+    settle_s: float,
+    excluded: tuple[str, ...],
     store: str,
     keep_images_mib: float,
     outputs: "tuple[Output, ...]",
     as_json: bool,
-    size_limit: float,
-    public_key: Path | None,
+    loading: Loading,
 ) -> None:
     """Inspect every image that appears in FOLDER or below with RUN, until Ctrl-C.
 
-    Each image is inspected once, also across restarts. An image is skipped if the record holds the same
-    content under the same path. Symbolic links and hidden files are ignored.
+    Each image is inspected once by path and content, also across restarts. Symbolic links and hidden files
+    are ignored.
 
     \b
       rcae watch /mnt/line-3 runs/parts
@@ -44,9 +59,17 @@ def watch(
     from rcae.base.progress import say
     from rcae.base.text import printable
     from rcae.line.sources.folder import Folder
+    from rcae.line.sources.watch import sole_watcher
     from rcae.line.sources.watch import watch as inspect_new
 
-    place = Folder(folder)
-    with line_of(run, public_key, size_limit, store, keep_images_mib, outputs) as line:
+    place = Folder(folder, settle_s=settle_s, excluded=excluded)
+    with (
+        line_of(run, loading, store, keep_images_mib, outputs) as line,
+        sole_watcher(folder, line.inspector.name, line.record),
+    ):
         say(f"Watching {printable(folder)}; Ctrl-C stops.")
         line.run(inspect_new(place, line.inspector, line.record, line.stop), as_json)
+    if place.overwritten:
+        say(
+            f"At least {place.overwritten} states of live images were overwritten before inspection."
+        )

@@ -44,6 +44,7 @@ class Detector:
         path: str | Path,
         *,
         device: str | None = None,
+        threads: int | None = None,
         require_signature: str | Path | None = None,
         size_limit: float = SIZE_LIMIT,
     ) -> Self:
@@ -55,13 +56,16 @@ class Detector:
         Args:
             path: Run folder or file; ONNX Runtime executes `.onnx`, OpenVINO executes `.xml`.
             device: Device for a run, like "cpu" or "cuda:1". The default is the GPU if there is one.
+            threads: Number of CPU threads that compute an image; the default is one per core. PyTorch has
+                one number for all detectors of a process, ONNX Runtime and OpenVINO one for each.
             require_signature: Public key (PEM) that must have signed the loaded files; see
                 `rcae.detector.run.signature.verify`.
             size_limit: Factor by which a side or the aspect ratio of an image may lie beyond those of the
                 training images; larger factors are refused.
 
         Raises:
-            UsageError: there is no model at `path`, or `device` does not apply or is not there.
+            UsageError: there is no model at `path`, `threads` is below 1, or `device` does not apply or is
+                not there.
             MissingExtraError: the runtime for the file is not installed.
             CheckpointError: the file is damaged, was changed, or was not written by rcae.
             SignatureError: the key did not sign these bytes, or the key cannot be used.
@@ -70,7 +74,7 @@ class Detector:
         path = Path(path)
         if require_signature is not None:
             verify(path, Path(require_signature))
-        return cls(open_runner(path, device), size_limit)
+        return cls(open_runner(path, device, threads), size_limit)
 
     @property
     def header(self) -> ModelHeader:

@@ -1,11 +1,10 @@
 """A loaded model of the service, with its inspector, thread and drift."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rcae.base.errors import UsageError
-from rcae.data.usual_image import SIZE_LIMIT
 from rcae.detector.detector import Detector
 from rcae.drawing.pictures import HeatScale
 from rcae.line.inspector import Inspector
@@ -66,8 +65,7 @@ def load_models(
     record: Record,
     kept_images: KeptImages,
     limits: Limits,
-    require_signature: Path | None = None,
-    size_limit: float = SIZE_LIMIT,
+    load: Callable[[Path], Detector] = Detector.load,
 ) -> dict[str, ServedModel]:
     """Load all models by their names, and start a thread for each; see `Detector.load`.
 
@@ -77,7 +75,7 @@ def load_models(
     """
     models: dict[str, ServedModel] = {}
     for path in paths:
-        detector = Detector.load(path, require_signature=require_signature, size_limit=size_limit)
+        detector = load(path)
         model = ServedModel.of(ModelFile(path), detector, record, kept_images, limits)
         if model.name in models:
             raise UsageError(

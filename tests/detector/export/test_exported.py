@@ -1,9 +1,13 @@
 import json
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
 import pytest
+import torch
 
 from rcae import Detector
 from rcae.base.errors import CheckpointError, ImageError, UsageError, VerificationError
@@ -83,11 +87,71 @@ def test_threads_share_a_detector_and_every_answer_is_that_of_one_alone(
     random = np.random.default_rng(0)
     images = [random.integers(0, 256, (*size, 3)).astype(np.uint8) for size in SIZES]
     expected = [detector.predict(image).anomaly_map for image in images]
-    with ThreadPoolExecutor(4) as threads:
+    with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(detector.predict, images * 6))
     for place, answer in enumerate(answers):
         alone = expected[place % len(images)]
         np.testing.assert_allclose(answer.anomaly_map, alone, rtol=2e-6, atol=1e-5 * np.ptp(alone))
+
+
+def in_force(runtime, detector):
+    """The number of threads that the runtime itself states."""
+    runner = detector.runner
+    if runtime == "run":
+        return torch.get_num_threads()
+    if runtime == "onnx":
+        return runner._session.get_session_options().intra_op_num_threads
+    return runner._for_any_shape.get_property("INFERENCE_NUM_THREADS")
+
+
+@pytest.fixture
+def _torch_threads_as_before():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_torch_threads_as_before")
+@pytest.mark.parametrize("runtime", ["run", "onnx", "openvino"])
+def test_a_detector_uses_the_number_of_threads_that_it_is_given(
+    runtime, finished_run, onnx_file, openvino_file
+):
+    path = {"run": finished_run, "onnx": onnx_file, "openvino": openvino_file}[runtime]
+    image = np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8)
+    maps = []
+    for threads in (
+        1,
+        min(2, len(os.sched_getaffinity(0))),
+    ):  # OpenVINO takes no more than there are
+        detector = Detector.load(path, threads=threads)
+        assert in_force(runtime, detector) == threads
+        maps.append(detector.predict(image).anomaly_map)
+    np.testing.assert_allclose(*maps, rtol=2e-6, atol=1e-5 * np.ptp(maps[0]))
+    with pytest.raises(UsageError, match="0 threads"):
+        Detector.load(path, threads=0)
+
+
+@pytest.mark.usefixtures("_torch_threads_as_before")
+def test_commands_pass_the_number_of_threads_on(rcae, finished_run, parts, tmp_path):
+    torch.set_num_threads(1)
+    image = parts / "test/good/000.png"
+    code, _, _ = rcae("predict", finished_run, image, "-o", tmp_path / "out", "--threads", "2")
+    assert (code, torch.get_num_threads()) == (0, 2)
+
+
+def test_a_signal_ends_no_process_that_has_closed_two_openvino_models(openvino_file):
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\n"
+        "from rcae.detector.runners.openvino_runner import OpenvinoRunner\n"
+        "first, second = (OpenvinoRunner(Path(sys.argv[1])) for _ in range(2))\n"
+        "del first\ndel second\n"
+        "signal.signal(signal.SIGINT, lambda *_: print('received'))\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, openvino_file], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "received\n")
 
 
 def test_what_the_file_says_of_the_model_is_what_the_run_says(exported, finished_run):

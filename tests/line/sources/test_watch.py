@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rcae.base.errors import ImageError, StorageError
+from rcae.base.errors import ImageError, StorageError, UsageError
 from rcae.base.interruption import StopRequest
 from rcae.line.inspector import Inspector
 from rcae.line.record.inspection import Query
-from rcae.line.sources.folder import GIVE_UP_S, Folder
-from rcae.line.sources.watch import watch
+from rcae.line.record.record import Record
+from rcae.line.sources.folder import GIVE_UP_S, LIVE_CHANGES, Folder
+from rcae.line.sources.watch import POLL_S, sole_watcher, watch
 from tests.conftest import until
 from tests.line.outputs.conftest import inspection
 
@@ -261,6 +262,68 @@ def test_killed_in_the_middle_while_a_writer_goes_on_each_is_inspected_once(
         path: hashlib.sha256(content).hexdigest() for path, content in contents.items()
     }
     assert numbers == [one.number for one in recorded][-len(numbers) :]
+
+
+def bmp(draw):
+    file = io.BytesIO()
+    Image.fromarray(draw()).save(file, "bmp")
+    return file.getvalue()
+
+
+def test_one_image_rewritten_before_every_look_is_inspected_again_and_again(
+    place, inspector, record, draw
+):
+    states = [bmp(draw) for _ in range(20)]
+
+    class Rewritten(Simulated):
+        def wait(self, longest_s):
+            self.now += longest_s
+            if longest_s == POLL_S:
+                state = len(self.waits)
+                self.waits.append(longest_s)
+                self.requested = state == len(states)
+                (place / "live.bmp").write_bytes(states[min(state, len(states) - 1)])
+
+    stop = Rewritten()
+    found = list(watch(Folder(place, lambda: stop.now), inspector, record, stop))
+    hashes = [hashlib.sha256(content).hexdigest() for content in states]
+    inspected = [hashes.index(inspection.image_sha256) for inspection in found]
+    assert inspected == list(range(LIVE_CHANGES, len(states)))
+
+
+def test_a_part_whose_second_half_comes_seconds_later_is_one_inspection(
+    place, inspector, record, draw
+):
+    content, path = bmp(draw), place / "half.bmp"
+
+    def fill():
+        with path.open("r+b") as file:
+            file.seek(len(content) // 2)
+            file.write(content[len(content) // 2 :])
+
+    path.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
+    found, _ = run(place, inspector, record, *[lambda: None] * 8, fill)
+    assert [one.image_sha256 for one in found] == [hashlib.sha256(content).hexdigest()]
+
+
+def test_a_second_watch_of_a_folder_is_refused_and_another_model_or_record_is_not(
+    place, record, tmp_path
+):
+    with sole_watcher(place, "parts", record):
+        other = Record.open(tmp_path / "record.sqlite")
+        (tmp_path / "link").symlink_to(place)
+        for same in (place, tmp_path / "link"):
+            with pytest.raises(UsageError, match="another 'rcae watch'"):
+                sole_watcher(same, "parts", other).__enter__()
+        with sole_watcher(place, "texture", other), sole_watcher(tmp_path, "parts", other):
+            pass
+        own = Record.open(tmp_path / "own.sqlite")
+        with sole_watcher(place, "parts", own):
+            pass
+        for one in (other, own):
+            one.close()
+    with sole_watcher(place, "parts", record):
+        pass
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Runner for an exported OpenVINO model, by OpenVINO."""
 
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -49,7 +50,7 @@ class OpenvinoRunner(ExportedRunner):
         require("openvino", purpose=str(path))
         import openvino
 
-        self._core = openvino.Core()
+        self._core = _core()
         self._options = {
             "INFERENCE_PRECISION_HINT": openvino.Type.f32,
             "INFERENCE_NUM_THREADS": threads or 0,
@@ -87,6 +88,18 @@ class OpenvinoRunner(ExportedRunner):
 
     def _compiled(self) -> Any:
         return self._core.compile_model(self._network, "CPU", self._options)
+
+
+@cache
+def _core() -> Any:
+    """Return the core of this process.
+
+    Two cores would crash it: each sets a signal stack, and the second puts back that of the first, which is
+    gone by then. The next signal has no stack.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 def _metadata(network: Any) -> str | None:

@@ -49,25 +49,30 @@ class Runner(Protocol):
         """
 
 
-def open_runner(path: Path, device: str | None) -> Runner:
+def open_runner(path: Path, device: str | None, threads: int | None = None) -> Runner:
     """Open the runner for a run folder, a `model.safetensors`, an `.onnx` or an OpenVINO `.xml` file.
 
     Each runner imports its runtime when it is opened: a machine needs only the runtime that it uses.
 
     Raises:
-        UsageError: there is no model at `path`, or `device` is given for an exported file.
+        UsageError: there is no model at `path`, `threads` is below 1, or `device` is given for an exported
+            file.
         MissingExtraError: the runtime is not installed.
         CheckpointError: the file is damaged, was changed, or was not written by rcae.
     """
+    if threads is not None and threads < 1:
+        raise UsageError(f"{threads} threads are not possible; give 1 or more, or leave them out.")
     if path.suffix in EXPORTED_SUFFIXES:
-        return open_exported(path, device)
+        return open_exported(path, device, threads)
     require("torch", "safetensors", purpose=f"{path}, a trained model,")
     from rcae.detector.runners.torch_runner import TorchRunner
 
-    return TorchRunner.open(path, device)
+    return TorchRunner.open(path, device, threads)
 
 
-def open_exported(path: Path, device: str | None = None) -> ExportedRunner:
+def open_exported(
+    path: Path, device: str | None = None, threads: int | None = None
+) -> ExportedRunner:
     """Open the runner for a file that 'rcae export' wrote; the errors are those of `open_runner`."""
     if path.suffix not in EXPORTED_SUFFIXES:
         raise UsageError(
@@ -83,7 +88,7 @@ def open_exported(path: Path, device: str | None = None) -> ExportedRunner:
     if path.suffix == EXPORTED_SUFFIXES[0]:
         from rcae.detector.runners.onnx_runner import OnnxRunner
 
-        return OnnxRunner(path)
+        return OnnxRunner(path, threads)
     from rcae.detector.runners.openvino_runner import OpenvinoRunner
 
-    return OpenvinoRunner(path)
+    return OpenvinoRunner(path, threads)

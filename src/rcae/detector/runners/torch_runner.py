@@ -37,12 +37,14 @@ class TorchRunner:
             ) from error
 
     @classmethod
-    def open(cls, path: Path, device: str | None) -> Self:
-        """Load a run folder or its `model.safetensors`.
+    def open(cls, path: Path, device: str | None, threads: int | None = None) -> Self:
+        """Load a run folder or its `model.safetensors`; `threads` holds for PyTorch in the whole process.
 
         Raises:
             UsageError, CheckpointError: the errors of `load_model` and `TorchRunner`.
         """
+        if threads is not None:
+            torch.set_num_threads(threads)
         return cls(load_model(RunFolder(path).model if path.is_dir() else path), device)
 
     @property

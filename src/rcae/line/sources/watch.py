@@ -2,20 +2,46 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
-from rcae.base.errors import ImageError, StorageError
+from rcae.base.errors import ImageError, StorageError, UsageError
 from rcae.base.interruption import StopRequest
 from rcae.base.text import printable
 from rcae.line.inspector import Arrival, Inspector
 from rcae.line.patience import Patience
 from rcae.line.record.inspection import Inspection
 from rcae.line.record.record import Record
-from rcae.line.sources.folder import Folder, WaitingFile, mark_done, read_settled
+from rcae.line.sources.folder import Folder, WaitingFile, mark_done
 
 POLL_S = 0.5
 IMAGES_AT_ONCE = 8
 BYTES_AT_ONCE = 64 * 1024 * 1024
 """Bytes of the files that are read together; a single larger file is read alone."""
+
+
+@contextmanager
+def sole_watcher(folder: Path, model: str, record: Record) -> Iterator[None]:
+    """Keep other watches of this folder with this model out of the record meanwhile.
+
+    Another model or another record may watch the folder too: each gets its own inspections, not twice
+    the same ones.
+
+    Raises:
+        UsageError: another process watches the folder for this model and record.
+        StorageError: the lock cannot be taken at the moment.
+    """
+    place = hashlib.sha256(f"{model}\n{folder.resolve()}".encode(errors="surrogatepass"))
+    turn = record.turn(f"watch-{place.hexdigest()[:16]}")
+    if not turn.taken():
+        raise UsageError(
+            f"another 'rcae watch' inspects {printable(folder)} with {model} into {record.location}; "
+            "end it, or give another --store for inspections of your own."
+        )
+    try:
+        yield
+    finally:
+        turn.give_back()
 
 
 def watch(
@@ -46,13 +72,14 @@ def _look_once(
         if stop.requested:
             return
         try:
-            arrival = _arrival(file)
+            content = folder.read(file, stop.wait)
         except ImageError as error:
             if folder.is_given_up(file):
                 yield error
             continue
-        if arrival is None:
+        if content is None:
             continue
+        arrival = Arrival(printable(file.path), content)
         if record.has(inspector.name, arrival.source, hashlib.sha256(arrival.content).hexdigest()):
             mark_done(file)
             continue
@@ -62,11 +89,6 @@ def _look_once(
             yield from _inspected(together, folder, inspector)
             together = []
     yield from _inspected(together, folder, inspector)
-
-
-def _arrival(file: WaitingFile) -> Arrival | None:
-    content = read_settled(file)
-    return None if content is None else Arrival(printable(file.path), content)
 
 
 def _inspected(
