@@ -1,7 +1,7 @@
 """The finished detector: an image in, a decision with its reasons out."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -12,12 +12,13 @@ from rcae.base.arrays import Array
 from rcae.base.errors import ImageError
 from rcae.base.settings import Settings
 from rcae.base.storage import refusals_named
-from rcae.data.images import as_image, read_image
+from rcae.data.remote import Location
 from rcae.detector.calibration import Calibration
 from rcae.detector.detection import Detection, Explanation
 from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.run.signature import verify
 from rcae.detector.runners.runner import Runner, open_runner
+from rcae.detector.stream import inspected, pixels_of
 from rcae.drawing.pictures import HeatScale
 
 
@@ -88,7 +89,7 @@ class Detector:
         """Inspect one image.
 
         Args:
-            image: Path, or array [height, width], [height, width, 3] or [height, width, 4]
+            image: Path, URL, or array [height, width], [height, width, 3] or [height, width, 4]
                 (grey, RGB, RGBA) of uint8, uint16, or floats in 0..1.
 
         Raises:
@@ -96,7 +97,28 @@ class Detector:
                 that is not allowed.
         """
         started_at = time.perf_counter()
-        return self.inspect(_pixels(image), started_at)
+        return self.inspect(pixels_of(image), started_at)
+
+    def predict_many(
+        self, images: Iterable[Location | NDArray[np.generic]]
+    ) -> Iterator[Detection | ImageError]:
+        """Inspect any number of images, and yield an answer for each, in order.
+
+        The next images are read while the model is busy, and memory does not grow with their number.
+        The duration of an image that a GPU draws in a batch is that of the batch.
+
+        Args:
+            images: Paths, URLs or arrays, see `predict`.
+
+        Yields:
+            A detection, or the ImageError of an image that cannot be inspected.
+
+        Raises:
+            StorageError: an object store cannot be read now.
+        """
+        at_once = self.runner.images_at_once
+        for one in inspected(self.inspect_many, images, at_once):
+            yield one.answer
 
     def inspect(self, image: Array, started_at: float) -> Detection:
         """Inspect one image that `rcae.data.images.read_image` has read.
@@ -146,13 +168,9 @@ class Detector:
         Raises:
             UsageError: the detector was loaded from an exported file; see `can_explain`.
         """
-        return self.runner.explain(_pixels(image))
+        return self.runner.explain(pixels_of(image))
 
     @property
     def can_explain(self) -> bool:
         """True if `explain` works: a run explains itself, an exported file draws only the map."""
         return self.runner.can_explain
-
-
-def _pixels(image: str | Path | NDArray[np.generic]) -> Array:
-    return read_image(Path(image)) if isinstance(image, (str, Path)) else as_image(image)

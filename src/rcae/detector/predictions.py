@@ -4,12 +4,11 @@ import csv
 import errno
 import json
 import os
-import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal, Self, TextIO
 
 import numpy as np
@@ -20,10 +19,11 @@ from rcae.base.errors import DataError, ImageError, StorageError, UsageError
 from rcae.base.progress import shown
 from rcae.base.storage import write_atomically, write_bytes
 from rcae.base.text import printable
-from rcae.data.images import read_image
+from rcae.data.remote import Location
 from rcae.detector.detection import Detection, Region
 from rcae.detector.detector import Detector
-from rcae.drawing.pictures import overlay, png_bytes
+from rcae.detector.stream import Inspected, inspected
+from rcae.drawing.pictures import HeatScale, overlay, png_bytes
 
 COLUMNS = (
     "path",
@@ -69,7 +69,7 @@ class Prediction(BaseModel):
     """Reason why the image is unreadable; None where it is readable."""
 
     @classmethod
-    def of(cls, path: Path, detection: Detection) -> Self:
+    def of(cls, path: Location, detection: Detection) -> Self:
         """Make the row of the image at `path` from its detection."""
         return cls(
             path=printable(path),
@@ -83,7 +83,7 @@ class Prediction(BaseModel):
         )
 
     @classmethod
-    def unreadable(cls, path: Path, threshold: float, error: ImageError) -> Self:
+    def unreadable(cls, path: Location, threshold: float, error: ImageError) -> Self:
         """Make the row of the image at `path`, which could not be inspected because of `error`."""
         return cls(
             path=printable(path),
@@ -123,9 +123,30 @@ class PredictionCounts:
     unreadable: int = 0
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of inspected images that are asked for."""
+
+    output: Path
+    overlays: bool = False
+    """True for `overlays/<number>-<name>.png`."""
+    maps: bool = False
+    """True for `maps/<number>-<name>.npy`: float32 [height, width]."""
+
+    def write(
+        self, number: int, one: Inspected[Location], detection: Detection, scale: HeatScale
+    ) -> None:
+        """Write the pictures of an inspected image; the errors are those of `write_atomically`."""
+        name = f"{number:06d}-{_shortened(PurePath(one.source).stem)}"
+        if self.overlays:
+            _write_overlay(self.output / "overlays" / f"{name}.png", one.pixels, detection, scale)
+        if self.maps:
+            _write_map(self.output / "maps" / f"{name}.npy", detection)
+
+
 def predict_files(
     detector: Detector,
-    paths: Sequence[Path],
+    paths: Sequence[Location],
     output: Path,
     *,
     overlays: bool = False,
@@ -139,7 +160,7 @@ def predict_files(
 
     Args:
         detector: Loaded detector.
-        paths: Image files.
+        paths: Paths or URLs of images.
         output: Folder of the results, made if missing.
         overlays: True to write `overlays/<number>-<name>.png`, too.
         maps: True to write `maps/<number>-<name>.npy`, too: float32 [height, width].
@@ -148,25 +169,56 @@ def predict_files(
         UsageError: `output` already holds predictions.
         StorageError: the disk refused a file; rows written before stay.
     """
-    decisions = {"good": 0, "defective": 0, "unreadable": 0}
+    pictures = Pictures(output, overlays, maps)
+    rows = predicted(detector, paths, pictures)
+    return write_rows(shown(rows, "inspecting", total=len(paths)), output)
+
+
+def write_rows(rows: Iterable[Prediction], output: Path) -> PredictionCounts:
+    """Write `predictions.csv` and `predictions.jsonl`, each row at once; count the decisions.
+
+    Raises:
+        UsageError: `output` already holds predictions.
+        StorageError: the disk refused a file; rows written before stay.
+    """
+    decisions = Counter[str]()
     with _result_files(output) as (table, lines):
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(COLUMNS)
-        images = shown(_read_ahead(paths), "inspecting", total=len(paths))
-        for number, image in enumerate(images, start=1):
-            row, detection = _inspect(detector, image)
+        for row in rows:
             decisions[row.decision] += 1
             lines.write(row.to_json() + "\n")
             writer.writerow(getattr(row, column) for column in COLUMNS)
             table.flush()
             lines.flush()
-            if detection is not None:
-                name = f"{number:06d}-{_shortened(image.path.stem)}"
-                if overlays:
-                    _write_overlay(output / "overlays" / f"{name}.png", detector, image, detection)
-                if maps:
-                    _write_map(output / "maps" / f"{name}.npy", detection)
     return PredictionCounts(**decisions)
+
+
+def predicted(
+    detector: Detector,
+    locations: Iterable[Location],
+    pictures: Pictures,
+    first_number: int = 1,
+) -> Iterator[Prediction]:
+    """Yield the row of every image, in order; then write the pictures that are asked for.
+
+    Args:
+        detector: Loaded detector.
+        locations: Paths or URLs.
+        pictures: Pictures to write.
+        first_number: Number of the first image in the names of pictures.
+
+    Raises:
+        StorageError: the disk refused a picture, or an object store cannot be read now.
+    """
+    images = inspected(detector.inspect_many, locations, detector.runner.images_at_once)
+    for number, one in enumerate(images, start=first_number):
+        if isinstance(one.answer, ImageError):
+            threshold = detector.calibration.threshold
+            yield Prediction.unreadable(one.source, threshold, one.answer)
+        else:
+            yield Prediction.of(one.source, one.answer)
+            pictures.write(number, one, one.answer, detector.heat_scale)
 
 
 def _shortened(stem: str) -> str:
@@ -174,59 +226,6 @@ def _shortened(stem: str) -> str:
     while len(os.fsencode(stem)) > LONGEST_STEM_BYTES:
         stem = stem[:-1]
     return stem
-
-
-@dataclass(frozen=True)
-class _DecodedImage:
-    path: Path
-    content: Array | ImageError
-    """Pixels [height, width, 3], or the error that prevented decoding."""
-    duration_s: float
-    """Duration of decoding."""
-
-    @property
-    def pixels(self) -> Array:
-        if isinstance(self.content, ImageError):
-            raise self.content
-        return self.content
-
-
-def _read_ahead(paths: Sequence[Path]) -> Iterator[_DecodedImage]:
-    """Yield every image in turn, while a thread decodes the next one; at most two are in memory."""
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        following = iter(paths)
-        waiting = _submitted(reader, following)
-        while waiting is not None:
-            image = waiting.result()
-            waiting = _submitted(reader, following)
-            yield image
-
-
-def _submitted(
-    reader: ThreadPoolExecutor, following: Iterator[Path]
-) -> Future[_DecodedImage] | None:
-    path = next(following, None)
-    return None if path is None else reader.submit(_read, path)
-
-
-def _read(path: Path) -> _DecodedImage:
-    started_at = time.perf_counter()
-    try:
-        content: Array | ImageError = read_image(path)
-    except ImageError as error:
-        content = error
-    return _DecodedImage(path, content, time.perf_counter() - started_at)
-
-
-def _inspect(detector: Detector, image: _DecodedImage) -> tuple[Prediction, Detection | None]:
-    """Return the row and its detection; the detection is None if the image is unreadable."""
-    try:
-        started_at = time.perf_counter() - image.duration_s
-        detection = detector.inspect(image.pixels, started_at)
-    except ImageError as error:
-        threshold = detector.calibration.threshold
-        return Prediction.unreadable(image.path, threshold, error), None
-    return Prediction.of(image.path, detection), detection
 
 
 @contextmanager
@@ -253,11 +252,8 @@ def _result_files(output: Path) -> Iterator[tuple[TextIO, TextIO]]:
         ) from error
 
 
-def _write_overlay(
-    target: Path, detector: Detector, image: _DecodedImage, detection: Detection
-) -> None:
-    picture = overlay(image.pixels, detection.anomaly_map, detector.heat_scale)
-    write_bytes(target, png_bytes(picture))
+def _write_overlay(target: Path, pixels: Array, detection: Detection, scale: HeatScale) -> None:
+    write_bytes(target, png_bytes(overlay(pixels, detection.anomaly_map, scale)))
 
 
 def _write_map(target: Path, detection: Detection) -> None:
