@@ -122,6 +122,19 @@ class PredictionCounts:
     defective: int = 0
     unreadable: int = 0
 
+    @classmethod
+    def of(cls, rows: Iterable[Prediction]) -> Self:
+        """Count the decisions of rows."""
+        counts = Counter[str](row.decision for row in rows)
+        return cls(counts["good"], counts["defective"], counts["unreadable"])
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(
+            self.good + other.good,
+            self.defective + other.defective,
+            self.unreadable + other.unreadable,
+        )
+
 
 @dataclass(frozen=True)
 class Pictures:
@@ -181,17 +194,17 @@ def write_rows(rows: Iterable[Prediction], output: Path) -> PredictionCounts:
         UsageError: `output` already holds predictions.
         StorageError: the disk refused a file; rows written before stay.
     """
-    decisions = Counter[str]()
+    counts = PredictionCounts()
     with _result_files(output) as (table, lines):
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(COLUMNS)
         for row in rows:
-            decisions[row.decision] += 1
+            counts += PredictionCounts.of([row])
             lines.write(row.to_json() + "\n")
             writer.writerow(getattr(row, column) for column in COLUMNS)
             table.flush()
             lines.flush()
-    return PredictionCounts(**decisions)
+    return counts
 
 
 def predicted(

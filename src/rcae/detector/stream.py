@@ -1,6 +1,5 @@
 """Many images: read ahead by threads, inspected in batches, answered in order, in bounded memory."""
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from rcae.base.arrays import Array
 from rcae.base.errors import ImageError
+from rcae.base.machine import core_count
 from rcae.data.images import as_image
 from rcae.data.remote import Location, read_location
 from rcae.detector.detection import Detection
@@ -65,7 +65,7 @@ def inspected(
     Raises:
         StorageError, MissingExtraError: a URL cannot be read now.
     """
-    with ThreadPoolExecutor(min(at_once, os.cpu_count() or 1)) as readers:
+    with ThreadPoolExecutor(min(at_once, core_count())) as readers:
         try:
             images = _read_ahead(readers, sources, at_once)
             while batch := _batch(images, at_once):
