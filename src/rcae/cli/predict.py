@@ -8,7 +8,7 @@ import click
 
 from rcae.base.errors import ImageError
 from rcae.cli.options import PATH, require_signature
-from rcae.cli.worker_options import worker_needs
+from rcae.cli.worker_options import on_ray, worker_needs
 
 if TYPE_CHECKING:
     from rcae.detector.predictions import PredictionCounts
@@ -42,12 +42,7 @@ class Shard(click.ParamType[tuple[int, int]]):
 @click.option("--overlays", is_flag=True, help="Also write each image under its heatmap.")
 @click.option("--maps", is_flag=True, help="Also write each anomaly map as float32 .npy.")
 @click.option("--shard", type=Shard(), help="Inspect a share of the images, like 3/16, as parts.")
-@click.option(
-    "--ray",
-    "address",
-    metavar="ADDRESS",
-    help="Inspect by workers on this Ray cluster, as parts; 'local' starts one.",
-)
+@on_ray
 @click.option(
     "--workers", type=click.IntRange(1), help="Workers on the cluster; by default as many as fit."
 )

@@ -7,7 +7,7 @@ import click
 
 from rcae.base.errors import CellFailedError
 from rcae.cli.options import FOLDER, PATH, Seeds
-from rcae.cli.worker_options import worker_needs
+from rcae.cli.worker_options import on_ray, worker_needs
 
 if TYPE_CHECKING:
     from rcae.many.cluster import Needs
@@ -17,15 +17,10 @@ if TYPE_CHECKING:
 @click.argument("data", type=PATH, nargs=-1, required=True, metavar="DATA...")
 @click.option("-o", "--output", type=FOLDER, required=True, help="Folder for the models.")
 @click.option("--seeds", type=Seeds(), default="0", show_default=True)
-@click.option("--preset", help="As of 'rcae train'.")
+@click.option("--preset", help="Preset, as 'rcae train' takes it.")
 @click.option("--config", "settings_file", type=PATH, help="TOML file with settings to change.")
 @click.option("--set", "values", multiple=True, metavar="KEY=VALUE", help="Change one setting.")
-@click.option(
-    "--ray",
-    "address",
-    metavar="ADDRESS",
-    help="Train on this Ray cluster; 'local' starts one. The default is processes on this machine.",
-)
+@on_ray
 @worker_needs(cpus=2, memory_gib=4)
 def train_many(
     data: tuple[Path, ...],

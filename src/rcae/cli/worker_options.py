@@ -6,6 +6,13 @@ from typing import Any
 
 import click
 
+on_ray = click.option(
+    "--ray",
+    "address",
+    metavar="ADDRESS",
+    help="Send the work to this Ray cluster; 'local' starts one.",
+)
+
 
 def worker_needs(*, cpus: float, memory_gib: float = 0.0) -> Callable[[Any], Any]:
     """Add --cpus, --gpus and --memory to a command; its parameter `needs` gets them.

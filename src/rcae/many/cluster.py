@@ -40,7 +40,8 @@ class Needs:
     def fit(self, cpus: float, gpus: float, memory_gib: float) -> int:
         """Return the number of workers that fit beside each other into these resources."""
         pairs = ((cpus, self.cpus), (gpus, self.gpus), (memory_gib, self.memory_gib))
-        return int(min(has // needs for has, needs in pairs if needs))
+        rounding = 1e-9  # ten tenths are a whole
+        return int(min(has / needs + rounding for has, needs in pairs if needs))
 
 
 @contextmanager
