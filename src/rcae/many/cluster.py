@@ -44,6 +44,15 @@ class Needs:
         return int(min(has / needs + rounding for has, needs in pairs if needs))
 
 
+def require_ray() -> None:
+    """Refuse to go on without Ray.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+    """
+    require("ray", purpose="--ray")
+
+
 @contextmanager
 def connected(address: str) -> Iterator[Any]:
     """Connect to a cluster and give the module `ray`; a local cluster ends with the block.
@@ -54,7 +63,7 @@ def connected(address: str) -> Iterator[Any]:
         MissingExtraError: Ray is not installed.
         UsageError: there is no cluster at `address`.
     """
-    require("ray", purpose="--ray")
+    require_ray()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 

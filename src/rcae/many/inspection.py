@@ -76,6 +76,7 @@ def inspect_on_ray(
         RcaeError: the errors of `inspect_shard`, on this machine or on a node.
     """
     require_parquet()
+    cluster.require_ray()
     plan = open_plan(request.output, request.inputs, Model.of(request.load()))
     missing = missing_parts(plan)
     say(f"{len(missing)} of {plan.part_count} parts to inspect")

@@ -7,7 +7,7 @@ from rcae.base.errors import UsageError
 from rcae.base.progress import say, shown
 from rcae.base.settings import load_settings
 from rcae.data.layouts.category import open_category
-from rcae.many.cluster import Needs
+from rcae.many.cluster import Needs, require_ray
 from rcae.many.commands import Command, Ended, run_commands
 from rcae.many.job import Job, JobFolder, Outcome
 from rcae.many.models_report import write_report
@@ -41,8 +41,11 @@ def train_many(
     Raises:
         UsageError, SettingsError: a wrong path or setting; the folder was begun with other options.
         DataError: a folder is no category.
+        MissingExtraError: Ray is not installed.
         StorageError: the disk refused.
     """
+    if address is not None:
+        require_ray()
     load_settings(preset or "quick", file=settings_file, values=values)
     file = None if settings_file is None else str(settings_file.absolute())
     roots = [open_category(path).root.resolve() for path in data]
