@@ -14,6 +14,7 @@ FLOORS = [
     {"data", "model", "drawing"},
     {"detector"},
     {"training", "evaluation"},
+    {"many"},
     {"line", "api", "study"},
     {"feedback"},
     {"service"},

@@ -33,6 +33,7 @@ ROOMS = [
     "evaluation",
     "feedback",
     "line",
+    "many",
     "model",
     "service",
     "study",

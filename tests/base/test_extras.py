@@ -90,6 +90,32 @@ def test_signing_says_how_to_get_cryptography(arguments, purpose, parts, finishe
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("missing", "arguments", "message"),
+    [
+        (
+            "ray",
+            ["predict", "{run}", "{parts}", "-o", "{out}", "--ray", "local"],
+            "--ray needs Ray",
+        ),
+        ("ray", ["train-many", "{parts}", "-o", "{out}", "--ray", "local"], "--ray needs Ray"),
+        ("pyarrow", ["predict", "{run}", "{parts}", "-o", "{out}", "--shard", "1/2"], "PyArrow"),
+        ("fsspec", ["predict", "{run}", "s3://bucket/a.png", "-o", "{out}"], "fsspec"),
+    ],
+)
+def test_many_machines_say_what_to_install(
+    missing, arguments, message, parts, finished_run, tmp_path
+):
+    places = {"parts": parts, "run": finished_run, "out": tmp_path / "out"}
+    words = ["rcae", *(argument.format(**places) for argument in arguments)]
+    done = without([missing], f"sys.argv = {words}\nfrom rcae.cli.main import main\nmain()")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
+    assert f"run: pip install 'rcae[{EXTRAS[missing][0]}]'" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_is_installed_is_not_refused():
     require("torch", "safetensors", purpose="this")
 

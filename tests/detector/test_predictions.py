@@ -1,14 +1,13 @@
 import csv
 import json
 import shutil
-import threading
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from rcae.base.errors import DataError, StorageError, UsageError
-from rcae.data.images import image_size, read_image
+from rcae.data.images import image_size
 from rcae.detector.detection import Region
 from rcae.detector.detector import Detector
 from rcae.detector.predictions import (
@@ -112,48 +111,6 @@ def fail_at_third():
             raise StorageError("full")
 
     return write
-
-
-def test_a_long_list_is_worked_through_one_image_at_a_time(detector, parts, tmp_path, monkeypatch):
-    alive = []
-    original = Detector.inspect
-
-    def inspect(self, *arguments):
-        detection = original(self, *arguments)
-        alive.append(__import__("weakref").ref(detection))
-        assert sum(reference() is not None for reference in alive) <= 2
-        return detection
-
-    monkeypatch.setattr(Detector, "inspect", inspect)
-    predict_files(detector, [parts / "test" / "good" / "000.png"] * 30, tmp_path / "out")
-    assert len(alive) == 30
-
-
-def test_the_next_image_is_decoded_while_the_model_works_on_the_one_before(
-    detector, parts, tmp_path, monkeypatch
-):
-    read_by = []
-    second_was_read = threading.Event()
-
-    def read(path):
-        read_by.append(threading.current_thread())
-        if len(read_by) == 2:
-            second_was_read.set()
-        return read_image(path)
-
-    def inspect(self, *arguments):
-        assert second_was_read.wait(timeout=60)
-        return original(self, *arguments)
-
-    original = Detector.inspect
-    monkeypatch.setattr("rcae.detector.predictions.read_image", read)
-    monkeypatch.setattr(Detector, "inspect", inspect)
-    path = parts / "test" / "good" / "000.png"
-    before = threading.active_count()
-    predict_files(detector, [path, path], tmp_path / "out", overlays=True)
-    assert len(read_by) == 2
-    assert set(read_by).isdisjoint({threading.main_thread()})
-    assert threading.active_count() == before
 
 
 def test_an_empty_list_gives_empty_tables(detector, tmp_path):

@@ -16,6 +16,8 @@ from rcae.data.doctor import give_aways
 from rcae.data.images import read_image
 from rcae.data.layouts.category import open_category
 from rcae.evaluation.result import EvaluationResult
+from rcae.many.cluster import Needs
+from rcae.many.commands import Ended
 from rcae.model.system import RcaeSystem
 from rcae.study import cells, contenders, summary
 from rcae.study.ablations import ABLATIONS, ablation
@@ -88,6 +90,32 @@ def test_the_page_shows_every_model_and_fetches_nothing(finished):
     assert "http" not in page.replace("http-equiv", "")
     assert "| ours |" in (output / "results.md").read_text()
     assert len((output / "results.csv").read_text().splitlines()) == 3
+
+
+def test_a_cluster_gets_the_cells_that_are_not_finished_and_a_failed_one_stops_no_other(
+    finished, tmp_path, monkeypatch
+):
+    _, requests, results = finished
+    begun = [(tmp_path / path.name / str(n), one) for n, (path, one) in enumerate(requests)]
+    shutil.copytree(requests[1][0], begun[1][0])
+    again = [*begun, (tmp_path / "third", requests[1][1])]
+    sent = []
+
+    def run(commands, needs, address):
+        for command in commands:
+            sent.append((command.words, address))
+            is_first = len(sent) == 1
+            if not is_first:
+                shutil.copytree(requests[1][0], command.words[1], dirs_exist_ok=True)
+            yield command, Ended(6 if is_first else 0, "it diverged.")
+
+    monkeypatch.setattr(cells, "run_commands", run)
+    with pytest.raises(CellFailedError, match=r"1 cells failed, .*/0: it diverged\. Mend") as error:
+        list(run_cells(again, Needs(), "head:6379"))
+    assert error.value.exit_code == 6
+    folders = [str(tmp_path / begun[0][0].parent.name / "0"), str(tmp_path / "third")]
+    assert sent == [(("run-cell", folder), "head:6379") for folder in folders]
+    assert list(run_cells(again[1:], Needs(), "head:6379"))[-1] == [results[1], results[1]]
 
 
 def test_a_second_run_keeps_finished_cells(finished):

@@ -23,6 +23,8 @@ EXTRAS = {
     "cv2": ("camera", "OpenCV"),
     "paho": ("mqtt", "paho-mqtt"),
     "httpx": ("webhook", "HTTPX"),
+    "fsspec": ("remote", "fsspec"),
+    "ray": ("ray", "Ray"),
 }
 
 

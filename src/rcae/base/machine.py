@@ -1,6 +1,10 @@
-"""Facts of this machine and process that are stored beside a result."""
+"""Facts of this machine and process that are stored beside a result, or bound what runs at once."""
 
+import ctypes
+import math
+import os
 import platform
+import signal
 import sys
 from importlib import metadata
 
@@ -22,3 +26,25 @@ def peak_memory_mib() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10))
+
+
+def core_count() -> int:
+    """Return the number of CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory_gib() -> float:
+    """Return the memory of this machine in GiB; infinite if the system does not report it."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    except (AttributeError, ValueError):  # Windows and others lack these
+        return math.inf
+
+
+def end_with_parent() -> None:
+    """Let the system end this process once the thread that started it ends; Linux alone can."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from rcae.cli.options import PATH, Duration, Names, Seeds
+from rcae.cli.worker_options import on_ray, worker_needs
 
 if TYPE_CHECKING:
+    from rcae.many.cluster import Needs
     from rcae.study.request import View
 
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     help="View of anomalib's models: images squashed to 256 x 256, or at our scale, exposure and frame.",
 )
 @click.option("-o", "--output", type=PATH, required=True, help="Folder for the results.")
+@on_ray
+@worker_needs(cpus=2, memory_gib=4)
 def benchmark(
     data: tuple[Path, ...],
     models: tuple[str, ...],
@@ -40,6 +44,8 @@ def benchmark(
     budget_s: float | None,
     view: "View",
     output: Path,
+    address: str | None,
+    needs: "Needs",
 ) -> None:
     """Train every model on every category with every seed; write results.csv, .md and .html.
 
@@ -52,7 +58,7 @@ def benchmark(
 
     templates = [benchmark_request(name, budget_s, view) for name in models]
     requests = cell_requests(data, templates, seeds, output)
-    for results in run_cells(requests):
+    for results in run_cells(requests, needs, address):
         page = write_benchmark(output, results, [path for path, _ in requests])
     click.echo((output / "results.md").read_text(encoding="utf-8"), nl=False)
     click.echo(f"page: {page}", err=True)

@@ -19,13 +19,16 @@ from rcae.cli.export import export
 from rcae.cli.feedback import feedback
 from rcae.cli.history import history
 from rcae.cli.keygen import keygen
+from rcae.cli.merge import merge
 from rcae.cli.monitor import monitor
 from rcae.cli.predict import predict
 from rcae.cli.reproduce import reproduce
 from rcae.cli.restore import restore
 from rcae.cli.run_cell import run_cell
+from rcae.cli.run_job import run_job
 from rcae.cli.serve import serve
 from rcae.cli.train import train
+from rcae.cli.train_many import train_many
 from rcae.cli.verify import verify
 from rcae.cli.watch import watch
 
@@ -35,8 +38,10 @@ Examples:
   rcae demo                                   see it work on real solar cells, in ten minutes
   rcae doctor parts/                          is this folder fit for training and evaluation?
   rcae train parts/ -o runs/parts --budget 30m
+  rcae train-many parts/ screws/ -o runs/ --seeds 0,1 --ray local
   rcae evaluate runs/parts parts/             measure on the test images, write a report
   rcae predict runs/parts new/ -o results/    inspect a folder
+  rcae predict runs/parts archive/ -o results/ --shard 3/16    a share; 'rcae merge' joins all
   rcae calibrate runs/parts good-of-tuesday/ --false-alarm-rate 0.01
   rcae feedback add runs/parts new/7.png --good
   rcae monitor runs/parts results/predictions.jsonl
@@ -80,13 +85,16 @@ for command in (
     feedback,
     history,
     keygen,
+    merge,
     monitor,
     predict,
     reproduce,
     restore,
     run_cell,
+    run_job,
     serve,
     train,
+    train_many,
     verify,
     watch,
 ):

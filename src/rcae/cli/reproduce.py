@@ -1,10 +1,15 @@
 """`rcae reproduce`: a table of the paper, on the user's own categories."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rcae.cli.options import PATH, Duration, Seeds
+from rcae.cli.worker_options import on_ray, worker_needs
+
+if TYPE_CHECKING:
+    from rcae.many.cluster import Needs
 
 
 @click.command()
@@ -17,6 +22,8 @@ from rcae.cli.options import PATH, Duration, Seeds
     "--budget", "budget_s", type=Duration(), help="Training time of each model, like 10m."
 )
 @click.option("-o", "--output", type=PATH, required=True, help="Folder for the results.")
+@on_ray
+@worker_needs(cpus=2, memory_gib=4)
 def reproduce(
     ablation: str,
     data: tuple[Path, ...],
@@ -25,6 +32,8 @@ def reproduce(
     seeds: tuple[int, ...],
     budget_s: float | None,
     output: Path,
+    address: str | None,
+    needs: "Needs",
 ) -> None:
     """Repeat a table of the paper: components, depth, sharing, data-share, steps or detail.
 
@@ -34,4 +43,7 @@ def reproduce(
     """
     from rcae.study.reproduction import reproduce as run
 
-    click.echo(run(ablation, data, preset, settings_file, seeds, budget_s, output), nl=False)
+    click.echo(
+        run(ablation, data, preset, settings_file, seeds, budget_s, output, needs, address),
+        nl=False,
+    )

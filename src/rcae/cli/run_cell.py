@@ -11,7 +11,9 @@ from rcae.cli.options import PATH
 @click.argument("folder", type=PATH)
 def run_cell(folder: Path) -> None:
     """Train and evaluate one cell of a benchmark; `benchmark` and `reproduce` call this."""
+    from rcae.base.machine import end_with_parent
     from rcae.study.cell import CellFolder
     from rcae.study.cell import run_cell as run
 
+    end_with_parent()
     run(CellFolder(folder))

@@ -85,7 +85,7 @@ def expand_paths(paths: Sequence[str]) -> list[Path]:
     """
     unique: dict[Path, Path] = {}
     for text in paths:
-        for path in _expand(text):
+        for path in listed(text):
             unique.setdefault(path.absolute(), path)
     return list(unique.values())
 
@@ -110,6 +110,32 @@ def left_out_notes(paths: Sequence[str]) -> list[str]:
 def absolute(path: Path) -> Path:
     """Return the absolute path without `.` and `..`; links are kept."""
     return Path(os.path.normpath(path.absolute()))
+
+
+def listed(text: str) -> Iterator[Path]:
+    """Yield the image files that a file, a folder or a pattern names, sorted; a pattern may repeat some.
+
+    Memory grows with the largest folder, and with the matches of a pattern.
+
+    Raises:
+        UsageError, DataError: see `expand_paths`.
+    """
+    path = Path(text)
+    if os.path.lexists(path) and not path.is_dir():
+        yield path
+        return
+    is_empty = True
+    visited: set[Path] = set()
+    for match in [path] if path.is_dir() else sorted(_glob(path)):
+        for image in _walk(match, visited) if match.is_dir() else filter(is_image, [match]):
+            is_empty = False
+            yield image
+    if is_empty:
+        raise UsageError(
+            f"{text} {'holds' if path.is_dir() else 'does not exist and matches'} no image; give "
+            f"files ({' '.join(sorted(IMAGE_SUFFIXES))}), folders of them, or patterns like "
+            "'new/*.png'."
+        )
 
 
 def files_below(root: Path) -> Iterator[Path]:
@@ -147,24 +173,6 @@ def describe_other_files(paths: Iterable[Path]) -> str:
     counts = Counter(path.suffix.lower() or path.name for path in paths)
     kinds = ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common())
     return f"Files left out, since no image is read from them: {kinds}."
-
-
-def _expand(text: str) -> list[Path]:
-    path = Path(text)
-    if os.path.lexists(path) and not path.is_dir():
-        return [path]
-    matches = [path] if path.is_dir() else _glob(path)
-    visited: set[Path] = set()
-    folders = [f for match in matches if match.is_dir() for f in folders_below(match, visited)]
-    found = [image for folder in folders for image in list_images(folder)]
-    found += [match for match in matches if not match.is_dir() and is_image(match)]
-    if not found:
-        raise UsageError(
-            f"{text} {'holds' if path.is_dir() else 'does not exist and matches'} no image; give "
-            f"files ({' '.join(sorted(IMAGE_SUFFIXES))}), folders of them, or patterns like "
-            "'new/*.png'."
-        )
-    return sorted(found)
 
 
 def _glob(pattern: Path) -> list[Path]:
@@ -215,6 +223,18 @@ def folders_below(
     for below in scan(folder)[0]:
         if not leave_out(below):
             yield from folders_below(below, entered, leave_out)
+
+
+def _walk(folder: Path, visited: set[Path]) -> Iterator[Path]:
+    """Yield all images below a folder, sorted; links are followed, but no folder is entered twice."""
+    place = folder.resolve()
+    if place in visited:
+        return
+    visited.add(place)
+    folders, images = scan(folder)
+    kept = set(images)
+    for path in sorted([*folders, *images]):
+        yield from [path] if path in kept else _walk(path, visited)
 
 
 def is_hidden(name: str) -> bool:

@@ -1,7 +1,7 @@
 """The finished detector: an image in, a decision with its reasons out."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -14,12 +14,14 @@ from rcae.base.settings import Settings
 from rcae.base.storage import refusals_named
 from rcae.data.image_files import ImageContent
 from rcae.data.photograph import Photograph
+from rcae.data.remote import Location, source_of
 from rcae.data.usual_image import SIZE_LIMIT, UsualImage
 from rcae.detector.calibration import Calibration
 from rcae.detector.detection import Detection, Explanation
 from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.run.signature import verify
 from rcae.detector.runners.runner import Runner, open_runner
+from rcae.detector.stream import Inspected, Source, inspected
 from rcae.drawing.pictures import HeatScale
 
 
@@ -105,7 +107,7 @@ class Detector:
         """Inspect one image.
 
         Args:
-            image: Path, or array [height, width], [height, width, 3] or [height, width, 4]
+            image: Path, URL, or array [height, width], [height, width, 3] or [height, width, 4]
                 (grey, RGB, RGBA) of uint8, uint16, or floats in 0..1.
 
         Raises:
@@ -114,6 +116,31 @@ class Detector:
         """
         started_at = time.perf_counter()
         return self.inspect(self.read(image), started_at)
+
+    def predict_many(
+        self, images: Iterable[Location | NDArray[np.generic]]
+    ) -> Iterator[Detection | ImageError]:
+        """Inspect any number of images, and yield an answer for each, in order.
+
+        The next images are read while the model is busy, and memory does not grow with their number.
+        The duration of an image that a GPU draws in a batch is that of the batch.
+
+        Args:
+            images: Paths, URLs or arrays, see `predict`.
+
+        Yields:
+            A detection, or the ImageError of an image that cannot be inspected.
+
+        Raises:
+            StorageError: an object store cannot be read now.
+        """
+        for one in self.stream(images):
+            yield one.answer
+
+    def stream(self, images: Iterable[Source]) -> Iterator[Inspected[Source]]:
+        """Inspect any number of images like `predict_many`, and yield each with its pixels and answer."""
+        at_once = self.runner.images_at_once
+        return inspected(self.read, self.inspect_many, images, at_once)
 
     def read(self, image: str | Path | ImageContent | NDArray[np.generic]) -> Photograph:
         """Read one image as the model needs it, and say what is unusual, once for each kind of remark.
@@ -124,7 +151,7 @@ class Detector:
         Raises:
             ImageError: see `predict`.
         """
-        source = Path(image) if isinstance(image, str) else image
+        source = source_of(image) if isinstance(image, (str, Path)) else image
         photograph = Photograph.read(source, self.usual, self.size_limit)
         for kind, remark in photograph.remarks.items():
             if kind not in self._said:

@@ -4,25 +4,26 @@ import csv
 import errno
 import json
 import os
-import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal, Self, TextIO
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from rcae.base.arrays import Array
 from rcae.base.errors import DataError, ImageError, StorageError, UsageError
 from rcae.base.progress import shown
 from rcae.base.storage import write_atomically, write_bytes
 from rcae.base.text import printable
-from rcae.data.photograph import Photograph
+from rcae.data.remote import Location
 from rcae.detector.detection import Detection, Region
 from rcae.detector.detector import Detector
-from rcae.drawing.pictures import overlay, png_bytes
+from rcae.detector.stream import Inspected
+from rcae.drawing.pictures import HeatScale, overlay, png_bytes
 
 COLUMNS = (
     "path",
@@ -71,7 +72,7 @@ class Prediction(BaseModel):
     """Sentences on what is unusual about the image, like its size; None for a usual one."""
 
     @classmethod
-    def of(cls, path: Path, detection: Detection) -> Self:
+    def of(cls, path: Location, detection: Detection) -> Self:
         """Make the row of the image at `path` from its detection."""
         return cls(
             path=printable(path),
@@ -86,7 +87,7 @@ class Prediction(BaseModel):
         )
 
     @classmethod
-    def unreadable(cls, path: Path, threshold: float, error: ImageError) -> Self:
+    def unreadable(cls, path: Location, threshold: float, error: ImageError) -> Self:
         """Make the row of the image at `path`, which could not be inspected because of `error`."""
         return cls(
             path=printable(path),
@@ -125,10 +126,46 @@ class PredictionCounts:
     defective: int = 0
     unreadable: int = 0
 
+    @classmethod
+    def of(cls, rows: Iterable[Prediction]) -> Self:
+        """Count the decisions of rows."""
+        counts = Counter[str](row.decision for row in rows)
+        return cls(counts["good"], counts["defective"], counts["unreadable"])
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(
+            self.good + other.good,
+            self.defective + other.defective,
+            self.unreadable + other.unreadable,
+        )
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of inspected images that are asked for."""
+
+    output: Path
+    overlays: bool = False
+    """True for `overlays/<number>-<name>.png`."""
+    maps: bool = False
+    """True for `maps/<number>-<name>.npy`: float32 [height, width]."""
+
+    def write(
+        self, number: int, one: Inspected[Location], detection: Detection, scale: HeatScale
+    ) -> None:
+        """Write the pictures of an inspected image; the errors are those of `write_atomically`."""
+        name = f"{number:06d}-{_shortened(PurePath(one.source).stem)}"
+        if self.overlays:
+            _write_overlay(
+                self.output / "overlays" / f"{name}.png", one.photograph.image, detection, scale
+            )
+        if self.maps:
+            _write_map(self.output / "maps" / f"{name}.npy", detection)
+
 
 def predict_files(
     detector: Detector,
-    paths: Sequence[Path],
+    paths: Sequence[Location],
     output: Path,
     *,
     overlays: bool = False,
@@ -142,7 +179,7 @@ def predict_files(
 
     Args:
         detector: Loaded detector.
-        paths: Image files.
+        paths: Paths or URLs of images.
         output: Folder of the results, made if missing.
         overlays: True to write `overlays/<number>-<name>.png`, too.
         maps: True to write `maps/<number>-<name>.npy`, too: float32 [height, width].
@@ -151,25 +188,55 @@ def predict_files(
         UsageError: `output` already holds predictions.
         StorageError: the disk refused a file; rows written before stay.
     """
-    decisions = {"good": 0, "defective": 0, "unreadable": 0}
+    pictures = Pictures(output, overlays, maps)
+    rows = predicted(detector, paths, pictures)
+    return write_rows(shown(rows, "inspecting", total=len(paths)), output)
+
+
+def write_rows(rows: Iterable[Prediction], output: Path) -> PredictionCounts:
+    """Write `predictions.csv` and `predictions.jsonl`, each row at once; count the decisions.
+
+    Raises:
+        UsageError: `output` already holds predictions.
+        StorageError: the disk refused a file; rows written before stay.
+    """
+    counts = PredictionCounts()
     with _result_files(output) as (table, lines):
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(COLUMNS)
-        images = shown(_read_ahead(detector, paths), "inspecting", total=len(paths))
-        for number, image in enumerate(images, start=1):
-            row, detection = _inspect(detector, image)
-            decisions[row.decision] += 1
+        for row in rows:
+            counts += PredictionCounts.of([row])
             lines.write(row.to_json() + "\n")
             writer.writerow(getattr(row, column) for column in COLUMNS)
             table.flush()
             lines.flush()
-            if detection is not None:
-                name = f"{number:06d}-{_shortened(image.path.stem)}"
-                if overlays:
-                    _write_overlay(output / "overlays" / f"{name}.png", detector, image, detection)
-                if maps:
-                    _write_map(output / "maps" / f"{name}.npy", detection)
-    return PredictionCounts(**decisions)
+    return counts
+
+
+def predicted(
+    detector: Detector,
+    locations: Iterable[Location],
+    pictures: Pictures,
+    first_number: int = 1,
+) -> Iterator[Prediction]:
+    """Yield the row of every image, in order; then write the pictures that are asked for.
+
+    Args:
+        detector: Loaded detector.
+        locations: Paths or URLs.
+        pictures: Pictures to write.
+        first_number: Number of the first image in the names of pictures.
+
+    Raises:
+        StorageError: the disk refused a picture, or an object store cannot be read now.
+    """
+    for number, one in enumerate(detector.stream(locations), start=first_number):
+        if isinstance(one.answer, ImageError):
+            threshold = detector.calibration.threshold
+            yield Prediction.unreadable(one.source, threshold, one.answer)
+        else:
+            yield Prediction.of(one.source, one.answer)
+            pictures.write(number, one, one.answer, detector.heat_scale)
 
 
 def _shortened(stem: str) -> str:
@@ -177,60 +244,6 @@ def _shortened(stem: str) -> str:
     while len(os.fsencode(stem)) > LONGEST_STEM_BYTES:
         stem = stem[:-1]
     return stem
-
-
-@dataclass(frozen=True)
-class _DecodedImage:
-    path: Path
-    content: Photograph | ImageError
-    """The image, or the error that prevented reading it."""
-    duration_s: float
-    """Duration of decoding."""
-
-    @property
-    def photograph(self) -> Photograph:
-        """The image; raises the error that prevented reading it."""
-        if isinstance(self.content, ImageError):
-            raise self.content
-        return self.content
-
-
-def _read_ahead(detector: Detector, paths: Sequence[Path]) -> Iterator[_DecodedImage]:
-    """Yield every image in turn, while a thread decodes the next one; at most two are in memory."""
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        following = iter(paths)
-        waiting = _submitted(reader, detector, following)
-        while waiting is not None:
-            image = waiting.result()
-            waiting = _submitted(reader, detector, following)
-            yield image
-
-
-def _submitted(
-    reader: ThreadPoolExecutor, detector: Detector, following: Iterator[Path]
-) -> Future[_DecodedImage] | None:
-    path = next(following, None)
-    return None if path is None else reader.submit(_read, detector, path)
-
-
-def _read(detector: Detector, path: Path) -> _DecodedImage:
-    started_at = time.perf_counter()
-    try:
-        content: Photograph | ImageError = detector.read(path)
-    except ImageError as error:
-        content = error
-    return _DecodedImage(path, content, time.perf_counter() - started_at)
-
-
-def _inspect(detector: Detector, image: _DecodedImage) -> tuple[Prediction, Detection | None]:
-    """Return the row and its detection; the detection is None if the image is unreadable."""
-    try:
-        started_at = time.perf_counter() - image.duration_s
-        detection = detector.inspect(image.photograph, started_at)
-    except ImageError as error:
-        threshold = detector.calibration.threshold
-        return Prediction.unreadable(image.path, threshold, error), None
-    return Prediction.of(image.path, detection), detection
 
 
 @contextmanager
@@ -257,11 +270,8 @@ def _result_files(output: Path) -> Iterator[tuple[TextIO, TextIO]]:
         ) from error
 
 
-def _write_overlay(
-    target: Path, detector: Detector, image: _DecodedImage, detection: Detection
-) -> None:
-    picture = overlay(image.photograph.image, detection.anomaly_map, detector.heat_scale)
-    write_bytes(target, png_bytes(picture))
+def _write_overlay(target: Path, pixels: Array, detection: Detection, scale: HeatScale) -> None:
+    write_bytes(target, png_bytes(overlay(pixels, detection.anomaly_map, scale)))
 
 
 def _write_map(target: Path, detection: Detection) -> None:

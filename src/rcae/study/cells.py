@@ -9,26 +9,38 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from rcae.base.errors import CellFailedError, UsageError
-from rcae.base.progress import say
+from rcae.base.progress import say, shown
 from rcae.base.storage import write_text
 from rcae.data.layouts.category import open_category
 from rcae.data.result_folders import require_apart
+from rcae.many.cluster import Needs
+from rcae.many.commands import Command, run_commands
 from rcae.study.cell import CellFolder, hash_data
 from rcae.study.cell_result import CellResult
 from rcae.study.contenders import contender
 from rcae.study.request import CellRequest
 
 
-def run_cells(requests: Sequence[tuple[Path, CellRequest]]) -> Iterator[list[CellResult]]:
+def run_cells(
+    requests: Sequence[tuple[Path, CellRequest]],
+    needs: Needs | None = None,
+    address: str | None = None,
+) -> Iterator[list[CellResult]]:
     """Run the cells one after the other; yield the results so far after each cell.
+
+    A cluster runs them side by side instead, before the first results.
 
     Args:
         requests: the folder and the request of each cell.
+        needs: resources of one cell on a cluster.
+        address: address of a Ray cluster; None runs the cells on this machine.
 
     Raises:
         UsageError: a folder holds another request, finished or begun, or files of another version.
         CellFailedError: a cell ended with an error, which it has printed.
     """
+    if address is not None:
+        _run_on(address, needs or Needs(), requests)
     results: list[CellResult] = []
     for number, (path, request) in enumerate(requests, start=1):
         folder = CellFolder(path)
@@ -36,9 +48,7 @@ def run_cells(requests: Sequence[tuple[Path, CellRequest]]) -> Iterator[list[Cel
             say(f"cell {number}/{len(requests)}: {_title(request)} is finished, kept")
         else:
             say(f"cell {number}/{len(requests)}: {_title(request)}")
-            if not folder.is_begun:
-                folder.sittings.unlink(missing_ok=True)  # the work of these sessions is lost
-            write_text(folder.request, json.dumps(asdict(request), indent=2) + "\n")
+            _begin(folder, request)
             _run(folder)
         results.append(folder.read_result())
         yield results
@@ -105,6 +115,35 @@ def _is_finished(folder: CellFolder, request: CellRequest) -> bool:
             f"{', '.join(differences)}; give the same, or choose another -o folder."
         )
     return folder.result.exists()
+
+
+def _begin(folder: CellFolder, request: CellRequest) -> None:
+    if not folder.is_begun:
+        folder.sittings.unlink(missing_ok=True)  # the work of these sessions is lost
+    write_text(folder.request, json.dumps(asdict(request), indent=2) + "\n")
+
+
+def _run_on(address: str, needs: Needs, requests: Sequence[tuple[Path, CellRequest]]) -> None:
+    """Run all cells that are not finished on a cluster; a failed one stops no other."""
+    commands = []
+    for path, request in requests:
+        folder = CellFolder(path.absolute())
+        if not _is_finished(folder, request):
+            _begin(folder, request)
+            commands.append(Command(("run-cell", str(folder.path)), folder.path / "log.txt"))
+    ended = run_commands(commands, needs, address)
+    failed = [
+        (command, end)
+        for command, end in shown(ended, "running cells", total=len(commands))
+        if end.exit_code
+    ]
+    if failed:
+        command, end = failed[0]
+        raise CellFailedError(
+            f"{len(failed)} cells failed, first that in {command.log.parent}: {end.last_line} Mend the cause "
+            "and run the same command again: finished cells are kept.",
+            end.exit_code,
+        )
 
 
 def _run(folder: CellFolder) -> None:

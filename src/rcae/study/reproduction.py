@@ -11,6 +11,7 @@ from rcae.base.storage import write_bytes, write_text
 from rcae.data.good_images import FEWEST_TRAINING_IMAGES, read_list
 from rcae.detector.run.run_folder import RunFolder
 from rcae.drawing.charts import ablation_chart
+from rcae.many.cluster import Needs
 from rcae.study import summary
 from rcae.study.ablations import Ablation, Variant, ablation
 from rcae.study.cell import CellFolder
@@ -30,6 +31,8 @@ def reproduce(
     seeds: Sequence[int],
     budget_s: float | None,
     output: Path,
+    needs: Needs | None = None,
+    address: str | None = None,
 ) -> str:
     """Run every variant on every category with every seed; return the table as Markdown.
 
@@ -53,7 +56,7 @@ def reproduce(
         output,
     )
     results: list[CellResult] = []
-    for results in run_cells(requests):
+    for results in run_cells(requests, needs, address):
         write_text(output / f"{name}.csv", summary.to_csv(results))
     if name == "detail":
         text = fidelity_table([path for path, _ in requests])

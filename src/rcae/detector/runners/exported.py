@@ -70,6 +70,7 @@ class ExportedRunner(ABC):
     """Runner for an exported file; each subclass knows one runtime. It needs neither torch nor the run."""
 
     can_explain = False
+    images_at_once = 1
 
     def __init__(self, record: ExportRecord) -> None:
         self.record = record

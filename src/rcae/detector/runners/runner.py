@@ -21,6 +21,10 @@ class Runner(Protocol):
     """True if `explain` works."""
 
     @property
+    def images_at_once(self) -> int:
+        """Number of images that are drawn faster together than alone; 1 if none are."""
+
+    @property
     def header(self) -> ModelHeader:
         """All that the model's file holds beside the weights."""
 

@@ -14,11 +14,20 @@ from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.run.run_folder import RunFolder
 from rcae.detector.runners.torch_maps import explain, maps
 
+IMAGES_AT_ONCE_ON_GPU = 16
+"""Largest batch that a GPU is given (our choice)."""
+
 
 class TorchRunner:
     """Runner for the model of a run; no other runner can explain an image by each network's output."""
 
     can_explain = True
+
+    @property
+    def images_at_once(self) -> int:
+        """See `Runner.images_at_once`."""
+        is_on_gpu = next(self.model.system.parameters()).device.type == "cuda"
+        return IMAGES_AT_ONCE_ON_GPU if is_on_gpu else 1
 
     def __init__(self, model: Model, device: str | None = None) -> None:
         """Use a model in memory, on `device`; without one, on the GPU if there is one, else on the CPU.
