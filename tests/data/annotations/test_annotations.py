@@ -133,11 +133,12 @@ def test_run_lengths_of_coco_go_down_the_columns(tmp_path):
     ("counts", "marked"),
     [
         ("e<d0d00000000000000000000000000000000000000[U1", MARKED),
+        ("e<d0d00000000000000000000000000000000000000o<LUC00000000000000000l;", MARKED | OTHER),
         ("PPYo0", None),
     ],
 )
 def test_compressed_run_lengths_are_those_of_pycocotools(tmp_path, counts, marked):
-    """The first text is what `pycocotools.mask.encode` gives for the mask."""
+    """The first two texts are what `pycocotools.mask.encode` gives for the masks."""
     text = coco({"image_id": 0, "segmentation": {"counts": counts, "size": list(SIZE_PX)}})
     if marked is None:
         with pytest.raises(DataError, match="cannot be read as the mask"):

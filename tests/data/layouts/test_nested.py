@@ -41,9 +41,9 @@ def test_a_name_that_only_one_image_has_finds_its_mask_anywhere(make_files):
 
 def test_a_folder_of_masks_within_a_type_holds_the_masks_of_that_type_alone(make_files):
     root = make_files(
-        *("parts", "good/0.png", "crack/1.png", "crack/masks/1.png", "bent/1.png"),
+        *("parts", "good/0.png", "crack/1.png", "crack/masks/1.png", "dent/1.png"),
     )
-    assert masks_of(root) == {"bent/1.png": None, "crack/1.png": "crack/masks/1.png"}
+    assert masks_of(root) == {"crack/1.png": "crack/masks/1.png", "dent/1.png": None}
 
 
 def test_an_image_named_like_its_type_has_its_own_mask(make_files):

@@ -44,7 +44,7 @@ def is_of_many_images(path: Path) -> bool:
 
 def entry_of(path: Path, image: Path) -> str | None:
     """Return the name that a COCO file has for an image; None without annotations of it."""
-    coco = _coco(path)
+    coco = None if is_of_one_image(path) else _coco(path)
     entry = None if coco is None else coco.of(image)
     return entry.file_name if entry is not None and entry.segmentations else None
 

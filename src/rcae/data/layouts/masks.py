@@ -120,7 +120,7 @@ class MaskFiles:
         images = []
         for path in listed:
             name = _key(path.stem)
-            if without_mark(name) in names - {name}:
+            if without_mark(name) != name and without_mark(name) in names:
                 self._add_beside(defect_type, place, path)
             else:
                 images.append(path)
