@@ -46,7 +46,7 @@ inspections = Table(
     Column("id", String(32), nullable=False, unique=True),
     Column("time", UtcTime, nullable=False, index=True),
     Column("source", String, nullable=False),
-    Column("image_sha256", String(64), nullable=False, index=True),
+    Column("image_sha256", String(64), nullable=False),
     Column("width_px", Integer, nullable=False),
     Column("height_px", Integer, nullable=False),
     Column("model", String, nullable=False),
@@ -58,6 +58,7 @@ inspections = Table(
     Column("regions", JSON, nullable=False),
     Column("duration_s", Float(53), nullable=False),
     Column("verdict", String(6)),  # verdict of the last review; an index finds "not reviewed"
+    Index("ix_inspections_image_sha256_model", "image_sha256", "model"),
     Index("ix_inspections_model_number", "model", "number"),
     Index("ix_inspections_model_sha256_number", "model_sha256", "number"),
     Index("ix_inspections_is_defective_number", "is_defective", "number"),
