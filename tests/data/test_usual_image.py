@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -14,8 +14,10 @@ from tests.data.test_image_files import encoded
 
 USUAL = UsualImage((100, 200), (50, 100), (0.4, 0.6), 0.5, None)
 SIDES = st.integers(16, 2000)
+fixed = settings(derandomize=True, deadline=None, max_examples=80)
 
 
+@fixed
 @given(st.integers(100, 200), st.floats(0.4, 0.6))
 def test_sizes_between_those_of_training_are_usual(height, aspect):
     width = min(max(round(height * aspect), 50), 100)
@@ -24,6 +26,7 @@ def test_sizes_between_those_of_training_are_usual(height, aspect):
         assert USUAL.size_remark("part.png", height, width, SIZE_LIMIT) is None
 
 
+@fixed
 @given(SIDES, SIDES)
 def test_unlikeness_is_the_factor_that_brings_an_image_within_the_training_images(height, width):
     unlikeness = USUAL.unlikeness(height, width)

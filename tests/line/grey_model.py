@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from rcae.base.errors import ImageError
+from rcae.data.view.working_view import WorkingView
 from rcae.detector.calibration import Calibration
 from rcae.detector.detector import Detector
 
@@ -20,7 +21,7 @@ TOO_LARGE_PX = 3000
 class GreyRunner:
     can_explain = False
     weights_sha256 = "ab" * 32
-    header = SimpleNamespace(calibration=CALIBRATION)
+    header = SimpleNamespace(calibration=CALIBRATION, working_view=WorkingView(1.0))
 
     def __init__(self):
         self.drawn = []

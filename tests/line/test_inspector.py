@@ -9,6 +9,7 @@ import pytest
 from rcae.base.errors import ImageError, StorageError
 from rcae.data.image_files import ImageContent
 from rcae.data.images import read_image
+from rcae.data.view.working_view import WorkingView
 from rcae.detector.detector import Detector
 from rcae.line.inspector import Arrival, Inspector
 from rcae.line.record.inspection import Inspection, Query
@@ -79,7 +80,7 @@ def calibrated_anew(inspector, threshold):
     """The same weights, started again."""
     detector = grey_detector()
     calibration = detector.calibration.model_copy(update={"threshold": threshold})
-    detector.runner.header = SimpleNamespace(calibration=calibration)
+    detector.runner.header = SimpleNamespace(calibration=calibration, working_view=WorkingView(1.0))
     return Inspector("grey", detector, inspector._record, inspector._kept_images)
 
 

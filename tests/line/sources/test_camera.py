@@ -114,7 +114,9 @@ def test_a_request_to_stop_ends_after_the_frame_at_hand(video):
 
 def test_the_command_inspects_records_and_ends_with_0(rcae, finished_run, record, tmp_path, video):
     store = ("--store", tmp_path / "record.sqlite")
-    code, out, err = rcae("camera", video, finished_run, "--every", "1s", *store)
+    code, out, err = rcae(
+        "camera", video, finished_run, "--every", "1s", "--size-limit", "2", *store
+    )
     assert code == 0
     recorded = list(record.each(Query()))
     assert [one.source for one in recorded] == [f"{video}#frame {n}" for n in (1, 11, 21, 31)]
@@ -128,7 +130,9 @@ def test_a_command_that_ends_sends_everything_before(rcae, finished_run, tmp_pat
     secret.write_text("0123456789abcdef")
     store = ("--store", tmp_path / "record.sqlite")
     webhook = ("--webhook", receiver.url, "--webhook-secret-file", secret)
-    code, _, err = rcae("camera", video, finished_run, "--every", "1s", *store, *webhook)
+    code, _, err = rcae(
+        "camera", video, finished_run, "--every", "1s", "--size-limit", "2", *store, *webhook
+    )
     assert code == 0
     assert len(receiver.requests) == 4
     assert "not sent" not in err
