@@ -148,7 +148,8 @@ def test_a_name_that_no_file_can_have_is_one_sentence(
     code, out, err = rcae(*words)
     assert code in (2, 3, 5)  # some versions of Python say that it is not there
     assert out == ""
-    assert err.startswith("rcae: error: " + "x" * 300)
+    assert err.startswith("rcae: error: ")
+    assert "x" * 300 in err
     assert not list(tmp_path.iterdir())
 
 

@@ -6,12 +6,13 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from rcae.base.errors import ImageError, ImageFormatError
+from rcae.base.errors import ImageError, ImageFormatError, UsageError
 from rcae.data.image_files import MAXIMUM_PIXELS, MINIMUM_SIDE_PX, decode, read_header
 from rcae.data.images import image_size, read_image
 from tests.data.conftest import draw_part, png_chunk, png_header
@@ -337,3 +338,36 @@ def test_the_fourth_byte_of_a_bmp_is_no_alpha(tmp_path):
     pixels = np.concatenate([colours, np.zeros_like(colours[..., :1])], axis=2)
     Image.fromarray(pixels, "RGBA").save(tmp_path / "part.bmp")
     assert np.array_equal(decode(tmp_path / "part.bmp").values, colours)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_heic_image_is_read_upright(tmp_path, orientation):
+    pillow_heif.register_heif_opener()
+    pixels = draw_part(3)
+    options = {"quality": -1, "chroma": 444, "matrix_coefficients": 0}
+    picture = Image.fromarray(pixels)
+    picture.save(tmp_path / "part.heic", exif=orientation_exif(orientation), **options)
+    expected = pixels if orientation == 1 else np.rot90(pixels, 3)
+    seen = decode(tmp_path / "part.heic").values
+    assert seen.shape == expected.shape == (*image_size(tmp_path / "part.heic"), 3)
+    np.testing.assert_allclose(seen.astype(int), expected.astype(int), atol=3)
+
+
+def test_a_heic_image_without_its_package_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr("rcae.base.extras.find_spec", lambda _: None)
+    (tmp_path / "part.heic").write_bytes(bytes(4) + b"ftypheic" + bytes(20))
+    with pytest.raises(ImageError, match=r"part\.heic, a HEIC image, needs pillow-heif; run: pip"):
+        decode(tmp_path / "part.heic")
+
+
+def test_the_environment_sets_another_limit_of_pixels(tmp_path, monkeypatch):
+    Image.new("L", (1500, 1000)).save(tmp_path / "large.png")
+    monkeypatch.setenv("RCAE_MEGAPIXELS", "1")
+    with pytest.raises(ImageError, match=r"more than 1 megapixels.*or set RCAE_MEGAPIXELS"):
+        decode(tmp_path / "large.png")
+    monkeypatch.setenv("RCAE_MEGAPIXELS", "200")
+    (tmp_path / "huge.png").write_bytes(png_header(14_000, 14_000))
+    assert image_size(tmp_path / "huge.png") == (14_000, 14_000)
+    monkeypatch.setenv("RCAE_MEGAPIXELS", "many")
+    with pytest.raises(UsageError, match="RCAE_MEGAPIXELS is 'many'"):
+        decode(tmp_path / "large.png")

@@ -23,6 +23,7 @@ EXTRAS = {
     "cv2": ("camera", "OpenCV"),
     "paho": ("mqtt", "paho-mqtt"),
     "httpx": ("webhook", "HTTPX"),
+    "pillow_heif": ("heic", "pillow-heif"),
     "fsspec": ("remote", "fsspec"),
     "ray": ("ray", "Ray"),
 }

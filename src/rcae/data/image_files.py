@@ -1,5 +1,6 @@
 """Rules for image files, and the decoding of their pixels in upright orientation."""
 
+import os
 import stat
 import struct
 import warnings
@@ -16,13 +17,16 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from rcae.base.errors import ImageError, ImageFormatError
+from rcae.base.errors import ImageError, ImageFormatError, MissingExtraError, UsageError
+from rcae.base.extras import require
 from rcae.data.deep_tiff import SIGNATURES, DeepTiff, opened_deep
 from rcae.data.pixels import USUAL_WHITE, Pixels
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 IMAGE_SUFFIXES = JPEG_SUFFIXES | {
     ".bmp",
+    ".heic",
+    ".heif",
     ".jp2",
     ".mpo",
     ".pgm",
@@ -39,14 +43,20 @@ MINIMUM_SIDE_PX = 16
 """Smallest side of an image; nothing smaller is a photograph of a part (our choice)."""
 
 MAXIMUM_PIXELS = 89_478_485
-"""Largest number of pixels, the limit of Pillow: 0.25 GiB of 8-bit RGB."""
+"""Largest number of pixels unless MEGAPIXELS is set, the limit of Pillow: 0.25 GiB of 8-bit RGB."""
 
-KINDS_READ = "PNG, JPEG, BMP, TIFF, WebP, JPEG 2000, PGM, PPM or TGA image"
+MEGAPIXELS = "RCAE_MEGAPIXELS"
+"""Environment variable with another limit, in megapixels; images need 12 bytes a pixel and more."""
+
+KINDS_READ = "PNG, JPEG, BMP, TIFF, WebP, JPEG 2000, PGM, PPM, TGA or HEIC image"
 """File kinds that `decode` reads, in words."""
 
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "JPEG2000", "PPM")
 _NAMED = {".tga": "TGA"}
 """Kinds without a signature at the start of the file: the suffix must say it."""
+
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+"""Brands that mark a HEIC file, behind its size and the word "ftyp"."""
 
 _KINDS = {
     "1": "1-bit",
@@ -220,14 +230,31 @@ def check_size(name: str, height: int, width: int) -> None:
             f"{name} is {width}x{height} px; each side needs at least {MINIMUM_SIDE_PX} px. "
             "Use a larger image or remove it."
         )
-    if height * width > MAXIMUM_PIXELS:
-        raise ImageError(f"{name} {_TOO_LARGE}")
+    if height * width > most_pixels():
+        raise _too_large(name)
 
 
-_TOO_LARGE = (
-    f"has more than {MAXIMUM_PIXELS / 1e6:.0f} megapixels, the most that is decoded; "
-    "shrink it or cut it into parts."
-)
+def most_pixels() -> int:
+    """Return the largest number of pixels that is decoded: `MAXIMUM_PIXELS`, or what MEGAPIXELS says.
+
+    Raises:
+        UsageError: MEGAPIXELS is no positive number.
+    """
+    asked = os.environ.get(MEGAPIXELS)
+    if asked is None:
+        return MAXIMUM_PIXELS
+    if not asked.isdecimal() or int(asked) == 0:
+        raise UsageError(
+            f"{MEGAPIXELS} is '{asked}'; set it to a number of megapixels like 200, or unset it."
+        )
+    return int(asked) * 1_000_000
+
+
+def _too_large(name: str) -> ImageError:
+    return ImageError(
+        f"{name} has more than {most_pixels() / 1e6:.0f} megapixels, the most that is decoded; shrink it, "
+        f"cut it into parts, or set {MEGAPIXELS}."
+    )
 
 
 @contextmanager
@@ -235,9 +262,9 @@ def _opened(source: Path | ImageContent) -> Iterator[ImageFile | DeepTiff]:
     """Open a file and check its header; turn a failure inside the block into an ImageError."""
     try:
         with _open(source) as file:
-            starts = file.read(4)
+            starts = file.read(12)
             file.seek(0)
-            if starts in SIGNATURES:
+            if starts[:4] in SIGNATURES:
                 with opened_deep(file, str(source)) as deep:
                     if deep is not None:
                         _check_header(source, deep)
@@ -245,13 +272,14 @@ def _opened(source: Path | ImageContent) -> Iterator[ImageFile | DeepTiff]:
                         return
                 file.seek(0)
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # Pillow's warnings; this module checks what matters
+                # Pillow's warnings; this module checks what matters.
+                warnings.simplefilter("ignore")
                 # Pillow gets a file object: it maps a TIFF given by name into memory and garbles a rotated
                 # one.
                 named = [kind for end, kind in _NAMED.items() if str(source).lower().endswith(end)]
-                with Image.open(file, formats=[*_FORMATS, *named]) as image:
+                if starts[4:8] == b"ftyp" and starts[8:] in _HEIF_BRANDS:
+                    named.append(_heif(source))
+                with _most_pixels_opened(), Image.open(file, formats=[*_FORMATS, *named]) as image:
                     _check_header(source, image)
                     yield image
     except UnidentifiedImageError as error:
@@ -259,7 +287,7 @@ def _opened(source: Path | ImageContent) -> Iterator[ImageFile | DeepTiff]:
             f"{source} is not a {KINDS_READ}, whatever its name; convert it or remove it."
         ) from error
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{source} {_TOO_LARGE}") from error
+        raise _too_large(str(source)) from error
     except _DAMAGED as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise ImageError(
@@ -270,6 +298,32 @@ def _opened(source: Path | ImageContent) -> Iterator[ImageFile | DeepTiff]:
             f"{source} is damaged ({str(error) or type(error).__name__}); save it again from its "
             "source or remove it."
         ) from error
+
+
+@contextmanager
+def _most_pixels_opened() -> Iterator[None]:
+    """Let Pillow open as many pixels as this module does, while a file is opened."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, most_pixels()
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def _heif(source: Path | ImageContent) -> str:
+    """Return the name of the format for Pillow, once it can read it.
+
+    Raises:
+        ImageError: the package for HEIC is not installed.
+    """
+    try:
+        require("pillow_heif", purpose=f"{source}, a HEIC image,")
+    except MissingExtraError as error:
+        raise ImageError(str(error)) from error
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
+    return "HEIF"
 
 
 def _open(source: Path | ImageContent) -> BinaryIO:
@@ -303,7 +357,7 @@ def _check_header(source: Path | ImageContent, image: ImageFile | DeepTiff) -> N
 def _count_frames(image: Image.Image) -> int:
     """Count the images in a file, without the previews of a TIFF page and the other views of an MPO file."""
     frames: int = getattr(image, "n_frames", 1)
-    if image.format == "MPO":
+    if image.format in ("MPO", "HEIF"):
         return 1
     if not isinstance(image, TiffImageFile) or frames == 1:
         return frames

@@ -60,6 +60,6 @@ def test_a_message_has_these_keys_in_this_order_and_every_number_in_full():
     assert message(told).decode() == (
         '{"source":"größe ✓.png","image_sha256":"a","width_px":5,"height_px":3,"model":"grey",'
         '"model_sha256":"b","anomaly_score":0.30000000000000004,"p_value":0.25,"threshold":1.5,'
-        '"is_defective":false,"regions":[],"duration_s":0.125,"time":"2026-01-02T03:04:05Z",'
+        '"is_defective":false,"regions":[],"duration_s":0.125,"remark":null,"time":"2026-01-02T03:04:05Z",'
         '"id":"c","number":0,"reviews":[]}'
     )

@@ -32,12 +32,13 @@ COLUMNS = {
     "is_defective": "bool",
     "regions": "regions",
     "duration_s": "float64",
+    "remark": "string",
     "verdict": "string",
     "author": "string",
     "note": "string",
     "reviewed": "timestamp",
 }
-"""Name and type of each column; the columns after `duration_s` describe the last review, if any."""
+"""Name and type of each column; the columns after `remark` describe the last review, if any."""
 
 
 def row(inspection: Inspection) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class Inspection:
     is_defective: bool
     regions: tuple[Region, ...]
     duration_s: float
+    remark: str | None = None
+    """Sentences on what is unusual about the image, like its size; None for a usual one."""
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
     """Time of the inspection, in UTC."""
     id: str = field(default_factory=lambda: uuid4().hex)
@@ -85,6 +87,7 @@ class Inspection:
             is_defective=detection.is_defective,
             regions=detection.regions,
             duration_s=detection.duration_s,
+            remark=detection.remark,
         )
 
 

@@ -56,6 +56,7 @@ function facts(inspection) {
     Inspected: `${clock(inspection.time)}, in ${inspection.duration_s.toFixed(2)} s`,
     Size: `${inspection.width_px} × ${inspection.height_px} px`,
     Model: inspection.model,
+    ...(inspection.remark === null ? {} : { Remark: inspection.remark }),
   };
   const hashes = { "Image hash": inspection.image_sha256, "Model hash": inspection.model_sha256 };
   return [

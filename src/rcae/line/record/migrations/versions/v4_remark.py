@@ -1,0 +1,12 @@
+"""Migration 4: what is unusual about an image, like its size."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "4"
+down_revision = "3"
+
+
+def upgrade() -> None:
+    """Add the column; it is null for usual images, and for inspections before."""
+    op.add_column("inspections", sa.Column("remark", sa.String))
