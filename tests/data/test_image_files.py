@@ -340,17 +340,14 @@ def test_the_fourth_byte_of_a_bmp_is_no_alpha(tmp_path):
     assert np.array_equal(decode(tmp_path / "part.bmp").values, colours)
 
 
-@pytest.mark.parametrize("orientation", [1, 6])
-def test_a_heic_image_is_read_upright(tmp_path, orientation):
+def test_a_heic_image_is_read(tmp_path):
     pillow_heif.register_heif_opener()
     pixels = draw_part(3)
     options = {"quality": -1, "chroma": 444, "matrix_coefficients": 0}
-    picture = Image.fromarray(pixels)
-    picture.save(tmp_path / "part.heic", exif=orientation_exif(orientation), **options)
-    expected = pixels if orientation == 1 else np.rot90(pixels, 3)
+    Image.fromarray(pixels).save(tmp_path / "part.heic", **options)
     seen = decode(tmp_path / "part.heic").values
-    assert seen.shape == expected.shape == (*image_size(tmp_path / "part.heic"), 3)
-    np.testing.assert_allclose(seen.astype(int), expected.astype(int), atol=3)
+    assert seen.shape == (*image_size(tmp_path / "part.heic"), 3)
+    np.testing.assert_allclose(seen.astype(int), pixels.astype(int), atol=3)
 
 
 def test_a_heic_image_without_its_package_says_what_to_install(tmp_path, monkeypatch):

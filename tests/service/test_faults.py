@@ -8,6 +8,7 @@ from rcae.base.errors import DeliveryError
 from rcae.line.outputs.delivery import Delivery
 from rcae.line.record import database
 from rcae.line.record.inspection import Query
+from rcae.line.record.rows import row_of
 from tests.conftest import until
 from tests.service.conftest import GOOD, inspect
 
@@ -40,6 +41,39 @@ def test_a_damaged_record_is_said_by_every_answer_that_needs_it(client, tmp_path
     assert inspect(client, GOOD).status_code == 503
     assert client.get("/ready").status_code == 503
     assert client.get("/health").status_code == 200
+
+
+def test_a_record_that_is_removed_while_in_use_is_refused_until_it_is_back(
+    client, record, tmp_path
+):
+    inspect(client, GOOD)
+    file, away = tmp_path / "inspections.sqlite", tmp_path / "away.sqlite"
+    file.rename(away)
+    for _ in range(2):
+        assert inspect(client, GOOD).status_code == 503
+        assert client.get("/api/inspections").status_code == 503
+        answer = client.get("/ready")
+        assert (answer.status_code, "was removed" in str(answer.json())) == (503, True)
+    assert not file.exists()
+    file.write_bytes(away.read_bytes())  # a copy is another file
+    assert inspect(client, GOOD).status_code == 503
+    away.rename(file)
+    assert client.get("/ready").status_code == 200
+    assert inspect(client, GOOD).status_code == 201
+    assert record.count(Query()) == 2
+
+
+def test_a_record_that_is_removed_during_a_write_is_not_said_to_hold_it(
+    client, tmp_path, monkeypatch
+):
+    inspect(client, GOOD)
+
+    def remove(row):
+        (tmp_path / "inspections.sqlite").unlink(missing_ok=True)
+        return row_of(row)
+
+    monkeypatch.setattr("rcae.line.record.record.row_of", remove)
+    assert inspect(client, GOOD).status_code == 503
 
 
 def test_where_no_picture_can_be_kept_the_inspection_is(client, tmp_path, capsys):

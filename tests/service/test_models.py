@@ -1,11 +1,18 @@
 """What the service says of its models."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from rcae.base.errors import StorageError
 from rcae.evaluation.drift.monitor import Monitor
 from rcae.line.inspector import Arrival, Inspector
 from rcae.line.record.kept_images import KeptImages
+from rcae.service.drift_watch import PUBLISHED_EVERY, DriftWatch
+from tests.conftest import until
 from tests.line.grey_model import CALIBRATION, grey_detector, png
 from tests.service.conftest import GOOD, inspect
 
@@ -117,6 +124,48 @@ def test_drift_says_what_the_monitor_says_of_all_that_is_recorded(serving, recor
         assert [point["shift_evidence"] for point in told["points"]] == pytest.approx(
             [state.shift_evidence for state in states]
         )
+
+
+class _SlowRecord:
+    """A record whose rows come only once the test lets them, or fail."""
+
+    def __init__(self, count):
+        self.count, self.go_on, self.asked = count, threading.Event(), 0
+
+    def each(self, query):
+        self.asked += 1
+        for number in range(1, self.count + 1):
+            if number > PUBLISHED_EVERY + 1:
+                self.go_on.wait(20)
+            if (query.number_above or 0) < number:
+                yield SimpleNamespace(number=number, anomaly_score=0.2)
+
+
+def test_drift_of_a_long_record_answers_at_once_with_what_is_read_so_far():
+    record = _SlowRecord(PUBLISHED_EVERY + 100)
+    watch = DriftWatch(record, "grey", "ab" * 32, CALIBRATION)
+    until(lambda: watch.now(0).images == PUBLISHED_EVERY)
+    with ThreadPoolExecutor(45) as threads:
+        found = list(threads.map(lambda _: watch.now(0), range(45)))
+    assert {(drift.images, drift.is_complete) for drift in found} == {(PUBLISHED_EVERY, False)}
+    assert record.asked == 1
+    record.go_on.set()
+    until(lambda: watch.now(0).is_complete)
+    assert watch.now().images == PUBLISHED_EVERY + 100
+
+
+def test_drift_says_that_the_record_cannot_be_read_and_goes_on_later(record):
+    watch = DriftWatch(record, "grey", "ab" * 32, CALIBRATION)
+    each = record.each
+
+    def refuse(query):
+        raise StorageError("the disk is gone.")
+
+    record.each = refuse
+    with pytest.raises(StorageError, match="the disk is gone"):
+        watch.now(20)
+    record.each = each
+    assert watch.now(20).is_complete
 
 
 def test_many_points_are_thinned_out_and_the_last_one_stays(serving, record, tmp_path):

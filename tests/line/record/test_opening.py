@@ -31,6 +31,8 @@ def test_a_record_from_before_calibrations_were_noted_keeps_its_thresholds(recor
     record.apply_threshold("1b" * 32, 1.25, 1.0, "Ada")
     with writing(record._engine) as connection:  # as the first migration left it
         connection.execute(text("ALTER TABLE thresholds DROP COLUMN calibrated_threshold"))
+        connection.execute(text("DROP TABLE known_files"))
+        connection.execute(text("ALTER TABLE inspections DROP COLUMN remark"))
         connection.execute(text("DROP INDEX ix_inspections_image_sha256_model"))
         connection.execute(
             text("CREATE INDEX ix_inspections_image_sha256 ON inspections (image_sha256)")

@@ -66,6 +66,14 @@ QUESTIONS = {
         lambda record: record.applied_thresholds("1b" * 32),
         "ix_thresholds_model_sha256 (model_sha256=?)",
     ),
+    "known files": (
+        lambda record: record.known_files(["00" * 32, "01" * 32]),
+        "INDEX sqlite_autoindex_known_files",
+    ),
+    "note files": (
+        lambda record: record.note_files({"00" * 32: "1-2-3"}),
+        "INDEX sqlite_autoindex_known_files",
+    ),
     "cursor": (lambda record: record.cursor("mqtt"), "USING INDEX sqlite_autoindex_cursors"),
     "move": (lambda record: record.move_cursor("mqtt", 1), "USING INDEX sqlite_autoindex_cursors"),
 }
@@ -86,7 +94,7 @@ def plans(record, ask):
     executed = []
 
     def note(connection, cursor, statement, parameters, context, many):
-        if statement.startswith(("SELECT", "UPDATE", "INSERT")):
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
             executed.append((statement, parameters))
 
     event.listen(record._engine, "before_cursor_execute", note)

@@ -15,12 +15,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import delete
 
 from rcae.base.errors import ImageError, StorageError, UsageError
 from rcae.base.interruption import StopRequest
 from rcae.line.inspector import Inspector
+from rcae.line.record.database import writing
 from rcae.line.record.inspection import Query
 from rcae.line.record.record import Record
+from rcae.line.record.tables import known_files
 from rcae.line.sources.folder import GIVE_UP_S, LIVE_CHANGES, Folder
 from rcae.line.sources.watch import POLL_S, sole_watcher, watch
 from tests.conftest import until
@@ -91,6 +94,55 @@ def test_a_restart_inspects_what_is_new_and_what_was_written_anew(place, inspect
     found, _ = run(place, inspector, record)
     assert sorted(sources(found)) == [str(place / "b.png"), str(place / "d.png")]
     assert record.count(Query()) == 5
+
+
+@pytest.fixture
+def read_names(monkeypatch):
+    """Names of the files whose content a watch reads."""
+    names = []
+
+    def read(folder, file, wait):
+        names.append(Path(file.path).name)
+        return read_file(folder, file, wait)
+
+    read_file = Folder.read
+    monkeypatch.setattr(Folder, "read", read)
+    return names
+
+
+def test_a_restart_reads_only_files_that_are_new_or_have_changed(
+    place, inspector, record, png, read_names, monkeypatch
+):
+    monkeypatch.setattr("rcae.line.sources.watch.FILES_AT_ONCE", 2)
+    for name in "abcde":
+        (place / f"{name}.png").write_bytes(png())
+    (place / "broken.png").write_bytes(b"no image")
+    run(place, inspector, record)
+    read_names.clear()
+    (place / "f.png").write_bytes(png())
+    os.utime(place / "b.png")
+    found, _ = run(place, inspector, record)
+    assert sources(found) == [str(place / "f.png")]
+    assert set(read_names) == {"f.png", "b.png", "broken.png"}
+    read_names.clear()
+    run(place, inspector, record)
+    assert set(read_names) == {"broken.png"}
+
+
+def test_files_of_a_record_without_their_times_are_read_once_more_and_not_inspected(
+    place, inspector, record, png, read_names
+):
+    for name in "abc":
+        (place / f"{name}.png").write_bytes(png())
+    run(place, inspector, record)
+    with writing(record._engine) as connection:
+        connection.execute(delete(known_files))
+    read_names.clear()
+    assert run(place, inspector, record)[0] == []
+    assert sorted(read_names) == ["a.png", "b.png", "c.png"]
+    read_names.clear()
+    run(place, inspector, record)
+    assert read_names == []
 
 
 def test_another_model_inspects_the_same_files(place, inspector, record, detector, png):

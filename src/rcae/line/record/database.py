@@ -40,7 +40,10 @@ def engine_for(location: str | Path) -> Engine:
         raise UsageError(
             f"{folder} does not exist; make this folder for the record, or give another."
         )
-    engine = create_engine(url, connect_args={"timeout": PATIENCE_S})
+    file = _SameFile(Path(str(url.database)))
+    engine = create_engine(
+        url, connect_args={"timeout": PATIENCE_S}, execution_options={"same_file": file}
+    )
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -59,6 +62,7 @@ def sqlite_file(location: str | Path) -> Path | None:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open a connection in a read-only transaction; errors are those of `explained`."""
+    _require_same_file(engine)
     with explained(engine), engine.connect() as connection:
         yield connection
 
@@ -69,9 +73,11 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     An error rolls it back. Errors are those of `explained`.
     """
+    _require_same_file(engine)
     marked = engine.execution_options(writes=True)
     with explained(engine), marked.begin() as connection:
         yield connection
+    _require_same_file(engine)
 
 
 @contextmanager
@@ -85,6 +91,39 @@ def alone(engine: Engine) -> Iterator[Connection]:
         # A transaction is not enough: one process alone must prepare a new file's first one.
         with _file_locked(f"{engine.url.database}.lock"), writing(engine) as connection:
             yield connection
+
+
+class _SameFile:
+    """Check that the file of a record is the one that was opened: SQLite goes on with a deleted one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._opened: tuple[int, int] | None = None
+
+    def require(self) -> None:
+        """Note the file the first time it is there.
+
+        Raises:
+            StorageError: another file, or none, has taken the place of the noted one.
+        """
+        try:
+            status = self._path.stat()
+        except OSError:
+            present = None
+        else:
+            present = (status.st_dev, status.st_ino)
+        self._opened = self._opened or present
+        if present != self._opened:
+            raise StorageError(
+                f"the record {self._path} was removed or replaced while in use; this was not recorded. "
+                "Put the same file back, or restart."
+            )
+
+
+def _require_same_file(engine: Engine) -> None:
+    file = engine.get_execution_options().get("same_file")
+    if file is not None:
+        file.require()
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Record of every inspection, review and applied threshold, durable once a call returns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,14 +8,14 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from rcae.line.record.database import engine_for, reading, writing
 from rcae.line.record.inspection import AppliedThreshold, Inspection, Query, Review
 from rcae.line.record.refusals import shown
 from rcae.line.record.rows import conditions, read, row_of
 from rcae.line.record.schema import bring_up_to_date
-from rcae.line.record.tables import cursors, inspections, reviews, thresholds
+from rcae.line.record.tables import cursors, inspections, known_files, reviews, thresholds
 from rcae.line.record.turn import Turn, turn
 
 PAGE = 500
@@ -123,6 +123,20 @@ class Record:
         with reading(self._engine) as connection:
             found = connection.execute(select(column.number).where(*same).limit(1))
             return found.first() is not None
+
+    def known_files(self, places: Sequence[str]) -> dict[str, str]:
+        """Return the stamps of files that `note_files` noted, by place; others are left out."""
+        columns = known_files.c
+        asked = select(columns.place, columns.stamp).where(columns.place.in_(places))
+        with reading(self._engine) as connection:
+            return {row.place: row.stamp for row in connection.execute(asked)}
+
+    def note_files(self, stamps: Mapping[str, str]) -> None:
+        """Record the stamps of files by their places, 64 characters each; they replace earlier ones."""
+        rows = [{"place": place, "stamp": stamp} for place, stamp in stamps.items()]
+        with writing(self._engine) as connection:
+            connection.execute(delete(known_files).where(known_files.c.place.in_(stamps)))
+            connection.execute(insert(known_files), rows)
 
     def review(self, inspection_id: str, review: Review) -> Inspection | None:
         """Add a review and return the inspection, or None if there is no such inspection."""

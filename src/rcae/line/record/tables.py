@@ -97,3 +97,10 @@ cursors = Table(
     Column("reader", String, primary_key=True),
     Column("number", Number, nullable=False),
 )
+
+known_files = Table(
+    "known_files",
+    metadata,
+    Column("place", String(64), primary_key=True),  # SHA-256 of model and path, of any length
+    Column("stamp", String, nullable=False),  # size and times
+)

@@ -12,10 +12,13 @@ from rcae.line.inspector import Arrival, Inspector
 from rcae.line.patience import Patience
 from rcae.line.record.inspection import Inspection
 from rcae.line.record.record import Record
-from rcae.line.sources.folder import Folder, WaitingFile, mark_done
+from rcae.line.sources.folder import Folder, WaitingFile
+from rcae.line.sources.known_files import KnownFiles
 
 POLL_S = 0.5
 IMAGES_AT_ONCE = 8
+FILES_AT_ONCE = 500
+"""Number of files that the record is asked for together."""
 BYTES_AT_ONCE = 64 * 1024 * 1024
 """Bytes of the files that are read together; a single larger file is read alone."""
 
@@ -52,10 +55,11 @@ def watch(
     A file that the record holds, by model, path and content, is not inspected again.
     The watch waits while the record refuses or the folder is away. It skips nothing.
     """
-    patience = Patience("Watching", stop.wait)
+    patience, known = Patience("Watching", stop.wait), KnownFiles(inspector.name, record)
     while not stop.requested:
         try:
-            yield from _look_once(folder, inspector, record, stop)
+            yield from _look_once(folder, inspector, record, known, stop)
+            known.save()
         except StorageError as error:
             patience.failed(error)
         else:
@@ -64,11 +68,10 @@ def watch(
 
 
 def _look_once(
-    folder: Folder, inspector: Inspector, record: Record, stop: StopRequest
+    folder: Folder, inspector: Inspector, record: Record, known: KnownFiles, stop: StopRequest
 ) -> Iterator[Inspection | ImageError]:
     together: list[tuple[WaitingFile, Arrival]] = []
-    files = folder.settled()
-    for file in files:
+    for file in _unknown(folder.settled(), known):
         if stop.requested:
             return
         try:
@@ -80,26 +83,35 @@ def _look_once(
         if content is None:
             continue
         arrival = Arrival(printable(file.path), content)
-        if record.has(inspector.name, arrival.source, hashlib.sha256(arrival.content).hexdigest()):
-            mark_done(file)
+        if record.has(inspector.name, arrival.source, hashlib.sha256(content).hexdigest()):
+            known.note(file)
             continue
         together.append((file, arrival))
         size = sum(len(arrival.content) for _, arrival in together)
         if len(together) == IMAGES_AT_ONCE or size >= BYTES_AT_ONCE:
-            yield from _inspected(together, folder, inspector)
+            yield from _inspected(together, folder, inspector, known)
             together = []
-    yield from _inspected(together, folder, inspector)
+    yield from _inspected(together, folder, inspector, known)
+
+
+def _unknown(files: Sequence[WaitingFile], known: KnownFiles) -> Iterator[WaitingFile]:
+    for start in range(0, len(files), FILES_AT_ONCE):
+        yield from known.unknown(files[start : start + FILES_AT_ONCE])
+        known.save()
 
 
 def _inspected(
-    together: Sequence[tuple[WaitingFile, Arrival]], folder: Folder, inspector: Inspector
+    together: Sequence[tuple[WaitingFile, Arrival]],
+    folder: Folder,
+    inspector: Inspector,
+    known: KnownFiles,
 ) -> Iterator[Inspection | ImageError]:
     if not together:
         return
     answers = inspector.inspect([arrival for _, arrival in together])
     for (file, _), answer in zip(together, answers, strict=True):
         if isinstance(answer, Inspection):
-            mark_done(file)
+            known.note(file)
             yield answer
         elif folder.is_given_up(file):
             yield answer

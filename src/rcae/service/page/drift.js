@@ -27,7 +27,8 @@ export function drawDrift(drift) {
   shown = drift;
   const isCalm = drift.verdict === "no drift";
   const since = isCalm ? `, ${counted(drift.images, "part")} so far` : ` since part ${drift.since} of ${drift.images}`;
-  const verdict = `${capital(drift.verdict)}${since}`;
+  const reading = drift.is_complete ? "" : " (still reading earlier parts)";
+  const verdict = `${capital(drift.verdict)}${since}${reading}`;
   if (byId("drift-verdict").textContent !== verdict) byId("drift-verdict").textContent = verdict;
   byId("drift-verdict").classList.toggle("alarm", !isCalm);
   byId("drift-words").textContent = MEANING[drift.verdict] ?? "";

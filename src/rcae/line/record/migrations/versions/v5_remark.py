@@ -1,10 +1,10 @@
-"""Migration 4: what is unusual about an image, like its size."""
+"""Migration 5: what is unusual about an image, like its size."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "4"
-down_revision = "3"
+revision = "5"
+down_revision = "4"
 
 
 def upgrade() -> None:
