@@ -63,7 +63,11 @@ class Case:
 def main() -> None:
     """Measure every case, print the table, kill workers, plan."""
     options = _options()
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}
+    os.environ |= {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_worker_niceness": "0",  # as plain processes
+        "OMP_NUM_THREADS": "1",
+    }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         images = _linked(options.images, folder / "images", options.count)

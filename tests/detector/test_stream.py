@@ -93,10 +93,11 @@ def test_a_batch_holds_so_many_images_and_so_many_pixels_and_no_more(side_px, la
     def inspect(pixels, started_at):
         batches.append([round(255 * float(one.image[0, 0, 0])) // 20 for one in pixels])
         assert len(read) <= batches[-1][-1] + 2 + 5
-        return [ImageError("seen")] * len(pixels)
+        return [ImageError(str(number)) for number in batches[-1]]
 
     answered = list(inspected(lambda source: Photograph(as_image(source)), inspect, images(), 5))
-    assert len(answered) == 12
+    assert [int(one.source[0, 0]) // 20 for one in answered] == list(range(12))
+    assert [str(one.answer) for one in answered] == list(map(str, range(12)))
     assert list(itertools.chain(*batches)) == list(range(12))
     assert max(map(len, batches)) == largest
 
