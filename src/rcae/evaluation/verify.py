@@ -181,9 +181,9 @@ def _images(paths: Sequence[str]) -> tuple[list[Path], list[bool] | None]:
 
     A category gives its test images. Its training images are added if no test image is good.
     """
-    path = Path(paths[0])
-    if len(paths) == 1 and (path.is_dir() or is_image_list(path)):
-        category = open_category(path)
+    places = [path for path in map(Path, paths) if path.is_dir() or is_image_list(path)]
+    if places and len(paths) == 1:
+        category = open_category(places[0])
         if category.test:
             has_both = any(not sample.is_defective for sample in category.test)
             samples = category.test if has_both else category.samples
