@@ -3,7 +3,7 @@ import pytest
 
 from rcae.detector.calibration import calibrate, conformal_threshold
 from rcae.detector.calibration_images import CalibrationImage
-from rcae.detector.outliers import outliers_among
+from rcae.detector.outliers import odd_training_images, outliers_among
 
 
 def images_of(*scores):
@@ -60,3 +60,34 @@ def test_training_images_judged_as_new_help_to_tell_what_is_far():
 def test_too_few_images_have_no_outlier(count):
     images = images_of(*[0.0] * (count - 1), 100.0)
     assert outliers_among(images, calibrated(images)) == ()
+
+
+def test_one_odd_training_image_is_named_and_does_not_set_the_threshold():
+    """Twelve training images, one of a kind of its own, as among twenty solar cells."""
+    held_out = images_of(-2.6, 20.5, -0.2, -1.3, -2.5, -3.0, -2.8, -2.6)
+    trained_on = images_of(-3.7, -2.9, -2.5, -0.5, 0.3, 1.9, 2.1, 2.2, 2.2, 5.5, -3.0, 109.0)
+    cross_fitted = [image.anomaly_score for image in trained_on]
+    calibration = calibrated(held_out, cross_fitted=cross_fitted)
+    assert max(calibration.cross_fitted_scores) == 20.5  # the highest held-out score
+    assert 20.5 < calibration.threshold < 20.6
+    (advice,) = odd_training_images(trained_on, calibration)
+    assert "11.png scores 109 by what the others taught, and counts as 20.5." in advice
+    (outlier,) = outliers_among(held_out, calibration)
+    assert "without it the threshold would be " in outlier.advice  # it is the cap of the other, too
+    assert outlier.threshold_without < 17
+
+
+def test_training_images_far_from_calm_held_out_ones_count_as_the_fence():
+    held_out = images_of(*np.linspace(-1, 0, 9))
+    cross_fitted = [*np.linspace(-1, 0, 10), 50.0]
+    calibration = calibrated(held_out, cross_fitted=cross_fitted)
+    everything = [*np.linspace(-1, 0, 9), *cross_fitted]
+    lower, upper = np.quantile(everything, (0.25, 0.75))
+    assert max(calibration.cross_fitted_scores) == pytest.approx(upper + 3 * (upper - lower))
+
+
+def test_a_high_held_out_score_is_never_lowered():
+    held_out = images_of(*np.linspace(-1, 0, 9), 50.0)
+    calibration = calibrated(held_out, cross_fitted=list(np.linspace(-1, 0, 10)))
+    assert max(calibration.scores) == 50.0
+    assert odd_training_images([], calibration) == ()

@@ -16,6 +16,9 @@ The unit is the distance from the typical value to that score. Scores may differ
 runtimes and processors. The margin keeps the image that sets the threshold good in all of them.
 """
 
+FAR = 3.0
+"""Distance above the upper quartile, in interquartile ranges, from which a score is far out (Tukey, 1977)."""
+
 
 class Calibration(BaseModel):
     """Threshold of the finished model, and the good images' scores behind it; part of the model file."""
@@ -28,7 +31,7 @@ class Calibration(BaseModel):
     """Scores of training images, ascending, each judged by evidence that has not learnt it.
 
     The networks have seen these images. The scores are therefore raised by as much as the median of the
-    held-out images lies above theirs.
+    held-out images lies above theirs. A score far above all others counts as little as the rest allow.
     """
     typical_value: float
     """Median over all calibration images of the map's median. It is the low end of the heat scale."""
@@ -135,12 +138,34 @@ def calibrate(
 def _as_if_unseen(cross_fitted: Sequence[float], held_out: Sequence[float]) -> list[float]:
     """Raise scores of images that the networks have seen to the median of those they have not seen.
 
-    They are never lowered: a few calm held-out images shall not lower the threshold.
+    They are never lowered together: a few calm held-out images shall not lower the threshold. A score far
+    above all others is capped: its image is judged without anything like it, and the finished evidence has
+    learnt it.
     """
     if not cross_fitted:
         return []
     raised = max(0.0, float(np.median(held_out) - np.median(cross_fitted)))
-    return [float(np.float32(score + raised)) for score in cross_fitted]
+    return capped([score + raised for score in cross_fitted], held_out)
+
+
+def capped(cross_fitted: Sequence[float], held_out: Sequence[float]) -> list[float]:
+    """Cap scores of training images at the highest held-out score, or at `upper_fence` if it is higher.
+
+    Args:
+        cross_fitted: scores of training images, each judged by evidence that has not learnt it.
+        held_out: scores of other images, at least one.
+
+    Returns:
+        Float32 values (our choice of the cap).
+    """
+    most = max(*held_out, upper_fence([*held_out, *cross_fitted]))
+    return [float(np.float32(min(score, most))) for score in cross_fitted]
+
+
+def upper_fence(scores: Sequence[float]) -> float:
+    """Return the score above which one lies far from all others."""
+    lower, upper = np.quantile(scores, (0.25, 0.75))
+    return float(upper + FAR * (upper - lower))
 
 
 def conformal_threshold(

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from rcae.detector.calibration import Calibration, conformal_threshold, images_needed
+from rcae.detector.calibration import (
+    Calibration,
+    capped,
+    conformal_threshold,
+    images_needed,
+    upper_fence,
+)
 from rcae.detector.calibration_images import CalibrationImage
 
-FAR = 3.0
-"""Distance above the upper quartile, in interquartile ranges, from which a score is far out (Tukey, 1977)."""
 LEAST_IMAGES = 5
 """Scores needed to say what is far from them."""
 
@@ -54,23 +58,43 @@ def outliers_among(
     scores = calibration.all_scores
     if len(scores) < LEAST_IMAGES:
         return ()
-    lower, usual, upper = np.quantile(scores, (0.25, 0.5, 0.75))
-    far = [one for one in images if one.anomaly_score > upper + FAR * (upper - lower)]
+    usual, fence = float(np.median(scores)), upper_fence(scores)
+    far = [one for one in images if one.anomaly_score > fence]
     return tuple(
         Outlier(
             image,
             calibration.threshold,
             _threshold_without(image.anomaly_score, calibration),
-            float(usual),
+            usual,
         )
         for image in sorted(far, key=lambda one: -one.anomaly_score)
     )
 
 
+def odd_training_images(
+    images: Sequence[CalibrationImage], calibration: Calibration
+) -> tuple[str, ...]:
+    """Return advice on each training image that scored too high for the calibration.
+
+    Args:
+        images: the images of `calibration.cross_fitted_scores`, each judged without anything like it.
+        calibration: the calibration that they helped to make.
+    """
+    most = max(calibration.cross_fitted_scores, default=0.0)
+    return tuple(
+        f"the training image {Path(one.path).name} scores {one.anomaly_score:.4g} by what the others taught, "
+        f"and counts as {most:.4g}. Look at it, and leave it out of the good images if it is none "
+        f"({one.path})."
+        for one in images
+        if one.anomaly_score > most
+    )
+
+
 def _threshold_without(score: float, calibration: Calibration) -> float:
     """Return the threshold of all scores but one; for the lowest rate that these support, if need be."""
-    others = list(calibration.all_scores)
-    others.remove(score)
+    held_out = list(calibration.scores)
+    held_out.remove(score)
+    others = [*held_out, *capped(calibration.cross_fitted_scores, held_out)]
     rate, confidence = calibration.false_alarm_rate, calibration.confidence
     if len(others) < images_needed(rate, confidence):
         rate, confidence = max(rate, 1 / (len(others) + 1)), None

@@ -9,7 +9,7 @@ from rcae.base.progress import say
 from rcae.base.settings import Settings
 from rcae.base.storage import write_text
 from rcae.detector.calibration_images import to_csv
-from rcae.detector.outliers import outliers_among
+from rcae.detector.outliers import odd_training_images, outliers_among
 from rcae.detector.run.checkpoint import Model, save_model
 from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.run.run_folder import RunFolder
@@ -79,6 +79,8 @@ def finish(
     say(f"threshold {calibration.threshold:.4f}. {calibration.promise}")
     for outlier in outliers_among(fitted.held_out, calibration):
         say(f"warning: {outlier.advice}")
+    for advice in odd_training_images(fitted.cross_fitted, calibration):
+        say(f"warning: {advice}")
     say(
         "They were taken with the training images: before going live, 'rcae calibrate' on another day's."
     )
