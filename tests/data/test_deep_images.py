@@ -238,3 +238,10 @@ def test_a_compressed_tiff_of_other_software_gives_the_same_pixels(tmp_path):
     np.testing.assert_array_equal(
         np.frombuffer(unpacked, "<u2").reshape(24, 20), decode(path).values
     )
+
+
+def test_pages_without_end_are_counted_to_a_few(tmp_path):
+    path = tmp_path / "p.tif"
+    tifffile.imwrite(path, np.stack([TWELVE] * 30), photometric="minisblack")
+    with pytest.raises(ImageError, match="holds at least 8 images"):
+        decode(path)

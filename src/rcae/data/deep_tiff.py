@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """First bytes of a TIFF or BigTIFF file."""
+
+MOST_PAGES = 8
+"""Pages that are looked at, to count the images in a file."""
 
 _GREY = (0, 1)
 _COLOUR = 2
@@ -59,8 +63,9 @@ class DeepTiff:
         self._name = name
         self.height_px: int = page.imagelength
         self.width_px: int = page.imagewidth
-        self.frames = sum(not other.aspage().subfiletype & 1 for other in tiff.pages)
-        """Number of pages without previews."""
+        pages = islice(tiff.pages, MOST_PAGES)  # a damaged file may chain pages without end
+        self.frames = sum(not other.aspage().subfiletype & 1 for other in pages)
+        """Number of pages without previews, at most `MOST_PAGES`."""
         self.orientation: int = page.tags.valueof(274, 1)
         """EXIF orientation, 1 to 8."""
 

@@ -19,7 +19,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from rcae.base.errors import ImageError, ImageFormatError, MissingExtraError, UsageError
 from rcae.base.extras import require
-from rcae.data.deep_tiff import SIGNATURES, DeepTiff, opened_deep
+from rcae.data.deep_tiff import MOST_PAGES, SIGNATURES, DeepTiff, opened_deep
 from rcae.data.pixels import USUAL_WHITE, Pixels
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
@@ -345,7 +345,8 @@ def _open(source: Path | ImageContent) -> BinaryIO:
 def _check_header(source: Path | ImageContent, image: ImageFile | DeepTiff) -> None:
     frames = image.frames if isinstance(image, DeepTiff) else _count_frames(image)
     if frames != 1:
-        raise ImageError(f"{source} holds {frames} images; save each in a file of its own.")
+        least = "at least " if frames == MOST_PAGES else ""
+        raise ImageError(f"{source} holds {least}{frames} images; save each in a file of its own.")
     if not isinstance(image, DeepTiff) and image.mode not in _KINDS:
         raise ImageError(
             f"{source} has the colour mode {image.mode}, which is not read; save it as 8-bit RGB or "
