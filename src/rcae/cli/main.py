@@ -17,7 +17,9 @@ from rcae.cli.doctor import doctor
 from rcae.cli.evaluate import evaluate
 from rcae.cli.export import export
 from rcae.cli.feedback import feedback
+from rcae.cli.groups import GroupedCommands
 from rcae.cli.history import history
+from rcae.cli.info import info
 from rcae.cli.keygen import keygen
 from rcae.cli.merge import merge
 from rcae.cli.monitor import monitor
@@ -46,6 +48,7 @@ Examples:
   rcae feedback add runs/parts new/7.png --good
   rcae monitor runs/parts results/predictions.jsonl
   rcae compare runs/parts runs/other parts/   is one better, or is it chance?
+  rcae info runs/parts                        what is this model?
   rcae card runs/parts --sign line-3.key
   rcae export runs/parts --to onnx -o parts.onnx
   rcae serve runs/parts                       inspect over HTTP, with a page of what was found
@@ -63,42 +66,26 @@ Exit codes:
 """
 
 
-@click.group(
+COMMANDS = {
+    "Start": (demo, doctor),
+    "Learn": (train, train_many, evaluate, calibrate, feedback, restore),
+    "Inspect": (predict, merge, export, verify),
+    "Trust": (info, card, keygen, compare, monitor),
+    "Line": (serve, watch, camera, history),
+    "Study": (benchmark, reproduce, run_cell, run_job),
+}
+"""All commands, under the headings of the help."""
+
+
+@click.command(
+    cls=GroupedCommands,
+    commands=COMMANDS,
     epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="rcae", message="rcae %(version)s")
 def cli() -> None:
     """Find and localise defects in industrial images, trained from scratch on good images only."""
-
-
-for command in (
-    benchmark,
-    calibrate,
-    camera,
-    card,
-    compare,
-    demo,
-    doctor,
-    evaluate,
-    export,
-    feedback,
-    history,
-    keygen,
-    merge,
-    monitor,
-    predict,
-    reproduce,
-    restore,
-    run_cell,
-    run_job,
-    serve,
-    train,
-    train_many,
-    verify,
-    watch,
-):
-    cli.add_command(command)
 
 
 def main() -> NoReturn:

@@ -87,7 +87,7 @@ class UsualImage:
         unlikeness = self.unlikeness(height_px, width_px)
         if unlikeness <= WORTH_A_WORD:
             return None
-        found = f"{name} is {width_px}x{height_px} px, and the training images are {self._sizes}"
+        found = f"{name} is {width_px}x{height_px} px, and the training images are {self.sizes}"
         if unlikeness > limit:
             raise ImageError(
                 f"{found}; scores of such different sizes do not compare. Take images as for training, or "
@@ -131,7 +131,8 @@ class UsualImage:
         return abs(float(np.log((brightness + 1e-6) / (self.brightness + 1e-6))))
 
     @property
-    def _sizes(self) -> str:
+    def sizes(self) -> str:
+        """Sizes of the training images, in words."""
         (low, high), (narrow, wide) = self.heights_px, self.widths_px
         if (low, narrow) == (high, wide):
             return f"{wide}x{high} px"
