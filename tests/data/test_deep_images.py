@@ -245,3 +245,13 @@ def test_pages_without_end_are_counted_to_a_few(tmp_path):
     tifffile.imwrite(path, np.stack([TWELVE] * 30), photometric="minisblack")
     with pytest.raises(ImageError, match="holds at least 8 images"):
         decode(path)
+
+
+def test_a_deep_tiff_that_claims_more_rows_than_it_holds_is_damaged(tmp_path):
+    """Without a look at the strips, the missing rows would be read as black."""
+    path = tiff(tmp_path / "p.tif", TWELVE, rowsperstrip=24)
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        content[file.pages[0].tags["ImageLength"].valueoffset] = 240
+    with pytest.raises(ImageError, match="pixels are missing at its end"):
+        decode(ImageContent("p.tif", bytes(content)))

@@ -1,6 +1,7 @@
 """TIFF files with more than 8 bits a channel, which Pillow would cut down or refuse."""
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -132,7 +133,8 @@ class DeepTiff:
         page = self._page
         size = page.parent.filehandle.size
         segments = zip(page.dataoffsets, page.databytecounts, strict=True)
-        if not page.dataoffsets or any(not n or at + n > size for at, n in segments):
+        is_whole = len(page.dataoffsets) == math.prod(page.chunked)
+        if not is_whole or any(not n or at + n > size for at, n in segments):
             raise ImageError(
                 f"{self._name} is damaged (pixels are missing at its end); save it again from its source "
                 "or remove it."
