@@ -1,5 +1,7 @@
 """New images are compared with the training images: sizes beyond theirs are remarked on, or refused."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -64,10 +66,12 @@ def test_a_remark_comes_before_the_refusal(height, width, answer):
     assert 1 < WORTH_A_WORD < SIZE_LIMIT
 
 
-def test_the_limit_that_a_refusal_names_lets_the_image_pass():
-    with pytest.raises(ImageError, match="factor of 2 with --size-limit"):
-        USUAL.size_remark("part.png", 400, 200, SIZE_LIMIT)
-    assert USUAL.size_remark("part.png", 400, 200, 2.0)
+@pytest.mark.parametrize(("height", "width"), [(400, 200), (507, 253), (64, 32), (1999, 1000)])
+def test_the_limit_that_a_refusal_names_lets_the_image_pass(height, width):
+    with pytest.raises(ImageError, match="with --size-limit") as refusal:
+        USUAL.size_remark("part.png", height, width, SIZE_LIMIT)
+    named = re.search(r"a factor of ([\d.]+) with", str(refusal.value))
+    assert USUAL.size_remark("part.png", height, width, float(named[1]))
 
 
 def test_an_image_turned_by_exif_is_measured_upright(tmp_path):

@@ -1,5 +1,6 @@
 """The usual image of a model: what its training images have in common, and how new ones differ from it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,7 @@ class UsualImage:
         if unlikeness > limit:
             raise ImageError(
                 f"{found}; scores of such different sizes do not compare. Take images as for training, or "
-                f"allow a factor of {unlikeness:.2g} with --size-limit."
+                f"allow a factor of {math.ceil(10 * unlikeness) / 10:g} with --size-limit."
             )
         return f"{found}; scores of different sizes compare badly."
 
