@@ -1,5 +1,6 @@
 """Images with more than 8 bits: decoded in full, and scaled by one rule for the value of white."""
 
+import logging
 import zlib
 
 import imagecodecs
@@ -255,3 +256,11 @@ def test_a_deep_tiff_that_claims_more_rows_than_it_holds_is_damaged(tmp_path):
         content[file.pages[0].tags["ImageLength"].valueoffset] = 240
     with pytest.raises(ImageError, match="pixels are missing at its end"):
         decode(ImageContent("p.tif", bytes(content)))
+
+
+def test_reading_many_files_leaves_nothing_behind(tmp_path):
+    path = tiff(tmp_path / "p.tif", TWELVE)
+    decode(path)
+    before = list(logging.getLogger("tifffile").handlers)
+    decode(path)
+    assert logging.getLogger("tifffile").handlers == before

@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -41,7 +42,7 @@ def opened_deep(file: BinaryIO, name: str) -> Iterator["DeepTiff | None"]:
     """
     from tifffile import TiffFile  # 0.15 s, needed for TIFF files alone
 
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    _silence()
     try:
         with TiffFile(file) as tiff:
             page = tiff.pages[0].aspage()
@@ -54,6 +55,12 @@ def opened_deep(file: BinaryIO, name: str) -> Iterator["DeepTiff | None"]:
             f"{name} is damaged ({str(error) or type(error).__name__}); save it again from its source or "
             "remove it."
         ) from error
+
+
+@cache
+def _silence() -> None:
+    """Keep what tifffile logs off the terminal; done once, for handlers add up."""
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 class DeepTiff:
