@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from rcae.data.images import read_image
 from rcae.detector.detector import Detector
 from rcae.detector.predictions import predict_files
 from rcae.drawing.pictures import to_image
+from rcae.evaluation.evaluate import evaluate_detector
+from rcae.evaluation.evaluate_report import scores_csv
 
 
 @pytest.fixture
@@ -61,3 +64,12 @@ def test_deep_images_of_one_scene_score_as_those_of_8_bits(finished_run, parts):
         seen = detector.predict(deep)
         assert seen.anomaly_score == pytest.approx(expected.anomaly_score, rel=0.02)
         assert f"white is assumed to be {2**bits - 1}" in seen.remark
+
+
+def test_an_evaluation_marks_images_of_another_size(finished_run, parts, tmp_path):
+    data = shutil.copytree(parts, tmp_path / "parts")
+    odd = data / "test" / "good" / "001.png"
+    to_image(read_image(odd)).resize((50, 50)).save(odd)
+    evaluation = evaluate_detector(Detector.load(finished_run), data)
+    rows = csv.DictReader(scores_csv(evaluation).splitlines())
+    assert {row["path"] for row in rows if "is 50x50 px" in row["remark"]} == {"test/good/001.png"}

@@ -70,6 +70,8 @@ class Outcome:
     working_map: Array
     """Anomaly map at working size, so that memory stays small; it is enlarged again where needed."""
     duration_s: float
+    remark: str | None = None
+    """Sentences on what is unusual about the image, like its size; None for a usual one."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,7 @@ def _inspect(detector: Predictor, sample: Sample) -> Outcome:
         is_rejected=detection.is_defective,
         working_map=detection.working_map,
         duration_s=detection.duration_s,
+        remark=detection.remark,
     )
 
 

@@ -88,10 +88,11 @@ def scores_csv(evaluation: Evaluation) -> str:
             evaluation.metrics.threshold,
             "defective" if outcome.is_rejected else "good",
             round(1000 * outcome.duration_s, 3),
+            "" if outcome.remark is None else printable(outcome.remark),
         )
         for outcome in evaluation.outcomes
     )
-    return csv_text((*columns, "milliseconds"), rows)
+    return csv_text((*columns, "milliseconds", "remark"), rows)
 
 
 def image_name(evaluation: Evaluation, outcome: Outcome) -> str:
