@@ -6,7 +6,9 @@ from hypothesis.extra import numpy as numpy_strategies
 from PIL import Image
 
 from rcae.base.errors import ImageError
-from rcae.data.images import as_image, read_image, read_mask, resize
+from rcae.data.images import read_image, read_mask, resize
+from rcae.data.photograph import Photograph
+from rcae.data.usual_image import SIZE_LIMIT
 from tests.data.conftest import draw_part
 
 repeatable = settings(derandomize=True, deadline=None, max_examples=50)
@@ -19,6 +21,10 @@ def filled(value, dtype=np.uint8, shape=(16, 20)):
 def save(path, pixels, **options):
     Image.fromarray(pixels).save(path, **options)
     return path
+
+
+def as_image(pixels):
+    return Photograph.read(pixels, None, SIZE_LIMIT).image
 
 
 def assert_one_colour(image, expected):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rcae.base.errors import ImageError, StorageError, UsageError
-from rcae.data.images import as_image, read_image
+from rcae.data.images import read_image
 from rcae.data.photograph import Photograph
 from rcae.data.remote import list_urls
 from rcae.detector.detection import Detection
@@ -95,7 +95,9 @@ def test_a_batch_holds_so_many_images_and_so_many_pixels_and_no_more(side_px, la
         assert len(read) <= batches[-1][-1] + 2 + 5
         return [ImageError(str(number)) for number in batches[-1]]
 
-    answered = list(inspected(lambda source: Photograph(as_image(source)), inspect, images(), 5))
+    answered = list(
+        inspected(lambda source: Photograph.read(source, None, 1.0), inspect, images(), 5)
+    )
     assert [int(one.source[0, 0]) // 20 for one in answered] == list(range(12))
     assert [str(one.answer) for one in answered] == list(map(str, range(12)))
     assert list(itertools.chain(*batches)) == list(range(12))

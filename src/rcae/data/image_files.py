@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from rcae.base.errors import ImageError, ImageFormatError, MissingExtraError, Us
 from rcae.base.extras import require
 from rcae.data.deep_tiff import MOST_PAGES, SIGNATURES, DeepTiff, opened_deep
 from rcae.data.pixels import USUAL_WHITE, Pixels
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 IMAGE_SUFFIXES = JPEG_SUFFIXES | {
@@ -84,7 +86,7 @@ _FLAT = ("1-bit", "8-bit", "palette")
 
 _ORIENTATION_TAG = 0x0112
 _SUBFILE_TAG = 0x00FE
-_TURNS: dict[int, Callable[[NDArray[np.generic]], NDArray[np.generic]]] = {
+_TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     2: np.fliplr,
     3: lambda values: np.rot90(values, 2),
     4: np.flipud,
@@ -133,6 +135,8 @@ class ImageHeader:
     """Channels and bit depth in words, like "8-bit grey"."""
     is_turned: bool
     """True if EXIF data turns or mirrors the stored pixels."""
+    orientation: int = 1
+    """EXIF orientation of the stored pixels, 1..8; 1 lies as stored."""
 
     @property
     def is_deep(self) -> bool:
@@ -154,7 +158,8 @@ def read_header(source: Path | ImageContent) -> ImageHeader:
         if orientation >= 5:
             height, width = width, height
         kind = image.kind if isinstance(image, DeepTiff) else _kind(image)
-        return ImageHeader(height, width, kind, orientation in _TURNS)
+        stored = _stored_orientation(image)
+        return ImageHeader(height, width, kind, orientation in _TURNS, stored)
 
 
 def decode(source: Path | ImageContent, *, palette_indices: bool = False) -> Pixels:
@@ -170,13 +175,19 @@ def decode(source: Path | ImageContent, *, palette_indices: bool = False) -> Pix
             or is outside the size rules.
     """
     with _opened(source) as image:
-        turn = _TURNS.get(_orientation(image), np.asarray)
+        orientation = _orientation(image)
         stored = (
             image.pixels()
             if isinstance(image, DeepTiff)
             else _stored(image, palette_indices=palette_indices)
         )
-        return replace(stored, values=np.ascontiguousarray(turn(stored.values)))
+        return replace(stored, values=turned(stored.values, orientation))
+
+
+def turned(values: NDArray[Scalar], orientation: int) -> NDArray[Scalar]:
+    """Turn and mirror stored pixels [height, width, ...] upright, by their EXIF orientation."""
+    turn = _TURNS.get(orientation, np.asarray)
+    return np.ascontiguousarray(turn(values))
 
 
 def _stored(image: ImageFile, *, palette_indices: bool) -> Pixels:
@@ -375,10 +386,14 @@ def _orientation(image: ImageFile | DeepTiff) -> int:
 
     Pillow itself rotates a TIFF when it loads it.
     """
+    is_done = not isinstance(image, DeepTiff) and image.format == "TIFF"
+    return 1 if is_done else _stored_orientation(image)
+
+
+def _stored_orientation(image: ImageFile | DeepTiff) -> int:
+    """Return the EXIF orientation of the stored pixels, 1..8."""
     if isinstance(image, DeepTiff):
-        return image.orientation
-    if image.format == "TIFF":
-        return 1
+        return image.orientation if image.orientation in _TURNS else 1
     # `image.getexif()` of a PNG would decode the pixels to find EXIF data behind them.
     orientation = Image.Image.getexif(image).get(_ORIENTATION_TAG)
     return orientation if orientation in _TURNS else 1

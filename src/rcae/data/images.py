@@ -1,7 +1,6 @@
 """Images and masks as arrays: float RGB in 0..1, and booleans."""
 
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +8,16 @@ from PIL import Image
 
 from rcae.base.arrays import Array, Mask
 from rcae.base.errors import ImageError
-from rcae.data.image_files import JPEG_SUFFIXES, ImageContent, check_size, decode, read_header
+from rcae.data.image_files import (
+    JPEG_SUFFIXES,
+    ImageContent,
+    Scalar,
+    check_size,
+    decode,
+    read_header,
+)
 from rcae.data.pixels import USUAL_WHITE, Pixels, least_white_level
 from rcae.data.usual_image import UsualImage
-
-Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def read_image(source: Path | ImageContent, usual: UsualImage | None = None) -> Array:
@@ -66,22 +70,6 @@ def image_size(source: Path | ImageContent) -> tuple[int, int]:
     """
     header = read_header(source)
     return header.height_px, header.width_px
-
-
-def as_image(
-    pixels: NDArray[np.generic], name: str = "the image", usual: UsualImage | None = None
-) -> Array:
-    """Convert an array to the format of `read_image`: float32 RGB [height, width, 3] in 0..1.
-
-    Args:
-        pixels: see `as_pixels`.
-        name: name of the array in error messages.
-        usual: see `read_image`.
-
-    Raises:
-        ImageError: `pixels` is no array, or its shape, type, size or values break the rules.
-    """
-    return scaled(as_pixels(pixels, name), name, usual)[0]
 
 
 def as_pixels(pixels: NDArray[np.generic], name: str) -> Pixels:

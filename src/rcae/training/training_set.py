@@ -9,7 +9,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from rcae.base.arrays import Array
-from rcae.data.images import Scalar, image_size, outermost
+from rcae.data.image_files import Scalar
+from rcae.data.images import image_size, outermost
 from rcae.data.view.working_view import WorkingView
 
 MOST_IMAGES = 48

@@ -2,12 +2,14 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from rcae.base.errors import ImageError
+from rcae.data.image_files import read_header
 from rcae.data.images import read_image
 from rcae.data.layouts.category import open_category
-from rcae.data.layouts.mask_reading import MaskReading, orientation, stored_size
+from rcae.data.layouts.mask_reading import MaskReading, stored_size
 from rcae.data.layouts.source import DataSource
 
 ORIENTATIONS = range(1, 9)
@@ -56,13 +58,13 @@ def test_a_mask_that_exif_turns_itself_lies_right_already(tmp_path):
 @pytest.mark.parametrize("number", ORIENTATIONS)
 def test_orientation_and_stored_size_are_those_of_the_file(tmp_path, number):
     image, _ = draw_turned(tmp_path, number)
-    assert (orientation(image), stored_size(image)) == (number, (20, 30))
+    assert (read_header(image).orientation, stored_size(image)) == (number, (20, 30))
 
 
 def test_an_image_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "image.png").write_text("text")
     with pytest.raises(ImageError, match=r"image.png is not a"):
-        orientation(tmp_path / "image.png")
+        stored_size(tmp_path / "image.png")
 
 
 def test_an_inverted_mask_is_white_where_the_part_is_good(tmp_path):
@@ -80,3 +82,17 @@ def test_a_source_says_how_the_masks_of_all_its_images_are_read(make_files):
         ).samples
     }
     assert readings == {MaskReading(inverted=True, unturned=True)}
+
+
+@pytest.mark.parametrize("number", [1, 6])
+def test_masks_of_images_that_pillow_cannot_open_are_turned_too(tmp_path, number):
+    """Pillow knows no TIFF with colours of 32-bit floats."""
+    image, mask = tmp_path / "image.tif", tmp_path / "mask.png"
+    marked = np.zeros((20, 30), np.bool_)
+    marked[2:5, 20:29] = True
+    colours = np.stack([marked] * 3, axis=2).astype(np.float32)
+    tag = [(274, "H", 1, number, True)]
+    tifffile.imwrite(image, colours, photometric="rgb", metadata=None, extratags=tag)
+    Image.fromarray(marked).save(mask)
+    seen = MaskReading(unturned=True).read(mask, image)
+    assert np.array_equal(seen, read_image(image)[..., 0] > 0)

@@ -3,15 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageOps
-
 from rcae.base.arrays import Mask
 from rcae.data.annotations.annotation import is_named_like_one, read_annotation
-from rcae.data.image_files import read_header
+from rcae.data.image_files import read_header, turned
 from rcae.data.images import image_size, read_mask
-
-_ORIENTATION_TAG = 0x0112
 
 
 @dataclass(frozen=True)
@@ -38,34 +33,19 @@ class MaskReading:
         else:
             marked = read_mask(mask, indexed=self.indexed) ^ self.inverted
             is_upright = not self.unturned or read_header(mask).is_turned
-        return marked if is_upright else turned_like(marked, image)
+        return marked if is_upright else turned(marked, read_header(image).orientation)
 
 
 AS_DRAWN = MaskReading()
 """Reading of masks that are white where the defect is, and lie as their image."""
 
 
-def orientation(image: Path) -> int:
-    """Return the EXIF orientation of an image file, 1..8; 1 lies as stored.
+def stored_size(image: Path) -> tuple[int, int]:
+    """Return height and width in pixels as they are stored, before EXIF turns them.
 
     Raises:
         ImageError: the file is unreadable.
     """
-    read_header(image)  # names what is wrong with a file
-    with Image.open(image) as opened:
-        found = opened.getexif().get(_ORIENTATION_TAG)
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
-
-
-def stored_size(image: Path) -> tuple[int, int]:
-    """Return height and width in pixels as they are stored, before EXIF turns them; errors as above."""
     header = read_header(image)
     size = header.height_px, header.width_px
-    return size[::-1] if orientation(image) >= 5 else size
-
-
-def turned_like(mask: Mask, image: Path) -> Mask:
-    """Turn and mirror a mask as EXIF does with its image; errors as in `orientation`."""
-    picture = Image.fromarray(mask.astype(np.uint8))
-    picture.getexif()[_ORIENTATION_TAG] = orientation(image)
-    return np.asarray(ImageOps.exif_transpose(picture)) > 0
+    return size[::-1] if header.orientation >= 5 else size
