@@ -22,7 +22,7 @@ SHARED_BY = 3
 def reference() -> str:
     """The page: every command with its help, and every option with its help and default."""
     root = click.Context(cli, info_name="rcae", terminal_width=WIDTH, max_content_width=WIDTH)
-    sections = [HEADING, f"```text\n{_examples(root)}\n```\n"]
+    sections = [HEADING, f"```text\n{_exit_codes(root)}\n```\n"]
     commands = list(_commands(root))
     counts = Counter(item for context in commands for item in _items(context).values())
     shared = [item for item, count in counts.items() if count >= SHARED_BY]
@@ -31,13 +31,12 @@ def reference() -> str:
     return "\n".join(sections)
 
 
-def _examples(root: click.Context) -> str:
-    """What stands below the options of `rcae --help`: examples and exit codes."""
+def _exit_codes(root: click.Context) -> str:
+    """The end of `rcae --help`; the examples before it stand with the commands."""
     formatter = root.make_formatter()
     cli.format_epilog(root, formatter)
-    return "\n".join(
-        line.removeprefix("  ") for line in formatter.getvalue().strip("\n").split("\n")
-    )
+    lines = [line.removeprefix("  ") for line in formatter.getvalue().strip("\n").split("\n")]
+    return "\n".join(lines[lines.index("Exit codes:") :])
 
 
 def _commands(parent: click.Context) -> Iterator[click.Context]:
