@@ -2,7 +2,8 @@
 
 Two products are kept for development: the polycrystalline solar cells of ELPV, and those of its
 monocrystalline cells that the demo does not test. Trains on each, then prints one JSON object per product:
-the image AUROC of the whole anomaly map and of each kind of evidence in it alone.
+the image AUROC of the score and of each kind of evidence alone, the share of defects found at the calibrated
+threshold, and that of false alarms.
 
     python benchmarks/development_defects.py OUT --set training.batch_size=4
 """
@@ -71,20 +72,25 @@ def development_cells(crystal: str) -> dict[str, list[str]]:
 
 @torch.inference_mode()
 def judge(detector: rcae.Detector, data: Path) -> dict[str, float]:
-    """Image AUROC of the map and of each kind of evidence."""
+    """Image AUROC of the score and of each kind of evidence, and both shares above the threshold."""
     model = detector.runner.model
     system = model.system
-    peaks, labels = [], []
+    names = ("anomaly_score", *system.evidence_names)
+    rows, labels = [], []
     for image in open_category(data).test:
         batch = as_batch(model.header.working_view.of(read_image(image.path)), system)
-        evidence = system.evidence(batch)
-        whole = system(batch)
-        peaks.append([float(whole.max()), *peaks_of(evidence)[0].tolist()])
+        score = detector.predict(image.path).anomaly_score
+        rows.append([score, *peaks_of(system.evidence(batch))[0].tolist()])
         labels.append(image.is_defective)
-    names = ("anomaly_map", *system.evidence_names)
-    return {
-        name: round(image_metrics(np.float32(scores), np.array(labels))["image_auroc"], 3)
-        for name, scores in zip(names, zip(*peaks, strict=True), strict=True)
+    scores, is_defective = np.array(rows, dtype=np.float32), np.array(labels)
+    ranked = {
+        name: image_metrics(scores[:, place], is_defective)["image_auroc"]
+        for place, name in enumerate(names)
+    }
+    is_alarm = scores[:, 0] >= np.float32(detector.threshold)
+    shares = {"found": is_alarm[is_defective], "false_alarms": is_alarm[~is_defective]}
+    return {name: round(float(value), 3) for name, value in ranked.items()} | {
+        name: round(float(share.mean()), 3) for name, share in shares.items()
     }
 
 
