@@ -87,7 +87,7 @@ def judge(detector: rcae.Detector, data: Path) -> dict[str, float]:
         name: image_metrics(scores[:, place], is_defective)["image_auroc"]
         for place, name in enumerate(names)
     }
-    is_alarm = scores[:, 0] >= np.float32(detector.threshold)
+    is_alarm = scores[:, 0] >= np.float32(detector.calibration.threshold)
     shares = {"found": is_alarm[is_defective], "false_alarms": is_alarm[~is_defective]}
     return {name: round(float(value), 3) for name, value in ranked.items()} | {
         name: round(float(share.mean()), 3) for name, share in shares.items()
