@@ -72,7 +72,7 @@ def test_a_map_weighs_by_how_well_it_tells_painted_images_and_the_mean_weight_is
     assert auroc[3] < 0.5 < min(auroc[:3])
     assert weight[3] == 0
     assert weight.mean() == pytest.approx(1)
-    trust = (auroc[:3] - 0.5) ** 2
+    trust = auroc[:3] - 0.5
     np.testing.assert_allclose(weight[:3] / weight[0], trust / trust[0], 1e-5)
 
 

@@ -70,8 +70,9 @@ class Fusion(nn.Module):
     def weigh(self, good: Numbers, painted: Numbers) -> Numbers:
         """Set the weights from the peaks of held-out images, and return the AUROC of each map.
 
-        A weight is proportional to the square of 2 * AUROC - 1, and 0 where a map tells nothing (our choice).
-        All weights are 1 if no map tells anything.
+        A weight is proportional to 2 * AUROC - 1, and 0 where a map tells nothing (our choice). Its square
+        trusts painted anomalies too much: some maps read networks that were trained on paint. All weights
+        are 1 if no map tells anything.
 
         Args:
             good: peaks of good images that no map has learnt, [image, map].
@@ -83,7 +84,7 @@ class Fusion(nn.Module):
         # The chance that an anomalous peak is higher than a good one; half of it where both are equal.
         higher = np.sign(painted[:, None] - good[None]) / 2 + 0.5
         auroc: Numbers = higher.mean(axis=(0, 1))
-        trust = np.maximum(2 * auroc - 1, 0) ** 2
+        trust = np.maximum(2 * auroc - 1, 0)
         weight = trust / trust.mean() if trust.any() else np.ones_like(trust)
         self.weight.copy_(torch.from_numpy(weight))
         return auroc
