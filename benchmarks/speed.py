@@ -6,8 +6,8 @@
 Every case has a process of its own, from a batch of bytes to map and score. Cases that are compared
 take turns, so that a machine that slows down slows all of them. The machine's ceiling (a large matrix
 product, a large copy) is measured in the same run. Writes `speed.md`, `speed.csv`, `parts.csv` and
-`speed.png` to OUT; run again, it keeps the cases that OUT/rows.jsonl has. anomalib (`pip install
-'rcae[peers]'`) may be installed in another environment, given as `--peers-python`; where it is missing,
+`speed.png` to OUT; run again, it keeps the cases that OUT/rows.jsonl has. anomalib (the
+extra `peers`) may be installed in another environment, given as `--peers-python`; where it is missing,
 its rows say so. Nothing else should run beside it; all cases together need about 16 GiB of memory.
 """
 

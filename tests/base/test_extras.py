@@ -1,10 +1,15 @@
+import json
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
+from rcae.base import extras
 from rcae.base.errors import MissingExtraError
-from rcae.base.extras import EXTRAS, require
+from rcae.base.extras import EXTRAS, install_command, require
 
 NOT_INSTALLED = """
 import sys
@@ -56,7 +61,7 @@ def test_a_command_that_needs_torch_says_how_to_get_it(arguments, parts, finishe
     done = command_without_torch(*[argument.format(**places) for argument in arguments])
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "needs PyTorch; run: pip install 'rcae[train]'" in done.stderr
+    assert f"needs PyTorch; run: {install_command('train')}\n" in done.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -86,7 +91,7 @@ def test_signing_says_how_to_get_cryptography(arguments, purpose, parts, finishe
     done = without(["cryptography"], code)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert f"{purpose} needs cryptography; run: pip install 'rcae[sign]'" in done.stderr
+    assert f"{purpose} needs cryptography; run: {install_command('sign')}\n" in done.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -112,7 +117,7 @@ def test_many_machines_say_what_to_install(
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert message in done.stderr
-    assert f"run: pip install 'rcae[{EXTRAS[missing][0]}]'" in done.stderr
+    assert f"run: {install_command(EXTRAS[missing][0])}\n" in done.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -122,7 +127,6 @@ def test_what_is_installed_is_not_refused():
 
 def test_every_extra_named_in_a_message_exists():
     import tomllib
-    from pathlib import Path
 
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     assert {extra for extra, _ in EXTRAS.values()} <= project["optional-dependencies"].keys()
@@ -130,5 +134,51 @@ def test_every_extra_named_in_a_message_exists():
 
 def test_the_message_names_package_and_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(MissingExtraError, match=r"^a\.onnx needs ONNX Runtime; .*'rcae\[onnx\]'$"):
+    with pytest.raises(MissingExtraError) as refusal:
         require("onnxruntime", purpose="a.onnx")
+    assert str(refusal.value) == f"a.onnx needs ONNX Runtime; run: {install_command('onnx')}"
+
+
+def test_an_extra_is_added_to_the_repository_that_the_package_runs_from():
+    assert install_command("train") == f'pip install -e "{Path(__file__).parents[2]}[train]"'
+
+
+@pytest.mark.parametrize(
+    ("origin", "requirement"),
+    [
+        (None, "rcae[train]"),
+        (
+            {
+                "url": "file:///sent/rcae-0.1.0-py3-none-any.whl",
+                "archive_info": {"hash": "sha256=0"},
+            },
+            "rcae[train] @ file:///sent/rcae-0.1.0-py3-none-any.whl",
+        ),
+        ({"url": "file:///source/rcae", "dir_info": {}}, "rcae[train] @ file:///source/rcae"),
+        (
+            {"url": "https://x.example/rcae.git", "vcs_info": {"vcs": "git", "commit_id": "0ab"}},
+            "rcae[train] @ git+https://x.example/rcae.git@0ab",
+        ),
+    ],
+)
+def test_elsewhere_an_extra_comes_from_where_the_package_came_from(
+    origin, requirement, tmp_path, monkeypatch
+):
+    """A name that nobody has on an index, or somebody else, is not asked for there."""
+    folder = tmp_path / "rcae-0.1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: rcae\nVersion: 0.1.0\n")
+    if origin is not None:
+        (folder / "direct_url.json").write_text(json.dumps(origin))
+    monkeypatch.setattr(extras, "SOURCE_TREE", tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    command = install_command("train")
+    assert command == f'pip install "{requirement}"'
+    Requirement(shlex.split(command)[-1])
+
+
+def test_no_other_place_writes_such_a_command():
+    """A command written by hand is true for one kind of installation alone."""
+    source = Path(extras.__file__).parents[1]
+    written = [path.name for path in source.rglob("*.py") if "pip install" in path.read_text()]
+    assert written == ["extras.py"]

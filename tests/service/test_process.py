@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from rcae.base.extras import install_command
 from rcae.line.record.inspection import Query
 from rcae.line.record.record import Record
 
@@ -192,5 +193,5 @@ def test_without_fastapi_it_says_how_to_get_it():
     code = "sys.argv = ['rcae', 'serve', 'runs/parts']\nfrom rcae.cli.main import main\nmain()"
     done = without(["fastapi"], code)
     assert done.returncode == 2
-    assert "rcae serve needs FastAPI; run: pip install 'rcae[serve]'" in done.stderr
+    assert f"rcae serve needs FastAPI; run: {install_command('serve')}\n" in done.stderr
     assert done.stderr.count("\n") == 1

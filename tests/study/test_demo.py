@@ -1,3 +1,4 @@
+import re
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from scipy.stats import kstest
 
 from benchmarks.development_defects import development_cells
 from rcae.base.errors import MissingExtraError, StorageError, UsageError
+from rcae.base.extras import install_command
 from rcae.data.good_images import hash_file
 from rcae.data.layouts.category import open_category
 from rcae.study import demo
@@ -138,5 +140,5 @@ def test_a_disk_that_fills_up_leaves_no_half_category(tmp_path, monkeypatch):
 
 def test_without_the_images_the_demo_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "elpv_dataset", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'rcae\[demo\]'"):
+    with pytest.raises(MissingExtraError, match=re.escape(install_command("demo"))):
         demo.lay_out_solar_cells(tmp_path / "cells")

@@ -1,4 +1,4 @@
-import importlib.util
+import re
 import sys
 from functools import partial
 from types import SimpleNamespace
@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from rcae.base.errors import MissingExtraError, UsageError
+from rcae.base.extras import install_command
 from rcae.base.settings import load_settings
 from rcae.data.view.working_view import WorkingView
 from rcae.study.anomalib_import import anomalib_models
@@ -77,8 +78,8 @@ def test_settings_of_ours_are_refused_for_a_peer(parts, tmp_path):
 
 
 def test_a_missing_anomalib_is_answered_with_the_command_that_installs_it(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'rcae\[peers\]'"):
+    monkeypatch.setattr("rcae.base.extras.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=re.escape(install_command("peers"))):
         anomalib_models()
 
 

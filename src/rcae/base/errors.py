@@ -39,7 +39,7 @@ class SettingsError(UsageError):
 
 
 class MissingExtraError(UsageError):
-    """An optional dependency is missing; the message gives the `pip install` command that adds it."""
+    """An optional dependency is missing; the message gives the command that adds it."""
 
 
 class DataError(RcaeError):

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     type=Names(),
     default="quick,autoencoder",
     show_default=True,
-    help="Our models: quick, standard, scratch, paper, autoencoder, memory. Models of anomalib (pip install "
-    "'rcae[peers]'): patchcore, padim, draem, ganomaly.",
+    help="Our models: quick, standard, scratch, paper, autoencoder, memory. Models of anomalib "
+    "(extra peers): patchcore, padim, draem, ganomaly.",
 )
 @click.option("--seeds", type=Seeds(), default="0,1,2", show_default=True)
 @click.option(

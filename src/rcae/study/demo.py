@@ -6,7 +6,8 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from rcae.base.errors import MissingExtraError, StorageError, UsageError
+from rcae.base.errors import StorageError, UsageError
+from rcae.base.extras import require
 from rcae.base.progress import say
 from rcae.detector.detector import Detector
 from rcae.detector.run.run_folder import RunFolder
@@ -155,9 +156,5 @@ def copy_cells(chosen: dict[str, list[str]], data: Path) -> None:
 
 
 def _package() -> Traversable:
-    try:
-        return resources.files("elpv_dataset")
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            "the demo's images are not installed; run: pip install 'rcae[demo]'"
-        ) from error
+    require("elpv_dataset", purpose="the demo")
+    return resources.files("elpv_dataset")

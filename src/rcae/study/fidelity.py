@@ -8,7 +8,7 @@ from statistics import mean
 import numpy as np
 
 from rcae.base.arrays import Array
-from rcae.base.errors import MissingExtraError
+from rcae.base.extras import require
 from rcae.data.images import resize
 from rcae.data.layouts.category import open_category
 from rcae.data.layouts.sample import Sample
@@ -81,12 +81,9 @@ def _last_step(detector: Detector, sample: Sample) -> tuple[Array, dict[str, Arr
 
 def _likeness(image: Array, reconstruction: Array) -> tuple[float, float]:
     """Return PSNR in dB and SSIM; pixels outside a part's frame count as exact."""
-    try:
-        from skimage.metrics import peak_signal_noise_ratio, structural_similarity
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            "PSNR and SSIM need scikit-image; run: pip install 'rcae[reproduce]'"
-        ) from error
+    require("skimage", purpose="a table of PSNR and SSIM")
+    from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
     psnr: float = peak_signal_noise_ratio(  # type: ignore[no-untyped-call]
         image, reconstruction, data_range=1.0
     )

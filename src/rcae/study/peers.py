@@ -1,4 +1,4 @@
-"""Comparison methods, trained through anomalib: `pip install 'rcae[peers]'`.
+"""Comparison methods, trained through anomalib, which the extra `peers` installs.
 
 They get the same images, held-out images, masks, metrics and score rule as ours.
 Nothing is downloaded. The note names the replacement if a recommended setting needs a download.

@@ -2,6 +2,8 @@
 
 import pytest
 
+from rcae.base.extras import install_command
+
 URL, BROKER = "http://127.0.0.1:9/", "mqtt://127.0.0.1:9/line"
 
 
@@ -50,4 +52,4 @@ def test_a_missing_package_is_said_with_its_extra(
     monkeypatch.setattr(
         "rcae.base.extras.find_spec", lambda name: None if name == package else name
     )
-    assert f"pip install 'rcae[{extra}]'" in refused(*options)
+    assert install_command(extra) in refused(*options)

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
+from rcae.base.extras import install_command
 from rcae.detector.detection import Region
 from rcae.evaluation.metrics.intervals import proportion_interval
 from rcae.line.history import export
@@ -297,4 +298,4 @@ def test_without_pyarrow_the_user_is_told_what_to_install(rcae, filled, folder, 
     monkeypatch.setattr(export, "require", missing)
     code, _, err = rcae("history", "-o", "all.parquet")
     assert code == 2
-    assert "pip install 'rcae[parquet]'" in err
+    assert install_command("parquet") in err
