@@ -13,7 +13,7 @@ ENV PATH=/opt/rcae/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY constraints.txt /source/
 # PyTorch comes first: it is large, and a change of our own code need not install it again.
 RUN pip install -c /source/constraints.txt --index-url https://download.pytorch.org/whl/${TORCH} torch
-COPY pyproject.toml README.md LICENSE NOTICE /source/
+COPY pyproject.toml setup.py README.md LICENSE NOTICE /source/
 COPY src /source/src
 RUN pip install -c /source/constraints.txt "/source[train,export,sign,line,ray,remote]"
 

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check
+.PHONY: check demo package test
 
 demo: .venv/installed
 	$(BIN)/rcae demo -o demo
@@ -15,13 +15,24 @@ check: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# uv installs in seconds; without it pip does the same in minutes. uv reads only its own name for extra
-# wheel folders, so PIP_FIND_LINKS is passed on when it is set.
+# PYTHONS='python3.12 python3.13' tries the wheel with others.
+package: .venv/with-package
+	$(BIN)/python scripts/try_package.py -o dist $(foreach python,$(PYTHONS),--python $(python))
+
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	@if command -v uv >/dev/null 2>&1; then uv=uv; \
-	elif $(BIN)/python -m pip install --quiet uv; then uv=$(BIN)/uv; fi; \
-	if [ -n "$$uv" ]; then \
-	  UV_FIND_LINKS="$${UV_FIND_LINKS-$${PIP_FIND_LINKS-}}" $$uv pip install --python $(BIN)/python -c constraints.txt -e '.[dev]'; \
-	else $(BIN)/python -m pip install -c constraints.txt -e '.[dev]'; fi
-	touch $@
+	$(call install,dev)
+
+.venv/with-%: .venv/installed
+	$(call install,$*)
+
+# uv installs in seconds; without it pip does the same in minutes. uv reads only its own name for extra
+# wheel folders, so PIP_FIND_LINKS is passed on when it is set.
+define install
+@if command -v uv >/dev/null 2>&1; then uv=uv; \
+elif $(BIN)/python -m pip install --quiet uv; then uv=$(BIN)/uv; fi; \
+if [ -n "$$uv" ]; then \
+  UV_FIND_LINKS="$${UV_FIND_LINKS-$${PIP_FIND_LINKS-}}" $$uv pip install --python $(BIN)/python -c constraints.txt -e '.[$(1)]'; \
+else $(BIN)/python -m pip install -c constraints.txt -e '.[$(1)]'; fi
+touch $@
+endef
