@@ -23,7 +23,7 @@ from rcae.study import cells, contenders, summary
 from rcae.study.ablations import ABLATIONS, ablation
 from rcae.study.cell import CellFolder, run_cell
 from rcae.study.cells import cell_requests, run_cells
-from rcae.study.contenders import contender, plain_autoencoder
+from rcae.study.contenders import CONTENDERS, plain_autoencoder
 from rcae.study.fidelity import fidelity_table
 from rcae.study.output import write_benchmark
 from rcae.study.request import CellRequest
@@ -291,7 +291,7 @@ def test_a_failing_cell_is_named_and_takes_no_module_from_where_the_user_is(
 
 def test_unknown_models_and_equal_names_are_refused_before_any_training(parts, tmp_path):
     with pytest.raises(UsageError, match="'best' is not known; choose from quick"):
-        contender("best")
+        CONTENDERS["best"]
     with pytest.raises(UsageError, match="same name"):
         cell_requests([parts, parts], [OURS], [0], tmp_path)
 

@@ -12,7 +12,7 @@ from rcae.base.extras import install_command
 from rcae.base.settings import load_settings
 from rcae.data.view.working_view import WorkingView
 from rcae.study.anomalib_import import anomalib_models
-from rcae.study.contenders import benchmark_request, contender
+from rcae.study.contenders import CONTENDERS, benchmark_request
 from rcae.study.map_predictor import MapPredictor
 from rcae.study.peer_view import SIDE_PX, OurView, SquashedView, view_of
 from rcae.study.peers import PEERS, GoodImages, Peer, _loader, peer_maps, train_peer
@@ -67,7 +67,7 @@ def test_a_peer_without_a_map_has_a_constant_one(parts):
 
 def test_every_peer_can_be_named_and_says_what_could_not_be_used():
     for name, peer in PEERS.items():
-        assert contender(name).note == peer.note
+        assert CONTENDERS[name].note == peer.note
         assert "anomalib" in peer.note
 
 

@@ -6,6 +6,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from rcae.base.settings import load_settings
 from rcae.data.view.working_view import WorkingView
 from rcae.training.drawn import draw_batch
+from rcae.training.painting.pseudo_anomalies import PAINTERS
 from rcae.training.processes import Processes
 from rcae.training.training_set import TrainingSet
 from tests.conftest import TINY
@@ -46,8 +47,9 @@ def test_a_batch_keeps_the_images_as_they_were_before_painting(images, monkeypat
 
 def test_a_seam_is_to_be_found_and_not_to_be_restored(images, monkeypatch):
     monkeypatch.setattr("rcae.training.drawn.SEAM_SHARE", 1.0)
-    monkeypatch.setattr(
-        "rcae.training.drawn.paint_anomalies",
+    monkeypatch.setitem(
+        PAINTERS.built_in,
+        "mixed",
         lambda good, donor, _: (good + 1.0, np.eye(len(good), dtype=np.bool_)),
     )
     settings = settings_of(
@@ -67,8 +69,8 @@ def never(*_):
 
 
 def test_the_first_windows_have_plain_patches_alone(images, monkeypatch):
-    for painter in ("paint_anomalies", "paint_seam"):
-        monkeypatch.setattr(f"rcae.training.drawn.{painter}", never)
+    monkeypatch.setitem(PAINTERS.built_in, "mixed", never)
+    monkeypatch.setattr("rcae.training.drawn.paint_seam", never)
     settings = settings_of(
         "training.plain_first=true",
         "training.varied=false",
@@ -95,8 +97,8 @@ def test_the_share_of_plain_windows_falls_until_the_end_of_stage_3(images, monke
     def only_noting(kind):
         return lambda good, *_: (painted.append(kind) or good, np.zeros(good.shape[:2], np.bool_))
 
-    for painter in ("paint_anomalies", "paint_plain_patches"):
-        monkeypatch.setattr(f"rcae.training.drawn.{painter}", only_noting(painter))
+    monkeypatch.setitem(PAINTERS.built_in, "mixed", only_noting("mixed"))
+    monkeypatch.setattr("rcae.training.drawn.paint_plain_patches", only_noting("plain"))
     settings = settings_of(
         "training.plain_first=true",
         "training.varied=false",
@@ -109,7 +111,7 @@ def test_the_share_of_plain_windows_falls_until_the_end_of_stage_3(images, monke
         painted.clear()
         draw_batch(images, settings, 2, step, paint=True)
         assert len(painted) == 300
-        shares.append(painted.count("paint_plain_patches") / 300)
+        shares.append(painted.count("plain") / 300)
     assert shares == pytest.approx([1.0, 0.6, 0.2, 0.2], abs=0.08)
 
 

@@ -12,6 +12,7 @@ from rcae.base.errors import InterruptedTrainingError, RcaeError, SettingsError
 from rcae.base.settings import load_settings
 from rcae.data.view.working_view import WorkingView
 from rcae.detector.run.checkpoint import load_model
+from rcae.model.paper.losses import DETECTION_LOSSES, reconstruction_loss
 from rcae.model.system import RcaeSystem
 from rcae.training import plan, whole_batch
 from rcae.training import stages as stages_module
@@ -108,8 +109,9 @@ def test_in_bf16_losses_weights_gradients_and_moments_are_float32(images, index,
 
         return check
 
-    for name in ("reconstruction_loss", "detection_loss"):
-        monkeypatch.setattr(stages_module, name, checked(getattr(stages_module, name)))
+    monkeypatch.setattr(stages_module, "reconstruction_loss", checked(reconstruction_loss))
+    for name, loss in DETECTION_LOSSES.built_in.items():
+        monkeypatch.setitem(DETECTION_LOSSES.built_in, name, checked(loss))
     stages, settings = build(images, BF16)
     stage = stages[index]
     assert loss_of(stage).dtype == torch.float32

@@ -3,7 +3,8 @@
     RcaeError
     ├── UsageError            2   a wrong option, path or request
     │   ├── SettingsError     2   a settings file or value breaks a rule
-    │   └── MissingExtraError 2   an optional dependency is not installed
+    │   ├── MissingExtraError 2   an optional dependency is not installed
+    │   └── PlugInError       2   a plug-in is not installed, or fails
     ├── DataError             3   a folder of images cannot be used as it is
     │   └── ImageError        3   one file is not a usable image or mask
     │       └── ImageFormatError 3   the file has no supported image format
@@ -40,6 +41,10 @@ class SettingsError(UsageError):
 
 class MissingExtraError(UsageError):
     """An optional dependency is missing; the message gives the command that adds it."""
+
+
+class PlugInError(UsageError):
+    """A name is neither built in nor added by an installed package, or that package fails."""
 
 
 class DataError(RcaeError):

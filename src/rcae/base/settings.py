@@ -88,6 +88,8 @@ class ModelSettings(_Section):
     """True adds the distance of pretrained features from a memory of good patches, at three scales."""
     recursion_distance: bool = False
     """True adds the pretrained features that the last reconstruction lacks; see `RecursionDistance`."""
+    evidence: tuple[str, ...] = ()
+    """Further kinds of evidence that plug-ins add, by their names."""
     smoothing_px: int = Field(default=5, ge=1, le=101)
     """Odd side of the square mean filter on the map; the score is the maximum of the filtered map."""
 
@@ -105,8 +107,8 @@ class ModelSettings(_Section):
 
     @property
     def uses_pretrained(self) -> bool:
-        """True if any kind of evidence reads features of the pretrained network."""
-        return self.patch_memory or self.recursion_distance
+        """True if any kind of evidence may read features of the pretrained network."""
+        return self.patch_memory or self.recursion_distance or bool(self.evidence)
 
     @property
     def size_multiple(self) -> int:
@@ -152,13 +154,15 @@ class TrainingSettings(_Section):
     """`cosine` decays to zero at the end of each stage."""
     gradient_clip: Annotated[float, Field(gt=0)] | Literal["none"] = "none"
     """Largest norm of the gradient."""
-    detection_loss: Literal["squared_error", "cross_entropy"]
-    """Loss of stage 3; `squared_error` is the paper's loss."""
+    detection_loss: str
+    """Loss of stage 3: `squared_error`, which is the paper's, `cross_entropy`, or that of a plug-in."""
     anomalous_share: float = Field(default=0.75, gt=0, le=1)
     """Share of the images of stage 3 that get pseudo anomalies.
 
     The other images teach what is good, except those with a seam across them.
     """
+    pseudo_anomalies: Annotated[tuple[str, ...], Field(min_length=1)] = ("mixed",)
+    """Painters of pseudo anomalies, drawn evenly: `mixed`, which is built in, or those of plug-ins."""
     varied: bool = False
     """True augments CRD's images by mirroring, light, noise and focus, with or without pseudo anomalies."""
     plain_first: bool = False

@@ -37,4 +37,5 @@ def _evidence(model: ModelSettings) -> list[str]:
         "memory of good patches": model.patch_memory,
         "recursion in features": model.recursion_distance,
     }
-    return ["map of the networks", *(name for name, is_used in added.items() if is_used)]
+    built_in = (name for name, is_used in added.items() if is_used)
+    return ["map of the networks", *built_in, *model.evidence]

@@ -17,7 +17,8 @@ class SystemSight:
     ) -> None:
         """Take images [batch, 3, height, width], 0..1, and those networks that kinds ask for."""
         self.size_px = (image.shape[2], image.shape[3])
-        self._given, self._pretrained, self._image = networks, pretrained, image
+        self.image = image
+        self._given, self._pretrained = networks, pretrained
 
     @property
     def _networks(self) -> PaperNetworks:
@@ -26,7 +27,7 @@ class SystemSight:
 
     @cached_property
     def _extended(self) -> Tensor:
-        return self._networks.pad(self._image)
+        return self._networks.pad(self.image)
 
     @cached_property
     def levels(self) -> list[Tensor]:
@@ -44,7 +45,7 @@ class SystemSight:
     def patches(self) -> list[Tensor]:
         """See `Sight.patches`."""
         assert self._pretrained is not None
-        return patches_at_scales(self._pretrained, self._image)
+        return patches_at_scales(self._pretrained, self.image)
 
     @cached_property
     def recursion(self) -> Tensor:

@@ -1,11 +1,14 @@
 """The whole system: the paper's networks and every addition to them, image in, finished map out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from rcae.base.errors import PlugInError
+from rcae.base.plug_ins import Table
 from rcae.base.settings import ModelSettings
 from rcae.model.evidence.evidence import Evidence, Sight, averaged
 from rcae.model.evidence.feature_distance import FeatureDistance
@@ -120,17 +123,50 @@ class RcaeSystem(PaperNetworks):
 
 
 def kinds_of(settings: ModelSettings) -> list[Evidence]:
-    """Return the kinds of evidence that the settings ask for, unfitted: one line for each kind."""
-    kinds: list[Evidence] = []
+    """Return the kinds of evidence that the settings ask for, unfitted: one line for each kind.
+
+    Raises:
+        PlugInError: a name in `evidence` is unknown, or its package fails.
+    """
+    names: list[str] = []
     if settings.detection_network and settings.feature_distance:
-        kinds.append(FeatureDistance(sum(settings.detection_widths[:-1]), cell_px_of(settings)))
+        names.append("feature_distance")
     if settings.patch_memory:
-        kinds.extend(PatchMemory(scale) for scale in SCALES)
+        names.extend(f"patch_memory_{scale}" for scale in SCALES)
     if settings.recursion_distance:
-        kinds.append(RecursionDistance())
-    return kinds
+        names.append("recursion_distance")
+    return [_kind(name, settings) for name in dict.fromkeys([*names, *settings.evidence])]
+
+
+def _kind(name: str, settings: ModelSettings) -> Evidence:
+    kind = EVIDENCE[name](settings)
+    if not isinstance(kind, Evidence):
+        raise PlugInError(
+            f"evidence '{name}' of {EVIDENCE.origin(name)} makes a {type(kind).__name__}; it must make a "
+            "rcae.model.evidence.evidence.Evidence."
+        )
+    return kind
 
 
 def cell_px_of(settings: ModelSettings) -> int:
     """Return the side of the square of pixels that one position of CRD's joined features stands for."""
     return settings.fold * (2 if len(settings.detection_widths) > 2 else 1)
+
+
+def _memory(scale: int, _: ModelSettings) -> Evidence:
+    return PatchMemory(scale)
+
+
+EVIDENCE: Table[Callable[[ModelSettings], Evidence]] = Table(
+    "evidence",
+    "rcae.evidence",
+    Callable,  # type: ignore[arg-type]
+    {
+        "feature_distance": lambda settings: FeatureDistance(
+            sum(settings.detection_widths[:-1]), cell_px_of(settings)
+        ),
+        **{f"patch_memory_{scale}": partial(_memory, scale) for scale in SCALES},
+        "recursion_distance": lambda _: RecursionDistance(),
+    },
+)
+"""Makers of the kinds of evidence by their names."""

@@ -133,10 +133,10 @@ def run_cell(folder: CellFolder) -> None:
         DataError: the data has changed since the cell was requested.
         RcaeError: the errors of training and evaluation.
     """
-    from rcae.study.contenders import contender
+    from rcae.study.contenders import CONTENDERS
 
     request = folder.read_request()
-    model = contender(request.model)
+    model = CONTENDERS[request.model]
     started_at = time.perf_counter()
     try:
         inspector = model.train(request, folder.training)

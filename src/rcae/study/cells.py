@@ -17,7 +17,7 @@ from rcae.many.cluster import Needs
 from rcae.many.commands import Command, run_commands
 from rcae.study.cell import CellFolder, hash_data
 from rcae.study.cell_result import CellResult
-from rcae.study.contenders import contender
+from rcae.study.contenders import CONTENDERS
 from rcae.study.request import CellRequest
 
 
@@ -70,7 +70,7 @@ def cell_requests(
         DataError, ImageError: a category, or an image or mask in it, cannot be read.
     """
     for template in templates:
-        contender(template.model)
+        CONTENDERS[template.model]
     categories = [open_category(path) for path in data]
     require_apart(output, [path for path in data if path.is_dir()])
     names = [category.name for category in categories]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from rcae.base.errors import UsageError
+from rcae.base.plug_ins import Table
 from rcae.base.settings import PRESETS, load_settings
 from rcae.detector.detector import Detector
 from rcae.detector.run.run_folder import RunFolder
@@ -23,24 +23,10 @@ Train = Callable[[CellRequest, Path], Predictor]
 class Contender:
     """A model that a benchmark can train and evaluate."""
 
-    name: str
     note: str
     """Note for readers of the table, such as recommended settings that could not be used."""
     train: Train
     """Function that trains on the good images, keeps files in the folder, and returns the predictor."""
-
-
-def contender(name: str) -> Contender:
-    """Return the contender of that name.
-
-    Raises:
-        UsageError: the name is unknown; the message lists all names.
-    """
-    for known in _contenders():
-        if known.name == name:
-            return known
-    names = ", ".join(known.name for known in _contenders())
-    raise UsageError(f"model '{name}' is not known; choose from {names}.")
 
 
 def benchmark_request(name: str, budget_s: float | None, view: View) -> CellRequest:
@@ -72,18 +58,6 @@ def plain_autoencoder(preset: str, values: Sequence[str] = ()) -> tuple[str, ...
     )
 
 
-def _contenders() -> list[Contender]:
-    ours = [Contender(preset, f"RcAE, preset {preset}", _rcae(preset)) for preset in PRESETS]
-    note = (
-        "plain convolutional autoencoder, one pass, as many parameters as RcAE in preset quick; its "
-        "map is the mean absolute error"
-    )
-    plain = Contender("autoencoder", note, _rcae("quick", plain_autoencoder("quick")))
-    peers = [Contender(name, peer.note, partial(train_peer, peer)) for name, peer in PEERS.items()]
-    memory = Contender("memory", NOTE, fit_memory)
-    return [*ours, plain, memory, *peers]
-
-
 def _rcae(preset: str, values: Sequence[str] = ()) -> Train:
     def run(cell: CellRequest, folder: Path) -> Predictor:
         request = Request(
@@ -96,3 +70,21 @@ def _rcae(preset: str, values: Sequence[str] = ()) -> Train:
         return Detector.load(folder)
 
     return run
+
+
+CONTENDERS: Table[Contender] = Table(
+    "model",
+    "rcae.contenders",
+    Contender,
+    {
+        **{preset: Contender(f"RcAE, preset {preset}", _rcae(preset)) for preset in PRESETS},
+        "autoencoder": Contender(
+            "plain convolutional autoencoder, one pass, as many parameters as RcAE in preset quick; its "
+            "map is the mean absolute error",
+            _rcae("quick", plain_autoencoder("quick")),
+        ),
+        "memory": Contender(NOTE, fit_memory),
+        **{name: Contender(peer.note, partial(train_peer, peer)) for name, peer in PEERS.items()},
+    },
+)
+"""All contenders by their names."""

@@ -1,6 +1,6 @@
 """A batch is drawn: windows of good images, and for stage 3 what is painted on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from rcae.base.arrays import Array, Mask
 from rcae.base.settings import Settings
 from rcae.training.painting.good_variation import varied
 from rcae.training.painting.plain_patches import paint_plain_patches, plain_share
-from rcae.training.painting.pseudo_anomalies import paint_anomalies
+from rcae.training.painting.pseudo_anomalies import PAINTERS, Painter
 from rcae.training.painting.seams import SEAM_SHARE, paint_seam
 from rcae.training.training_set import TrainingSet, extended
 
@@ -139,9 +139,14 @@ def _painted(
             window, painted = paint_plain_patches(good, random)
         else:
             donor = images.image(int(random.integers(len(images))))
-            window, painted = paint_anomalies(good, donor, random)
+            window, painted = _painter(training.pseudo_anomalies, random)(good, donor, random)
         mask = mask | painted
     return window, good, mask
+
+
+def _painter(names: Sequence[str], random: np.random.Generator) -> Painter:
+    """Return one of the painters; a single one is not drawn, so that the other draws stay as they are."""
+    return PAINTERS[names[int(random.integers(len(names))) if len(names) > 1 else 0]]
 
 
 def _as_tensor(windows: list[Array]) -> Tensor:

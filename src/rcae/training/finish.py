@@ -17,6 +17,7 @@ from rcae.detector.runners.torch_maps import maps
 from rcae.model.system import RcaeSystem
 from rcae.training.cross_fitting import fit_evidence
 from rcae.training.good_features import looks_to_learn
+from rcae.training.plug_ins import plug_ins_of
 from rcae.training.samples import SAMPLE_COUNT, write_pictures
 from rcae.training.state import TrainingState
 from rcae.training.training_data import GoodParts
@@ -57,6 +58,8 @@ def finish(
         "data_sha256": parts.sha256,
         "versions": package_versions(),
     }
+    if plug_ins := plug_ins_of(settings):
+        provenance["plug_ins"] = plug_ins
     header = ModelHeader(settings, parts.working_view, calibration, provenance)
     model = Model(system, header)
     write_pictures(folder, model, parts, state.losses)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from rcae.base.settings import Settings
 from rcae.model.evidence.restoration import restoration_loss
-from rcae.model.paper.losses import PixelTerm, detection_loss, reconstruction_loss
+from rcae.model.paper.losses import DETECTION_LOSSES, DetectionLoss, reconstruction_loss
 from rcae.model.system import RcaeSystem
 from rcae.training.drawn import WHOLE, Batch, draw_batch
 from rcae.training.precision import Forward, as_in_training
@@ -52,7 +52,8 @@ def build_stages(
         share: the windows that this process draws of every batch.
         average: the mean over all processes that share a batch.
     """
-    forward = partial(as_in_training, training=settings.training)
+    training = settings.training
+    forward = partial(as_in_training, training=training)
     draw = partial(draw_batch, images, settings, share=share)
 
     stages = [
@@ -74,16 +75,17 @@ def build_stages(
         )
     trained = system.trained_with_detection
     if trained is not None:
+        of_map = DETECTION_LOSSES[training.detection_loss]
         if settings.model.restoration:
-            loss = partial(restoring_stage_3_loss, forward(system.detect_and_restore))
+            loss = partial(restoring_stage_3_loss, forward(system.detect_and_restore), of_map)
         else:
-            loss = partial(stage_3_loss, forward(system.detect))
+            loss = partial(stage_3_loss, forward(system.detect), of_map)
         stages.append(
             Stage(  # 3, CRD: ||M_A - M_P||_2 + ||M_A' - M_P'||_2
                 "detection",
                 trained,
                 draw=partial(draw, 2, paint=True),
-                loss=partial(loss, pixel_term=settings.training.detection_loss, average=average),
+                loss=partial(loss, average=average),
             )
         )
     return stages
@@ -100,18 +102,18 @@ def stage_2_loss(refine: Forward, batch: Batch) -> Tensor:
 
 
 def stage_3_loss(
-    detect: Forward, batch: Batch, *, pixel_term: PixelTerm, average: Average
+    detect: Forward, of_map: DetectionLoss, batch: Batch, *, average: Average
 ) -> Tensor:
     """||M_A - M_P||_2 + ||M_A' - M_P'||_2 on painted images, RcAE and DPN frozen; a scalar."""
-    return detection_loss(detect(batch.image), batch.mask, pixel_term, averaged=average)
+    return of_map(detect(batch.image), batch.mask, averaged=average)
 
 
 def restoring_stage_3_loss(
-    detect_and_restore: Forward, batch: Batch, *, pixel_term: PixelTerm, average: Average
+    detect_and_restore: Forward, of_map: DetectionLoss, batch: Batch, *, average: Average
 ) -> Tensor:
     """`stage_3_loss`, and how far the restored image is from the good one (our addition); a scalar."""
     assert batch.good is not None
     drawn = detect_and_restore(batch.image)  # M_A, then the restored image
-    of_map = detection_loss(drawn[:, 0], batch.mask, pixel_term, averaged=average)
+    map_loss = of_map(drawn[:, 0], batch.mask, averaged=average)
     of_image = restoration_loss(drawn[:, 1:], batch.good, batch.mask, averaged=average)
-    return of_map + RESTORATION_WEIGHT * of_image
+    return map_loss + RESTORATION_WEIGHT * of_image

@@ -20,6 +20,7 @@ from rcae.training import plan
 from rcae.training.finish import finish, finishing_seconds
 from rcae.training.lock import sole_trainer
 from rcae.training.loop import make_optimizer, run_stage
+from rcae.training.plug_ins import plug_ins_of
 from rcae.training.precision import require_runnable
 from rcae.training.processes import ALONE, Processes, joined
 from rcae.training.record import new_record
@@ -68,6 +69,7 @@ def _train(data: Data, run: Path, request: Request, processes: Processes, *, res
     require_apart(run, source.read_folders)
     processes.require_equal_shares(settings.training.batch_size)
     require_runnable(settings.training, processes.device)
+    plug_ins_of(settings)
     parts = open_good_parts(source, settings)
     if resume:
         require_same_data(parts, folder)

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rcae.base.text import printable
-from rcae.data.layouts.sample import Layout
 
 PATHS_SHOWN = 10
 
-_LAYOUT_NAMES: dict[Layout, str] = {
+_LAYOUT_NAMES: dict[str, str] = {
     "mvtec": "MVTec AD layout",
     "mvtec_2": "MVTec AD 2 layout",
     "visa_raw": "VisA layout, as published",
@@ -42,7 +41,7 @@ class Diagnosis:
 
     category: str
     root: Path
-    layout: Layout
+    layout: str
     counts: dict[str, dict[str, int]]
     """Number of images per split and defect type."""
     sizes: dict[tuple[int, int], int]
@@ -95,7 +94,8 @@ class Diagnosis:
 
 def describe(diagnosis: Diagnosis) -> str:
     """Return the diagnosis as text for a terminal; its last line says what can run."""
-    blocks = [[f"{diagnosis.category}: {_LAYOUT_NAMES[diagnosis.layout]}"]]
+    layout = _LAYOUT_NAMES.get(diagnosis.layout, f"{diagnosis.layout} layout")
+    blocks = [[f"{diagnosis.category}: {layout}"]]
     blocks.append([*_count_lines(diagnosis.counts), f"  size   {_describe_sizes(diagnosis.sizes)}"])
     blocks += [[f"note: {note}"] for note in diagnosis.notes]
     in_order = sorted(diagnosis.findings, key=lambda finding: (finding.severity, finding.code))

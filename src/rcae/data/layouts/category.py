@@ -1,11 +1,11 @@
 """The layout of a folder, told by what is there."""
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from rcae.base.errors import DataError, UsageError
+from rcae.base.plug_ins import Table
 from rcae.data.folders import scan, unlisted_named
 from rcae.data.layouts.dagm import is_dagm, read_dagm
 from rcae.data.layouts.image_list import is_image_list, read_image_list
@@ -20,6 +20,7 @@ from rcae.data.layouts.mvtec import is_tree, read_tree
 from rcae.data.layouts.mvtec_2 import is_mvtec_2, read_mvtec_2
 from rcae.data.layouts.named_folders import read_named_folders
 from rcae.data.layouts.plain import is_plain, read_flat, read_plain
+from rcae.data.layouts.reader import Reader
 from rcae.data.layouts.real_iad import is_real_iad, read_real_iad
 from rcae.data.layouts.sample import Category
 from rcae.data.layouts.source import Data, DataSource
@@ -42,22 +43,31 @@ of LabelMe (<name>.json), YOLO (labels/<name>.txt) and COCO (annotations/<any>.j
 Other folders: --good DIR, --test-good DIR, --defective DIR, --masks DIR. Other trees: a CSV or JSON file
 that lists image_path, label, split and mask_path."""
 
-_READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Category]], ...] = (
-    (is_visa, read_visa),
-    (is_real_iad, read_real_iad),
-    (is_mvtec_2, read_mvtec_2),
-    (is_tree, read_tree),
-    (is_plain, read_plain),
-    (is_dagm, read_dagm),
-    (is_kolektor_sdd2, read_kolektor_sdd2),
-    (is_kolektor_sdd, read_kolektor_sdd),
+LAYOUTS: Table[Reader] = Table(
+    "layout",
+    "rcae.layouts",
+    Reader,
+    {
+        "visa": Reader(is_visa, read_visa),
+        "real_iad": Reader(is_real_iad, read_real_iad),
+        "mvtec_2": Reader(is_mvtec_2, read_mvtec_2),
+        "mvtec": Reader(is_tree, read_tree),
+        "plain": Reader(is_plain, read_plain),
+        "dagm": Reader(is_dagm, read_dagm),
+        "kolektor_2": Reader(is_kolektor_sdd2, read_kolektor_sdd2),
+        "kolektor": Reader(is_kolektor_sdd, read_kolektor_sdd),
+    },
 )
-"""Test and reader of each layout that is told by its folders; the first that fits reads."""
+"""Readers of the layouts that are told by their folders."""
 
 
-def _reader_for(root: Path) -> Callable[[Path], Category] | None:
-    """Return the reader for the folders of a category; None where there are no such folders."""
-    return next((read for fits, read in _READERS if fits(root)), None)
+def _reader_for(root: Path) -> Reader | None:
+    """Return the first reader that fits a folder, those of plug-ins before the built-in ones.
+
+    None fits where the folders are not those of a category.
+    """
+    readers = map(LAYOUTS.__getitem__, (*LAYOUTS.added, *LAYOUTS.built_in))
+    return next((reader for reader in readers if reader.fits(root)), None)
 
 
 @unlisted_named()
@@ -104,7 +114,7 @@ def _of_folder(root: Path) -> Category:
     reader = _reader_for(root)
     if reader is None and not images:
         raise DataError(_describe_misfit(root, folders))
-    category = (reader or read_flat)(root)
+    category = read_flat(root) if reader is None else reader.read(root)
     if not category.samples:
         raise DataError(f"{root} has the folders of a category but no image in them.\n{_LAYOUTS}")
     return with_left_out_named(category)

@@ -77,7 +77,8 @@ class Category:
 
     name: str
     root: Path
-    layout: Layout
+    layout: str
+    """One of `Layout`, or the name that a plug-in gave."""
     samples: tuple[Sample, ...]
     """Training samples before test samples, each sorted by path."""
     notes: tuple[str, ...] = ()
@@ -131,7 +132,7 @@ def fault_of_inversion(marked: Sequence[float]) -> str | None:
 
 def category_of(
     root: Path,
-    layout: Layout,
+    layout: str,
     samples: Iterable[Sample],
     masks: Iterable[Path] = (),
     notes: Iterable[str] = (),

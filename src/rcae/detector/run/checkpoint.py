@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from rcae.base.errors import CheckpointError, UsageError
+from rcae.base.errors import CheckpointError, PlugInError, UsageError
 from rcae.base.storage import write_bytes
 from rcae.detector.run.model_header import ModelHeader, incomplete
 from rcae.model.system import RcaeSystem
@@ -45,15 +45,24 @@ def load_model(path: Path) -> Model:
     Raises:
         UsageError: there is no file at `path`.
         CheckpointError: the file was not written by `save_model`, is damaged, or was changed.
+        PlugInError: a kind of evidence comes from a package that is not installed, or fails.
     """
     tensors, plain = load_tensors(path, file_format=FORMAT)
     header = ModelHeader.from_plain(plain, path)
-    system = RcaeSystem(header.settings.model)
+    system = _untrained(path, header)
     try:
         system.load_state_dict(tensors)
     except RuntimeError as error:
         raise incomplete(path, error) from error
     return Model(system.requires_grad_(False).eval(), header)
+
+
+def _untrained(path: Path, header: ModelHeader) -> RcaeSystem:
+    try:
+        return RcaeSystem(header.settings.model)
+    except PlugInError as error:
+        used = ", ".join(f"{name} of {origin}" for name, origin in header.plug_ins.items())
+        raise PlugInError(f"{path} was trained with plug-ins ({used}): {error}") from error
 
 
 def _as_small_as_exact(tensor: Tensor) -> Tensor:

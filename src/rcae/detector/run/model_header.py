@@ -26,6 +26,7 @@ class _Provenance(BaseModel):
     training_images: int
     data_sha256: str
     fine_tuned_on: list[str] = []
+    plug_ins: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class ModelHeader:
     def training_facts(self) -> dict[str, str]:
         """Facts about the trained model and the length of the training, by their names in reports."""
         image, training = self.settings.image, self.settings.training
+        plug_ins = [f"{name} of {origin}" for name, origin in self.plug_ins.items()]
         stages = (training.reconstruction, training.detail, training.detection)
         return {
             "Seed": str(self.settings.seed),
@@ -58,7 +60,14 @@ class ModelHeader:
             "Working image": f"about {image.size_px} x {image.size_px} px, {image.resize}{self._cut}",
             "Steps": " / ".join(str(stage.steps) for stage in stages),
             "Pretrained": PRETRAINED if self.settings.model.uses_pretrained else "nothing",
+            **({"Plug-ins": ", ".join(plug_ins)} if plug_ins else {}),
         }
+
+    @property
+    def plug_ins(self) -> dict[str, str]:
+        """Package and version of each plug-in that the training used, by its kind and name."""
+        used: dict[str, str] = self.provenance.get("plug_ins", {})
+        return used
 
     @property
     def _cut(self) -> str:

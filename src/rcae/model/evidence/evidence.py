@@ -17,6 +17,10 @@ class Sight(Protocol):
     """Height and width of the images before they were extended to whole cells."""
 
     @property
+    def image(self) -> Tensor:
+        """The images themselves, [batch, 3, height, width], 0..1."""
+
+    @property
     def levels(self) -> list[Tensor]:
         """Features of CRD's decoder, coarse to fine, [batch, channel, (step,) height / 2^k, width / 2^k]."""
 

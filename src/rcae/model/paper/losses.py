@@ -1,11 +1,13 @@
 """The losses of the three stages, one pure function per loss of the paper."""
 
 from collections.abc import Callable
-from typing import Literal
+from functools import partial
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
+from rcae.base.plug_ins import Table
 from rcae.model.paper.gradient import spatial_gradient
 
 ANOMALY_WEIGHT = {"squared_error": 30.0, "cross_entropy": 10.0}
@@ -17,6 +19,15 @@ LEAST_PROBABILITY = 1e-30
 
 PixelTerm = Literal["squared_error", "cross_entropy"]
 """First term of the loss of stage 3; the paper has `squared_error`."""
+
+
+class DetectionLoss(Protocol):
+    """Loss of stage 3."""
+
+    def __call__(
+        self, anomaly_map: Tensor, mask: Tensor, *, averaged: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """Return a scalar; the arguments are those of `detection_loss`."""
 
 
 def reconstruction_loss(reconstruction: Tensor, image: Tensor) -> Tensor:
@@ -66,3 +77,15 @@ def detection_loss(
     weight = 1.0 + (ANOMALY_WEIGHT[pixel_term] - 1.0) * mask
     gradients = spatial_gradient((anomaly_map - mask)[:, None])  # M_A' - M_P' = (M_A - M_P)'
     return (weight * errors).sum() / averaged(weight.sum()) + gradients.square().mean()
+
+
+DETECTION_LOSSES: Table[DetectionLoss] = Table(
+    "loss",
+    "rcae.losses",
+    Callable,  # type: ignore[arg-type]
+    {
+        "squared_error": partial(detection_loss, pixel_term="squared_error"),
+        "cross_entropy": partial(detection_loss, pixel_term="cross_entropy"),
+    },
+)
+"""Losses of stage 3 by their names."""

@@ -6,7 +6,7 @@ a real defect may be a faint scratch one pixel wide or a large bright stain.
 An anomaly is a shape (where) and a fill (what stands there). Only the box around the shape is ever computed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial, reduce
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.random import Generator
 from scipy import ndimage
 
 from rcae.base.arrays import Array, Mask
+from rcae.base.plug_ins import Table
 from rcae.training.painting.anomaly_fills import AREA_FILLS, LINE_FILLS, Fill, draw_fill
 from rcae.training.painting.anomaly_shapes import (
     area,
@@ -104,3 +105,14 @@ def _paint_shadow(painted: Array, covered: Mask, random: Generator) -> None:
         strength = random.uniform(0.1, 0.6) * random.choice([-1.0, 1.0])
         painted[box] += np.float32(strength * painted[box].mean()) * inside[..., None]
         covered[box] |= inside > 0.5
+
+
+Painter = Callable[[Array, Array, Generator], tuple[Array, Mask]]
+"""Arguments and results are those of `paint_anomalies`."""
+PAINTERS: Table[Painter] = Table(
+    "pseudo anomaly",
+    "rcae.anomalies",
+    Callable,  # type: ignore[arg-type]
+    {"mixed": paint_anomalies},
+)
+"""Painters of pseudo anomalies by their names."""
