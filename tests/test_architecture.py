@@ -15,8 +15,7 @@ FLOORS = [
     {"detector"},
     {"training", "evaluation"},
     {"many"},
-    {"line", "api", "study"},
-    {"feedback"},
+    {"line", "api", "study", "integrations"},
     {"service"},
     {"cli"},
 ]

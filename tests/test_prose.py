@@ -31,7 +31,7 @@ ROOMS = [
     "detector",
     "drawing",
     "evaluation",
-    "feedback",
+    "integrations",
     "line",
     "many",
     "model",

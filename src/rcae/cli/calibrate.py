@@ -36,6 +36,6 @@ def calibrate(
       rcae calibrate runs/parts good-of-tuesday/ --false-alarm-rate 0.01 --confidence 0.95
     """
     require("torch", "safetensors", purpose="calibrating a run")
-    from rcae.feedback.recalibration import describe, recalibrate
+    from rcae.line.feedback.recalibration import describe, recalibrate
 
     click.echo(describe(recalibrate(run, paths, false_alarm_rate, confidence)))

@@ -44,7 +44,7 @@ def add(
     _require_installed()
     from rcae.detector.detector import Detector
     from rcae.detector.run.run_folder import RunFolder
-    from rcae.feedback.journal import add_feedback
+    from rcae.line.feedback.journal import add_feedback
 
     if is_good is None:
         raise click.UsageError("say --good or --defect", click.get_current_context())
@@ -71,7 +71,7 @@ def import_feedback(run: Path, store: str) -> None:
     _require_installed()
     from rcae.detector.detector import Detector
     from rcae.detector.run.run_folder import RunFolder
-    from rcae.feedback.import_reviews import import_reviews
+    from rcae.line.feedback.import_reviews import import_reviews
 
     folder = RunFolder(run)
     folder.require_finished()
@@ -89,7 +89,7 @@ def list_feedback(run: Path) -> None:
     """Print all feedback in order."""
     _require_installed()
     from rcae.detector.run.run_folder import RunFolder
-    from rcae.feedback.journal import read_feedback, table
+    from rcae.line.feedback.journal import read_feedback, table
 
     folder = RunFolder(run)
     folder.require_finished()
@@ -130,8 +130,8 @@ def apply(
     """
     _require_installed()
     from rcae.detector.run.run_folder import RunFolder
-    from rcae.feedback.apply import FineTuning, accept, propose
-    from rcae.feedback.proposal import describe
+    from rcae.line.feedback.apply import FineTuning, accept, propose
+    from rcae.line.feedback.proposal import describe
 
     if steps is not None and data is None:
         raise click.UsageError("--steps needs --fine-tune DATA", click.get_current_context())

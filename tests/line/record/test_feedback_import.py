@@ -10,8 +10,8 @@ import pytest
 
 from rcae.detector.detector import Detector
 from rcae.detector.run.run_folder import RunFolder
-from rcae.feedback.import_reviews import import_reviews
-from rcae.feedback.journal import read_feedback, reviewed_images
+from rcae.line.feedback.import_reviews import import_reviews
+from rcae.line.feedback.journal import read_feedback, reviewed_images
 from rcae.line.record.inspection import Review
 from rcae.line.record.kept_images import KeptImages
 from rcae.line.record.record import Record

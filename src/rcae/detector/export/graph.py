@@ -44,15 +44,21 @@ class PredictionGraph(nn.Module):
             anomaly_map float32 [batch, height, width], anomaly_score float32 [batch], is_defective
             bool [batch].
         """
-        height, width = (torch.as_tensor(length) for length in images.shape[1:3])
-        pixels = images.permute(0, 3, 1, 2).float() / 255
-        if self.working_view.keeps_size:
-            anomaly_map = self._drawn(self._exposed(pixels))
-        else:
-            working = self._exposed(resized(pixels, self._working(height), self._working(width)))
-            anomaly_map = resized(self._drawn(working), height, width)
+        anomaly_map = self.anomaly_map(images.permute(0, 3, 1, 2).float() / 255)
         anomaly_score = anomaly_map.amax(dim=(1, 2))
         return anomaly_map, anomaly_score, anomaly_score >= threshold
+
+    def anomaly_map(self, pixels: Tensor) -> Tensor:
+        """Return the maps of images at their own size, [batch, height, width].
+
+        Args:
+            pixels: [batch, 3, height, width], float32, RGB in 0..1.
+        """
+        height, width = (torch.as_tensor(length) for length in pixels.shape[2:])
+        if self.working_view.keeps_size:
+            return self._drawn(self._exposed(pixels))
+        working = self._exposed(resized(pixels, self._working(height), self._working(width)))
+        return resized(self._drawn(working), height, width)
 
     def _drawn(self, working: Tensor) -> Tensor:
         """Draw the anomaly map of whole images at working size and exposure, like `Seen.on_whole`."""

@@ -9,7 +9,7 @@ from rcae.base.progress import say
 from rcae.base.text import printable
 from rcae.data.image_files import IMAGE_SUFFIXES
 from rcae.detector.run.run_folder import RunFolder
-from rcae.feedback.journal import add_feedback, read_feedback
+from rcae.line.feedback.journal import add_feedback, read_feedback
 from rcae.line.record.inspection import Inspection, Query, ReviewState
 from rcae.line.record.kept_images import KeptImageError, KeptImages
 from rcae.line.record.record import Record

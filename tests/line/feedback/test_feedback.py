@@ -10,15 +10,15 @@ from sklearn.metrics import average_precision_score
 
 import rcae
 import rcae.detector.run.versions
-import rcae.feedback.journal
-import rcae.feedback.recalibration
+import rcae.line.feedback.journal
+import rcae.line.feedback.recalibration
 from rcae.base.errors import CheckpointError
 from rcae.detector.calibration_images import read_calibration_images
 from rcae.detector.run.checkpoint import load_model, weights_sha256
 from rcae.detector.run.run_folder import RunFolder
-from rcae.feedback.apply import FineTuning, accept, propose
-from rcae.feedback.journal import add_feedback, read_feedback, reviewed_images
-from rcae.feedback.proposal import describe
+from rcae.line.feedback.apply import FineTuning, accept, propose
+from rcae.line.feedback.journal import add_feedback, read_feedback, reviewed_images
+from rcae.line.feedback.proposal import describe
 from tests.conftest import call, draw_part
 
 
@@ -230,7 +230,7 @@ def test_a_fine_tuned_model_predicts_as_it_was_calibrated_and_can_be_undone(run,
         assert detector.predict(image.path).anomaly_score == image.anomaly_score
     learnt = detector.header.provenance["fine_tuned_on"]
     with pytest.raises(rcae.RcaeError, match="was trained on"):  # from now on they are known
-        rcae.feedback.recalibration.recalibrate(run, [str(odd_parts)], 0.2)
+        rcae.line.feedback.recalibration.recalibrate(run, [str(odd_parts)], 0.2)
     rcae.detector.run.versions.restore(RunFolder(run), 1)
     assert (run / "model.safetensors").read_bytes() == before
     assert len(learnt) == 2
@@ -260,7 +260,7 @@ def test_fine_tuning_twice_from_the_same_state_is_the_same(run, parts, odd_parts
 def test_fine_tuning_needs_the_images_of_the_calibration_again(run, parts, odd_parts, tmp_path):
     days = tmp_path / "day"
     shutil.copytree(odd_parts, days)
-    rcae.feedback.recalibration.recalibrate(run, [str(days)], 0.2)
+    rcae.line.feedback.recalibration.recalibrate(run, [str(days)], 0.2)
     say(run, parts / "test" / "good" / "000.png", "good")
     shutil.rmtree(days)
     propose(RunFolder(run))  # its scores are known
@@ -326,9 +326,9 @@ def test_a_rate_that_the_images_cannot_support_is_refused(run, odd_parts, monkey
 def test_a_full_disk_leaves_the_journal_as_it_was(run, odd_parts, monkeypatch, capsys):
     say(run, odd_parts / "0.png", "good")
     before = (run / "feedback.jsonl").read_bytes()
-    write = rcae.feedback.journal.os.write
+    write = rcae.line.feedback.journal.os.write
     monkeypatch.setattr(
-        "rcae.feedback.journal.os.write", lambda handle, line: write(handle, line[:30])
+        "rcae.line.feedback.journal.os.write", lambda handle, line: write(handle, line[:30])
     )
     code, _, errors = call(
         monkeypatch, capsys, "feedback", "add", run, odd_parts / "1.png", "--good"

@@ -11,7 +11,7 @@ import rcae
 from rcae.detector.calibration_images import read_calibration_images
 from rcae.detector.run.run_folder import RunFolder
 from rcae.detector.run.versions import list_versions, restore
-from rcae.feedback.recalibration import recalibrate
+from rcae.line.feedback.recalibration import recalibrate
 from tests.conftest import call, draw_part, files_of_at_most
 
 

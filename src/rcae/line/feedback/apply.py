@@ -21,9 +21,9 @@ from rcae.detector.run.run_folder import RunFolder
 from rcae.detector.run.versions import replace_model
 from rcae.detector.runners.torch_runner import TorchRunner
 from rcae.evaluation.metrics.regions import pixel_metrics
-from rcae.feedback.journal import ReviewedImage, reviewed_images
-from rcae.feedback.proposal import Judged, Proposal
-from rcae.feedback.recalibration import calibration_from, scored_by
+from rcae.line.feedback.journal import ReviewedImage, reviewed_images
+from rcae.line.feedback.proposal import Judged, Proposal
+from rcae.line.feedback.recalibration import calibration_from, scored_by
 from rcae.training.fine_tuning import fine_tune
 from rcae.training.training_data import GoodParts, open_good_parts, require_same_data
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rcae.detector.calibration_images import CalibrationImage
 from rcae.detector.run.checkpoint import Model
-from rcae.feedback.journal import ReviewedImage
+from rcae.line.feedback.journal import ReviewedImage
 
 
 @dataclass(frozen=True)
