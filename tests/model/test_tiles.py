@@ -7,7 +7,7 @@ from rcae.data.view.working_view import Seen
 from rcae.detector.runners.torch_maps import explain
 from rcae.model import tiles as tiling
 from rcae.model.system import RcaeSystem
-from rcae.model.tiles import blended, drawn_together, tiles
+from rcae.model.tiles import blended, drawn_pixels, drawn_together, tiles
 from tests.conftest import TINY
 from tests.good_evidence import fit_on
 
@@ -20,6 +20,11 @@ def test_the_weights_of_all_tiles_sum_to_one_at_every_pixel(size):
         assert max(tile.weight.shape) <= tiling.TILE_PX
         total[tile.rows, tile.columns] += tile.weight
     np.testing.assert_allclose(total, 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1024, 1024), (1025, 700), (2560, 1279)])
+def test_the_pixels_to_draw_are_those_of_all_tiles(size):
+    assert drawn_pixels(*size) == sum(tile.weight.size for tile in tiles(*size))
 
 
 def test_a_small_image_is_one_tile_of_weight_one():

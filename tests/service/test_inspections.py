@@ -4,11 +4,15 @@ import threading
 
 import pytest
 
+from starlette.concurrency import run_in_threadpool
+
 from rcae.base.errors import StorageError
+from rcae.base.interruption import require_going_on
 from rcae.line.record.inspection import Query
+from rcae.service.batching import Batcher
 from rcae.service.limits import Limits
 from tests.conftest import until
-from tests.line.grey_model import TOO_LARGE_PX, png
+from tests.line.grey_model import TOO_LARGE_PX, GreyRunner, png
 from tests.service.conftest import DEFECTIVE, GOOD, inspect
 
 BATCH = "/api/models/grey/batches"
@@ -204,18 +208,87 @@ def test_a_full_queue_refuses_at_once_and_loses_nothing(serving, record, gate):
     assert inspect(client, GOOD).status_code == 201
 
 
-def test_what_takes_too_long_is_504_and_still_recorded(serving, record, gate):
+def test_what_takes_too_long_is_504_and_still_recorded_if_it_is_drawn_already(
+    serving, record, gate
+):
     client = serving(Limits(answer_s=0.05))
     gate.clear()
     answer = inspect(client, GOOD, "slow.png")
     assert answer.status_code == 504
-    assert "still being inspected" in answer.json()["detail"]
+    assert "look for it in /api/inspections" in answer.json()["detail"]
     gate.set()
     until(lambda: record.count(Query()) == 1)
     assert client.get("/api/inspections").json()["inspections"][0]["source"] == "slow.png"
     counted = 'rcae_inspection_seconds_count{model="grey"} 1.0'
     until(lambda: counted in client.get("/metrics").text)
     assert 'rcae_inspections_total{decision="good",model="grey"} 1.0' in client.get("/metrics").text
+
+
+def test_an_image_that_would_take_longer_than_its_time_is_refused_before_it_waits(
+    client, record, monkeypatch
+):
+    monkeypatch.setattr(Batcher, "least_s", lambda _, work_px: work_px / 1000)
+    large = png(20, size=(300, 201))
+    refused = inspect(client, large)
+    assert refused.status_code == 422
+    assert "300x201 px and would take at least 60 s" in refused.json()["detail"]
+    results = client.post(BATCH, files=[("images", ("a", large)), ("images", ("b", GOOD))]).json()
+    assert "shrink it" in results["results"][0]["error"]
+    assert results["results"][1]["source"] == "b"
+    assert inspect(client, png(20, size=(300, 200))).status_code == 201
+    assert record.count(Query()) == 2
+
+
+@pytest.fixture
+def endless(monkeypatch):
+    """An image of the width 64 has tiles without end; set once the first is being drawn."""
+    drawing, maps = threading.Event(), GreyRunner.maps
+
+    def draw(self, images):
+        if images[0].shape[1] == 64:
+            drawing.set()
+            until(require_going_on)
+        return maps(self, images)
+
+    monkeypatch.setattr(GreyRunner, "maps", draw)
+    return drawing
+
+
+ENDLESS = png(20, size=(64, 20))
+
+
+def test_an_image_over_its_time_is_stopped_and_the_line_goes_on(serving, record, endless):
+    client = serving(Limits(answer_s=0.2))
+    assert inspect(client, ENDLESS).status_code == 504
+    assert inspect(client, GOOD, "next.png").status_code == 201
+    assert [one.source for one in record.each(Query())] == ["next.png"]
+
+
+def test_an_image_whose_client_leaves_is_stopped_and_the_line_goes_on(client, record, endless):
+    head = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
+    body = head + ENDLESS + b"\r\n--b--\r\n"
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/api/models/grey/inspections",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost"), (b"content-type", b"multipart/form-data; boundary=b")],
+    }
+    pieces, answer = [{"type": "http.request", "body": body}], []
+
+    async def receive():
+        if pieces:
+            return pieces.pop()
+        await run_in_threadpool(endless.wait, 20)
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        answer.append(message)
+
+    client.portal.call(client.app, scope, receive, send)
+    assert answer[0]["status"] == 400
+    assert inspect(client, GOOD, "next.png").status_code == 201
+    assert [one.source for one in record.each(Query())] == ["next.png"]
 
 
 def test_a_batch_has_a_limit_of_its_own_however_many_images_it_has(serving, record, gate):

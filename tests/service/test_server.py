@@ -13,9 +13,8 @@ BEGUN = b"GET / HTTP/1.1\r\nHost: localhost\r\nX: "
 ENDED = b"\r\n\r\n"
 
 
-def test_told_to_stop_it_waits_as_long_as_the_longest_request_may_take():
-    limits = Limits(upload_s=1, answer_s=2, batch_s=16.5)
-    assert configured(answer, limits).timeout_graceful_shutdown == 18
+def test_told_to_stop_it_waits_for_what_is_being_inspected_and_one_more_tile():
+    assert configured(answer, Limits(shutdown_s=16.5)).timeout_graceful_shutdown == 22
 
 
 class Transport(asyncio.Transport):

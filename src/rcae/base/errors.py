@@ -16,6 +16,7 @@
     ├── DriftError            8   recent scores differ from the calibration scores
     ├── DeliveryError             an output is not available now; the delivery is retried
     │   └── RefusedError          the receiver rejects one inspection for good; no retry
+    ├── StoppedError          130 an inspection was stopped on request; nothing of it is recorded
     ├── InterruptedTrainingError  130   stopped on request, resumable
     └── CellFailedError             one cell of a benchmark failed; its own exit code
 
@@ -106,6 +107,12 @@ class DeliveryError(RcaeError):
 
 class RefusedError(DeliveryError):
     """The receiver rejected one inspection for good; a retry would change nothing."""
+
+
+class StoppedError(RcaeError):
+    """An inspection was stopped on request before its end; nothing of it is recorded."""
+
+    exit_code = 130
 
 
 class InterruptedTrainingError(RcaeError):

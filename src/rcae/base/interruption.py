@@ -1,17 +1,36 @@
-"""Handling of Ctrl-C and SIGTERM as a request that is honoured between two steps of the work."""
+"""Requests to stop, honoured between two steps of the work; Ctrl-C and SIGTERM are such requests."""
 
+import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
+
+from rcae.base.errors import StoppedError
+
+GRACE_S = 5.0
+"""Time that the images at hand have after a request to stop (our choice)."""
+
+_must_stop: ContextVar[Callable[[], bool]] = ContextVar("must_stop", default=lambda: False)
 
 
 class StopRequest:
     """Flag that is set when somebody asks the work to stop."""
 
     requested = False
+    _until_s = math.inf
+
+    @property
+    def is_overdue(self) -> bool:
+        """True once GRACE_S have passed since somebody asked."""
+        return time.monotonic() > self._until_s
+
+    def ask(self) -> None:
+        """Ask the work to stop."""
+        self.requested, self._until_s = True, time.monotonic() + GRACE_S
 
     def wait(self, longest_s: float) -> None:
         """Wait for this many seconds, or until somebody asks to stop."""
@@ -33,7 +52,7 @@ def stop_on_signal() -> Iterator[StopRequest]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        request.requested = True
+        request.ask()
         restore()
 
     def restore() -> None:
@@ -46,3 +65,23 @@ def stop_on_signal() -> Iterator[StopRequest]:
         yield request
     finally:
         restore()
+
+
+@contextmanager
+def stoppable(must_stop: Callable[[], bool]) -> Iterator[None]:
+    """Let work inside the block end with a StoppedError once `must_stop` returns True; in this thread."""
+    token = _must_stop.set(must_stop)
+    try:
+        yield
+    finally:
+        _must_stop.reset(token)
+
+
+def require_going_on() -> None:
+    """Mark a place where work may end.
+
+    Raises:
+        StoppedError: the condition of the surrounding `stoppable` holds.
+    """
+    if _must_stop.get()():
+        raise StoppedError("the inspection was stopped, and nothing was recorded; send it again.")

@@ -37,9 +37,15 @@ class Line:
 
     def run(self, answers: "Iterable[Inspection | ImageError]", as_json: bool) -> None:
         """Print each answer at once and a summary at the end, then wait for outputs that are nearly done."""
+        from rcae.base.errors import StoppedError
         from rcae.base.progress import say
 
-        counts = Counter(_printed(answer, as_json) for answer in answers)
+        counts: Counter[str] = Counter()
+        try:
+            for answer in answers:
+                counts[_printed(answer, as_json)] += 1
+        except StoppedError:
+            say("Images that were being inspected are not recorded.")
         inspected = counts["good"] + counts["defective"]
         unusable = f"; {counts['unusable']} unusable" if counts["unusable"] else ""
         say(
@@ -63,7 +69,7 @@ def line_of(
     outputs: "Sequence[Output]",
 ) -> Iterator[Line]:
     """Load the model and open the record; close both at the end of the block."""
-    from rcae.base.interruption import stop_on_signal
+    from rcae.base.interruption import stop_on_signal, stoppable
     from rcae.line.inspector import Inspector
     from rcae.line.model_file import ModelFile
     from rcae.line.outputs.delivery import delivering
@@ -73,7 +79,11 @@ def line_of(
         pictures = kept_images(store, keep_images_mib)
         detector = loading.detector(run)
         inspector = Inspector(ModelFile(run).name, detector, record, pictures)
-        with delivering(outputs, record) as deliveries, stop_on_signal() as stop:
+        with (
+            delivering(outputs, record) as deliveries,
+            stop_on_signal() as stop,
+            stoppable(lambda: stop.is_overdue),
+        ):
             yield Line(inspector, record, deliveries, stop)
     finally:
         record.close()

@@ -47,7 +47,7 @@ def serve(
     """Inspect images sent over HTTP, record every answer, and show a page of the results.
 
     RUN is a run folder or an exported file; one service can serve several models. Ctrl-C or SIGTERM
-    stops it once all accepted requests are answered.
+    stops it within seconds, once the accepted requests are answered.
 
     \b
       rcae serve runs/parts                                  then open http://127.0.0.1:8000/
@@ -82,5 +82,5 @@ def serve(
                 limits=limits,
                 deliveries=deliveries,
             )
-            answer_requests(app, listening, limits)
+            answer_requests(app, models.values(), listening, limits)
         record.close()

@@ -23,6 +23,7 @@ from rcae.detector.run.signature import verify
 from rcae.detector.runners.runner import Runner, open_runner
 from rcae.detector.stream import Inspected, Source, inspected
 from rcae.drawing.pictures import HeatScale
+from rcae.model.tiles import drawn_pixels
 
 
 class Detector:
@@ -102,6 +103,10 @@ class Detector:
     def heat_scale(self) -> HeatScale:
         """The meaning of the colours; the calibration fixes it, and it is the same for every image."""
         return HeatScale(low=self.calibration.typical_value, threshold=self.calibration.threshold)
+
+    def work_px(self, height_px: int, width_px: int) -> int:
+        """Return the number of pixels that the networks draw for an image of this size, in all its tiles."""
+        return drawn_pixels(*self.header.working_view.seen_size_of(height_px, width_px))
 
     def predict(self, image: str | Path | NDArray[np.generic]) -> Detection:
         """Inspect one image.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from rcae.base.arrays import Array
+from rcae.base.interruption import require_going_on
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,10 +50,14 @@ def blended(image: Pixels, draw: Callable[[Pixels], Sequence[Pixels]]) -> list[P
 
     Returns:
         The same arrays for the whole image, float32.
+
+    Raises:
+        StoppedError: somebody asked to stop; see `rcae.base.interruption.stoppable`.
     """
     height, width = image.shape[-2:]
     whole: list[Any] = []
     for tile in tiles(height, width):
+        require_going_on()
         drawn: Sequence[Any] = draw(image[..., tile.rows, tile.columns])
         if tile.weight.shape == (height, width):
             return list(drawn)
@@ -73,12 +78,21 @@ def drawn_together(count: int, height: int, width: int) -> Iterator[slice]:
         yield slice(start, min(start + together, count))
 
 
+def drawn_pixels(height: int, width: int) -> int:
+    """Return the number of pixels of all tiles of an image of this size, overlaps counted again."""
+    return _drawn_length(height) * _drawn_length(width)
+
+
 def tiles(height: int, width: int) -> Iterator[Tile]:
     """Yield the tiles of an image of this size; an image no larger than a tile is one of weight 1."""
     across = _spans(width)
     for rows, row_weights in _spans(height):
         for columns, column_weights in across:
             yield Tile(rows, columns, np.outer(row_weights, column_weights))
+
+
+def _drawn_length(length: int) -> int:
+    return sum(len(weights) for _, weights in _spans(length))
 
 
 def _spans(length: int) -> list[tuple[slice, Array]]:

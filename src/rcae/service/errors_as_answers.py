@@ -12,6 +12,7 @@ from rcae.base.errors import (
     ImageError,
     ImageFormatError,
     RcaeError,
+    StoppedError,
     StorageError,
     UsageError,
 )
@@ -30,11 +31,12 @@ _STATUS: dict[type[RcaeError], int] = {
     UsageError: 422,
     BusyError: 503,
     StoppingError: 503,
+    StoppedError: 503,
     StorageError: 503,
     DataError: 503,  # the record is damaged until somebody restores it
 }
 """HTTP status for each error class; the first matching class counts."""
-_RETRY_AFTER_S: dict[type[Exception], int] = {BusyError: 1, StoppingError: 10}
+_RETRY_AFTER_S: dict[type[Exception], int] = {BusyError: 1, StoppingError: 10, StoppedError: 10}
 _RECORD_RETRY_AFTER_S = 5
 
 

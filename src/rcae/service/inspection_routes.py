@@ -32,7 +32,7 @@ def inspection_routes(service: Service) -> APIRouter:
         model = service.model(name)
         with service.memory.share() as share:
             arrivals = await read_images(request, "image", share, service.limits, several=False)
-            answer = (await service.inspect(model, arrivals))[0]
+            answer = (await service.inspect(model, arrivals, request))[0]
         if isinstance(answer, ImageError):
             raise answer
         return answer
@@ -47,10 +47,10 @@ def inspection_routes(service: Service) -> APIRouter:
         model = service.model(name)
         with service.memory.share() as share:
             arrivals = await read_images(request, "images", share, service.limits, several=True)
-            return _results(arrivals, await service.inspect(model, arrivals))
+            return _results(arrivals, await service.inspect(model, arrivals, request))
 
     @routes.post("/inspections-of-paths", responses=problems(404, 408, 413, 504))
-    async def inspect_paths(name: str, body: Paths) -> Results:
+    async def inspect_paths(name: str, body: Paths, request: Request) -> Results:
         """Inspect and record files in the folders that the service may read."""
         model, limits = service.model(name), service.limits
         if len(body.paths) > limits.batch_images:
@@ -64,7 +64,7 @@ def inspection_routes(service: Service) -> APIRouter:
                 for source, content in zip(names, contents, strict=True)
                 if isinstance(content, bytes)
             ]
-            answers = iter(await service.inspect(model, arrivals))
+            answers = iter(await service.inspect(model, arrivals, request))
         complete = [one if isinstance(one, ImageError) else next(answers) for one in contents]
         return _results([Arrival(source, b"") for source in names], complete)
 

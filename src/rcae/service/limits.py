@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rcae.base.errors import RcaeError
+from rcae.base.interruption import GRACE_S
 from rcae.data.image_files import MAXIMUM_PIXELS
 
 MIB = 2**20
@@ -42,7 +43,9 @@ class Limits:
     answer_s: float = 60.0
     """Time per image from arrival to answer; a request has the sum of its images, up to `batch_s`."""
     batch_s: float = 300.0
-    """Time of a request with several images, whatever their number, so that a shutdown ends."""
+    """Time of a request with several images, whatever their number."""
+    shutdown_s: float = GRACE_S
+    """Time of all accepted requests after SIGTERM; the rest is answered 503, and nothing of it recorded."""
     upload_s: float = 60.0
     """Time from the header of a request to the last byte of its body."""
 

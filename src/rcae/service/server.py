@@ -4,6 +4,7 @@ import asyncio
 import math
 import signal
 import socket
+from collections.abc import Callable, Iterable
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -12,8 +13,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from rcae.base.errors import UsageError
 from rcae.base.progress import say
 from rcae.service.limits import Limits
+from rcae.service.served_model import ServedModel
 
 _MOST_CONNECTIONS = 512
+_TILE_S = 5
+"""Longest time of one tile that is being drawn when an inspection is stopped (our choice)."""
 _HEADER_S = 10
 """Timeout of a request header (our choice); it ends slowloris attacks, because a header comes at once."""
 
@@ -95,13 +99,33 @@ def configured(app: ASGIApp, limits: Limits) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,  # no rule depends on the client's address
         limit_concurrency=_MOST_CONNECTIONS,
-        # Uvicorn aborts unanswered requests after the longest time that a request may take.
-        timeout_graceful_shutdown=math.ceil(limits.upload_s + limits.batch_s),
+        # Uvicorn then aborts requests that are still on their way, or whose answers nobody reads.
+        timeout_graceful_shutdown=math.ceil(limits.shutdown_s) + _TILE_S,
     )
 
 
-def answer_requests(app: ASGIApp, listening: socket.socket, limits: Limits) -> None:
-    """Answer requests until SIGTERM or SIGINT, finish the accepted requests, then return."""
+class _Server(uvicorn.Server):
+    """Server that says when its shutdown begins."""
+
+    def __init__(self, config: uvicorn.Config, stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop answering; called by uvicorn."""
+        self._stop()
+        await super().shutdown(sockets)
+
+
+def answer_requests(
+    app: ASGIApp, models: Iterable[ServedModel], listening: socket.socket, limits: Limits
+) -> None:
+    """Answer requests until SIGTERM or SIGINT, finish the accepted requests in `shutdown_s`, then return."""
+
+    def stop() -> None:
+        for model in models:
+            model.batcher.stop_within(limits.shutdown_s)
+
     config = configured(app, limits)
     for number in (signal.SIGTERM, signal.SIGINT):
         # Uvicorn handles the signal, then raises it again at the end; that must not be a failure.
@@ -109,4 +133,4 @@ def answer_requests(app: ASGIApp, listening: socket.socket, limits: Limits) -> N
     # Connections are accepted from now on; the first answer takes a moment.
     listening.listen(config.backlog)
     say(f"Open {address_of(listening)} in a browser; Ctrl-C stops.")
-    uvicorn.Server(config).run(sockets=[listening])
+    _Server(config, stop).run(sockets=[listening])

@@ -8,18 +8,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import HTTPException
+from fastapi import HTTPException, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from rcae.base.errors import ImageError, RcaeError
 from rcae.data.image_files import ImageContent
 from rcae.data.images import image_size
-from rcae.detector.detector import Detector
 from rcae.line.inspector import Arrival
 from rcae.line.record.inspection import ID, Inspection
 from rcae.line.record.kept_images import KeptImages
 from rcae.line.record.record import Record
-from rcae.service.batching import Answers
+from rcae.service.batching import Answers, Job
 from rcae.service.limits import Limits, Memory
 from rcae.service.metrics import ServiceMetrics
 from rcae.service.served_model import ServedModel
@@ -51,43 +51,61 @@ class Service:
             raise HTTPException(404, "There is no inspection with this id; see /api/inspections.")
         return found
 
-    async def inspect(self, model: ServedModel, arrivals: Sequence[Arrival]) -> Answers:
-        """Inspect and record the images; return one answer each, in order.
+    async def inspect(
+        self, model: ServedModel, arrivals: Sequence[Arrival], request: Request
+    ) -> Answers:
+        """Inspect and record the images of a request; return one answer each, in order.
 
-        A timeout raises 504; the inspection then continues.
+        A timeout raises 504. It stops the work before the next tile, as does a client that leaves.
 
         Raises:
             BusyError, StoppingError: the request was not accepted.
+            StoppedError: the service is shutting down; nothing was recorded.
+            ClientDisconnect: the client left.
             StorageError: the record refused; nothing was recorded.
         """
         arrived_at_s = time.perf_counter()
-        problems = await run_in_threadpool(self._problems, model, arrivals)
-        usable = [one for one, problem in zip(arrivals, problems, strict=True) if problem is None]
+        loads = await run_in_threadpool(self._loads, model, arrivals)
+        usable = [one for one, load in zip(arrivals, loads, strict=True) if isinstance(load, int)]
         for _ in range(len(arrivals) - len(usable)):
             self.metrics.unusable(model.name)
-        answers = iter(await self._answers(model, usable, arrived_at_s) if usable else [])
-        return [problem or next(answers) for problem in problems]
+        found: Answers = []
+        if usable:
+            job = model.batcher.submit(usable, sum(load for load in loads if isinstance(load, int)))
+            found = await self._answers(model, job, request, arrived_at_s)
+        answers = iter(found)
+        return [next(answers) if isinstance(load, int) else load for load in loads]
 
     async def _answers(
-        self, model: ServedModel, arrivals: Sequence[Arrival], arrived_at_s: float
+        self, model: ServedModel, job: Job, request: Request, arrived_at_s: float
     ) -> Answers:
         def count(answered: Future[Answers]) -> None:
             if answered.exception() is None:
                 duration_s = time.perf_counter() - arrived_at_s
                 self.metrics.inspected(model.name, answered.result(), duration_s)
 
-        submitted = model.batcher.submit(arrivals)
-        submitted.add_done_callback(count)  # called by the model's thread, also after a 504
-        answers = asyncio.wrap_future(submitted)
-        longest_s = min(self.limits.answer_s * len(arrivals), self.limits.batch_s)
+        job.answers.add_done_callback(count)  # called by the model's thread, also after a 504
+        answers = asyncio.wrap_future(job.answers)
+        leaving = asyncio.ensure_future(_leaving(request))
+        longest_s = min(self.limits.answer_s * len(job.arrivals), self.limits.batch_s)
         try:
-            return await asyncio.wait_for(answers, longest_s)
-        except TimeoutError as error:
-            raise HTTPException(
-                504,
-                f"This took longer than {longest_s:g} s. It is still being inspected and recorded: look "
-                "for it in /api/inspections before you send it again.",
-            ) from error
+            await asyncio.wait(
+                (answers, leaving), timeout=longest_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if answers.done():
+                return answers.result()
+        finally:
+            if not answers.done():
+                answers.cancel()
+                model.batcher.give_up(job)
+            leaving.cancel()
+        if leaving.done():
+            raise ClientDisconnect
+        raise HTTPException(
+            504,
+            f"This took longer than {longest_s:g} s. It is stopped unless it is nearly done: look for it "
+            "in /api/inspections before you send it again.",
+        )
 
     def catch_up(self) -> None:
         """Update the drift of all models, so that the first request need not wait for it."""
@@ -95,22 +113,34 @@ class Service:
             with suppress(RcaeError):  # a later request reports the error
                 model.drift.now()
 
-    def _problems(self, model: ServedModel, arrivals: Sequence[Arrival]) -> list[ImageError | None]:
-        detector = model.inspector.detector
-        return [_problem(arrival, detector, self.limits.pixels) for arrival in arrivals]
+    def _loads(self, model: ServedModel, arrivals: Sequence[Arrival]) -> list[int | ImageError]:
+        return [_load(arrival, model, self.limits) for arrival in arrivals]
 
 
-def _problem(arrival: Arrival, detector: Detector, most_pixels: int) -> ImageError | None:
-    """Return the error that the header alone reveals, so that the image need not wait in a queue."""
+def _load(arrival: Arrival, model: ServedModel, limits: Limits) -> int | ImageError:
+    """Return the pixels that the model draws for an image, or the error that its header alone reveals."""
+    detector = model.inspector.detector
     try:
         height_px, width_px = image_size(ImageContent(arrival.source, arrival.content))
         if detector.usual is not None:
             detector.usual.size_remark(arrival.source, height_px, width_px, detector.size_limit)
     except ImageError as error:
         return error
-    if height_px * width_px > most_pixels:
+    if height_px * width_px > limits.pixels:
         return ImageError(
-            f"{arrival.source} has {width_px}x{height_px} px, more than the {most_pixels} pixels that "
+            f"{arrival.source} has {width_px}x{height_px} px, more than the {limits.pixels} pixels that "
             "are inspected; shrink it or cut it into parts."
         )
-    return None
+    work_px = detector.work_px(height_px, width_px)
+    if (least_s := model.batcher.least_s(work_px)) > limits.answer_s:
+        return ImageError(
+            f"{arrival.source} has {width_px}x{height_px} px and would take at least {least_s:.0f} s, more "
+            f"than the {limits.answer_s:g} s of an image; shrink it or cut it into parts."
+        )
+    return work_px
+
+
+async def _leaving(request: Request) -> None:
+    """Wait until the client of a completely received request leaves."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
