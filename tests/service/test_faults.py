@@ -1,6 +1,8 @@
 """A locked record and a full disk, as they really are."""
 
+import shutil
 import sqlite3
+from types import SimpleNamespace
 
 import pytest
 
@@ -44,7 +46,7 @@ def test_a_damaged_record_is_said_by_every_answer_that_needs_it(client, tmp_path
 
 
 def test_a_record_that_is_removed_while_in_use_is_refused_until_it_is_back(
-    client, record, tmp_path
+    client, record, tmp_path, capsys
 ):
     inspect(client, GOOD)
     file, away = tmp_path / "inspections.sqlite", tmp_path / "away.sqlite"
@@ -53,7 +55,9 @@ def test_a_record_that_is_removed_while_in_use_is_refused_until_it_is_back(
         assert inspect(client, GOOD).status_code == 503
         assert client.get("/api/inspections").status_code == 503
         answer = client.get("/ready")
-        assert (answer.status_code, "was removed" in str(answer.json())) == (503, True)
+        assert (answer.status_code, "cannot be used" in str(answer.json())) == (503, True)
+        assert str(tmp_path) not in answer.text  # which anybody may ask for
+    assert capsys.readouterr().err.count("was removed or replaced while in use") == 1
     assert not file.exists()
     file.write_bytes(away.read_bytes())  # a copy is another file
     assert inspect(client, GOOD).status_code == 503
@@ -86,6 +90,31 @@ def test_where_no_picture_can_be_kept_the_inspection_is(client, tmp_path, capsys
     assert client.get(f"/api/inspections/{found[0].json()['id']}/image").status_code == 410
     later = inspect(client, GOOD).json()["id"]
     assert client.get(f"/api/inspections/{later}/image").content == GOOD
+
+
+def free(monkeypatch, mib):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=mib * 2**20))
+
+
+def test_on_a_full_disk_pictures_go_before_the_record_and_ready_says_it(
+    client, record, tmp_path, monkeypatch, capsys
+):
+    first = inspect(client, GOOD).json()["id"]
+    assert client.get("/ready").json()["warnings"] == []
+    free(monkeypatch, 200)
+    second = inspect(client, GOOD)
+    assert second.status_code == 201
+    assert record.count(Query()) == 2
+    for id_ in (first, second.json()["id"]):
+        assert client.get(f"/api/inspections/{id_}/image").status_code == 410
+    assert "reserved for the record" in capsys.readouterr().err
+    answer = client.get("/ready")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+    assert "256 MiB are free" in answer.json()["warnings"][0]
+    free(monkeypatch, 1000)
+    assert client.get("/ready").json()["warnings"] == []
+    third = inspect(client, GOOD).json()["id"]
+    assert client.get(f"/api/inspections/{third}/image").status_code == 200
 
 
 def test_a_damaged_picture_is_said_to_be_one_and_is_no_error_of_the_record(client, tmp_path):

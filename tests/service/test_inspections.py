@@ -3,7 +3,6 @@
 import threading
 
 import pytest
-
 from starlette.concurrency import run_in_threadpool
 
 from rcae.base.errors import StorageError

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rcae.base.arrays import Array
@@ -114,6 +115,7 @@ class Inspector:
                         self._inspection(arrivals[one.place], detection), detection.working_map
                     )
                 )
+        self._keep_reserve()
         inspected = {p: one for p, one in sorted(found.items()) if isinstance(one, _Found)}
         recorded = self._record.add([one.inspection for one in inspected.values()])
         numbered = dict(zip(inspected, recorded, strict=True))
@@ -160,6 +162,10 @@ class Inspector:
             model=self.name,
             model_sha256=self.model_sha256,
         )
+
+    def _keep_reserve(self) -> None:
+        with suppress(StorageError):  # the record or the picture says what is wrong
+            self._kept_images.keep_reserve()
 
     def _keep(self, inspection: Inspection, image: bytes, working_map: Array) -> None:
         try:

@@ -5,9 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import FileResponse, JSONResponse
 
-from rcae.base.errors import RcaeError
-from rcae.base.text import printable
-from rcae.line.record.inspection import Query
+from rcae.service.readiness import Readiness
 from rcae.service.service import Service
 
 PAGE = Path(__file__).parent / "page"
@@ -22,6 +20,7 @@ _TYPES = {
 def page_routes(service: Service) -> APIRouter:
     """Create all routes outside /api; none of them needs the key."""
     routes = APIRouter(include_in_schema=False)
+    readiness = Readiness(service)
 
     @routes.get("/")
     def page() -> FileResponse:
@@ -39,17 +38,13 @@ def page_routes(service: Service) -> APIRouter:
     @routes.get("/ready")
     def ready() -> JSONResponse:
         """Report readiness: the record is readable, and every model's thread is alive."""
-        reasons = [
-            f"The model '{name}' inspects no more; start the service again."
-            for name, model in service.models.items()
-            if not model.batcher.is_working
-        ]
-        try:
-            service.record.count(Query(number_below=1))
-        except RcaeError as error:
-            reasons.append(printable(error))
+        reasons, warnings = readiness.reasons(), readiness.warnings()
         return JSONResponse(
-            {"status": "not ready" if reasons else "ready", "reasons": reasons},
+            {
+                "status": "not ready" if reasons else "ready",
+                "reasons": reasons,
+                "warnings": warnings,
+            },
             503 if reasons else 200,
         )
 

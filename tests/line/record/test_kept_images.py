@@ -3,9 +3,11 @@
 import errno
 import io
 import os
+import shutil
 import threading
 import time
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -146,6 +148,62 @@ def test_the_folder_is_seldom_looked_through(folder, monkeypatch):
     assert len(looks) == 1  # to begin with
     keep(kept, range(90, 150))
     assert len(looks) <= 1 + 60 / 5  # a twentieth of the limit is the room of five
+
+
+class Disk:
+    """A disk of this size with nothing else on it, for pictures in a folder."""
+
+    def __init__(self, folder, size_mib, monkeypatch):
+        self.folder, self.size_mib = folder, size_mib
+        monkeypatch.setattr(kept_images, "RESERVE_BYTES", 2**20)
+        monkeypatch.setattr(kept_images, "RESERVE_SPARE_BYTES", 2**18)
+        monkeypatch.setattr(shutil, "disk_usage", self.usage)
+
+    def usage(self, place):
+        return SimpleNamespace(free=int((self.size_mib - size_mib(self.folder)) * 2**20))
+
+
+def test_on_a_full_disk_the_oldest_go_and_the_reserve_stays_free(folder, monkeypatch):
+    disk = Disk(folder, 2.0, monkeypatch)  # a half of it is the reserve
+    kept = KeptImages(folder, 100)
+    for number in range(1, 26):
+        keep(kept, [number])
+        assert disk.usage(folder).free >= 2**20
+    numbers = kept_numbers(kept)
+    assert numbers == list(range(numbers[0], 26))
+    assert 7 <= len(numbers) <= 10
+    disk.size_mib = 1.5  # something else grows
+    kept.keep_reserve()
+    numbers = kept_numbers(kept)
+    assert numbers == list(range(numbers[0], 26))
+    assert 1 <= len(numbers) <= 4
+    assert kept.has_reserve
+
+
+def test_where_something_else_fills_the_disk_every_picture_goes_and_none_is_kept(
+    folder, monkeypatch
+):
+    disk = Disk(folder, 100, monkeypatch)
+    kept = KeptImages(folder, 100)
+    keep(kept, range(1, 4))
+    disk.size_mib = 0.5
+    with pytest.raises(StorageError, match="1 MiB left, which are reserved for the record"):
+        kept.keep(inspected(4), IMAGE, MAP)
+    assert kept_numbers(kept) == []
+    assert not kept.has_reserve
+    disk.size_mib = 100
+    keep(kept, [5])
+    assert kept_numbers(kept) == [5]
+
+
+def test_a_disk_that_frees_space_late_does_not_cost_all_pictures(folder, monkeypatch):
+    Disk(folder, 100, monkeypatch)
+    kept = KeptImages(folder, 100)
+    keep(kept, range(1, 21))
+    free = SimpleNamespace(free=2**20 - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)  # whatever is deleted
+    kept.keep_reserve()
+    assert len(kept_numbers(kept)) == 17  # a quarter of a MiB is in three
 
 
 def test_a_total_that_was_lost_or_spoilt_is_counted_anew(folder):
