@@ -21,6 +21,7 @@ TOO_LARGE_PX = 3000
 class GreyRunner:
     can_explain = False
     weights_sha256 = "ab" * 32
+    executed_sha256 = "cd" * 32
     header = SimpleNamespace(calibration=CALIBRATION, working_view=WorkingView(1.0))
 
     def __init__(self):

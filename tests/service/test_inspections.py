@@ -32,6 +32,7 @@ def test_an_image_is_answered_with_its_recorded_inspection(client, record):
     found = answer.json()
     assert found["anomaly_score"] == pytest.approx(200 / 255)
     assert (found["source"], found["model"], found["number"]) == ("left.png", "grey", 1)
+    assert (found["model_sha256"], found["executed_sha256"]) == ("ab" * 32, "cd" * 32)
     assert (found["width_px"], found["height_px"]) == (20, 16)
     assert found["is_defective"] is True
     assert found["regions"][0]["area_px"] == 320

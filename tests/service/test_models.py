@@ -26,6 +26,7 @@ def test_a_model_tells_its_calibration(client):
     told = model(client)
     assert told["name"] == "grey"
     assert told["model_sha256"] == "ab" * 32
+    assert told["executed_sha256"] == "cd" * 32
     assert (told["threshold"], told["calibrated_threshold"]) == (0.5, 0.5)
     assert told["calibration_scores"] == [0.1, 0.2, 0.3, 0.4]
     assert told["typical_value"] == 0.05

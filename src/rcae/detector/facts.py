@@ -15,6 +15,7 @@ def facts_of(detector: Detector) -> dict[str, str]:
         "Training images": str(provenance["training_images"]),
         "Data SHA-256": provenance["data_sha256"],
         "Model SHA-256": detector.runner.weights_sha256,
+        "Executed SHA-256": detector.runner.executed_sha256,
     }
     if usual is not None:
         facts["Image sizes"] = (

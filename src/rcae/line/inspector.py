@@ -65,6 +65,7 @@ class Inspector:
         self.name = name
         self.detector = detector
         self.model_sha256 = detector.runner.weights_sha256
+        self.executed_sha256 = detector.runner.executed_sha256
         self.pictures_not_kept = 0
         """Number of inspections since the start whose picture could not be kept."""
         self._record = record
@@ -161,6 +162,7 @@ class Inspector:
             image_sha256=hashlib.sha256(arrival.content).hexdigest(),
             model=self.name,
             model_sha256=self.model_sha256,
+            executed_sha256=self.executed_sha256,
         )
 
     def _keep_reserve(self) -> None:

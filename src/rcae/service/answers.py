@@ -52,6 +52,9 @@ class ModelAnswer:
 
     name: str
     model_sha256: str
+    """SHA-256 of the weights; it names the model to thresholds and drift."""
+    executed_sha256: str
+    """SHA-256 of what is executed: of the weights of a run, of the bytes of an exported file."""
     threshold: float
     """Threshold in force now."""
     calibrated_threshold: float
@@ -72,6 +75,7 @@ class ModelAnswer:
         return cls(
             name=model.name,
             model_sha256=model.inspector.model_sha256,
+            executed_sha256=model.inspector.executed_sha256,
             threshold=model.inspector.threshold,
             calibrated_threshold=calibration.threshold,
             false_alarm_rate=calibration.false_alarm_rate,

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import subprocess
@@ -242,6 +243,41 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, content, suffix):
     (tmp_path / f"model{suffix}").write_bytes(content)
     with pytest.raises(CheckpointError, match="export"):
         Detector.load(tmp_path / f"model{suffix}")
+
+
+def test_a_file_is_known_by_the_bytes_that_are_executed_whatever_it_claims(
+    onnx_file, openvino_file, finished_run, tmp_path
+):
+    claimed = Detector.load(finished_run).runner.weights_sha256
+    both = openvino_file.read_bytes() + openvino_file.with_suffix(".bin").read_bytes()
+    for file, content in ((onnx_file, onnx_file.read_bytes()), (openvino_file, both)):
+        runner = Detector.load(file).runner
+        assert runner.executed_sha256 == hashlib.sha256(content).hexdigest()
+        assert runner.weights_sha256 == claimed
+    proto = onnx.load(onnx_file)
+    weights = next(one for one in proto.graph.initializer if one.data_type == 1 and one.raw_data)
+    weights.raw_data = bytes(len(weights.raw_data))
+    onnx.save(proto, tmp_path / "forged.onnx")
+    forged = Detector.load(tmp_path / "forged.onnx").runner
+    assert forged.weights_sha256 == claimed
+    assert forged.executed_sha256 != Detector.load(onnx_file).runner.executed_sha256
+    assert Detector.load(finished_run).runner.executed_sha256 == claimed
+
+
+def test_int8_is_another_model_as_its_scores_differ(onnx_file, tmp_path):
+    proto = onnx.load(onnx_file)
+    (entry,) = proto.metadata_props
+    entry.value = json.dumps({**json.loads(entry.value), "precision": "int8"})
+    onnx.save(proto, tmp_path / "int8.onnx")
+    runner = Detector.load(tmp_path / "int8.onnx").runner
+    assert runner.weights_sha256 == runner.executed_sha256
+    assert runner.weights_sha256 != Detector.load(onnx_file).runner.weights_sha256
+
+
+def test_an_openvino_file_without_its_bin_is_refused(openvino_file, tmp_path):
+    (tmp_path / "alone.xml").write_bytes(openvino_file.read_bytes())
+    with pytest.raises(CheckpointError, match=r"alone.bin cannot be read .*keep the .bin"):
+        Detector.load(tmp_path / "alone.xml")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "null", '{"format": "rcae-export-0"}', None])

@@ -29,6 +29,7 @@ def inspection(number, **changes):
         "is_defective": True,
         "regions": (Region(1, 2, 3, 4, 12, 0.25, 2, 3),),
         "duration_s": 0.5,
+        "executed_sha256": None,
         "remark": None,
         "time": datetime(2026, 11, 25, 8, 0, 0, 500_000, tzinfo=UTC),
         "id": f"{number:032x}",

@@ -53,6 +53,7 @@ def test_what_is_posted_is_the_inspection_and_names_it_for_whoever_gets_it_twice
             }
         ],
         "duration_s": 0.5,
+        "executed_sha256": None,
         "remark": None,
         "time": "2026-11-25T08:00:00.500000Z",
         "id": f"{7:032x}",

@@ -17,7 +17,13 @@ from rcae.line.record.inspection import Inspection
 CALIBRATION = Calibration(
     scores=(0.25, 0.5, 1.0), typical_value=0.1, false_alarm_rate=0.25, threshold=1.5
 )
-ORIGIN = {"source": "größe ✓.png", "image_sha256": "a", "model": "grey", "model_sha256": "b"}
+ORIGIN = {
+    "source": "größe ✓.png",
+    "image_sha256": "a",
+    "model": "grey",
+    "model_sha256": "b",
+    "executed_sha256": "c",
+}
 
 
 @pytest.fixture(params=[0.5, 2.0], ids=["good", "defective"])
@@ -60,6 +66,7 @@ def test_a_message_has_these_keys_in_this_order_and_every_number_in_full():
     assert message(told).decode() == (
         '{"source":"größe ✓.png","image_sha256":"a","width_px":5,"height_px":3,"model":"grey",'
         '"model_sha256":"b","anomaly_score":0.30000000000000004,"p_value":0.25,"threshold":1.5,'
-        '"is_defective":false,"regions":[],"duration_s":0.125,"remark":null,"time":"2026-01-02T03:04:05Z",'
+        '"is_defective":false,"regions":[],"duration_s":0.125,"executed_sha256":"c",'
+        '"remark":null,"time":"2026-01-02T03:04:05Z",'
         '"id":"c","number":0,"reviews":[]}'
     )

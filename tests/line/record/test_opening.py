@@ -32,7 +32,8 @@ def test_a_record_from_before_calibrations_were_noted_keeps_its_thresholds(recor
     with writing(record._engine) as connection:  # as the first migration left it
         connection.execute(text("ALTER TABLE thresholds DROP COLUMN calibrated_threshold"))
         connection.execute(text("DROP TABLE known_files"))
-        connection.execute(text("ALTER TABLE inspections DROP COLUMN remark"))
+        for column in ("remark", "executed_sha256"):
+            connection.execute(text(f"ALTER TABLE inspections DROP COLUMN {column}"))
         connection.execute(text("DROP INDEX ix_inspections_image_sha256_model"))
         connection.execute(
             text("CREATE INDEX ix_inspections_image_sha256 ON inspections (image_sha256)")

@@ -42,6 +42,7 @@ INSPECTIONS = st.builds(
     is_defective=st.booleans(),
     regions=st.lists(REGIONS, max_size=3).map(tuple),
     duration_s=NUMBERS,
+    executed_sha256=st.none() | HEX,
     remark=st.none() | st.just("part.png is 80x80 px, größer ✓"),
     time=MOMENTS,
 )

@@ -1,5 +1,6 @@
 """Common parts of exported files of every format: names in the graph, metadata, drawing of a map."""
 
+import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -72,8 +73,10 @@ class ExportedRunner(ABC):
     can_explain = False
     images_at_once = 1
 
-    def __init__(self, record: ExportRecord) -> None:
+    def __init__(self, record: ExportRecord, executed_sha256: str) -> None:
         self.record = record
+        self.executed_sha256 = executed_sha256
+        """See `Runner.executed_sha256`."""
         self._inputs = {THRESHOLD: np.array(record.header.calibration.threshold, np.float32)}
 
     @property
@@ -83,8 +86,9 @@ class ExportedRunner(ABC):
 
     @property
     def weights_sha256(self) -> str:
-        """See `Runner.weights_sha256`."""
-        return self.record.weights_sha256
+        """See `Runner.weights_sha256`; the file states that of its run."""
+        is_another = self.record.precision == "int8"  # its scores differ from those of the run
+        return self.executed_sha256 if is_another else self.record.weights_sha256
 
     def refusal(self, image: Array) -> ImageError | None:
         """Refuse an image that is too large to draw at once; see `Runner.refusal`.
@@ -137,6 +141,27 @@ class ExportedRunner(ABC):
     @abstractmethod
     def execute(self, inputs: dict[str, NDArray[Any]]) -> Array:
         """Return the graph's output `anomaly_map`, [batch, height, width], for its two inputs."""
+
+
+def content_of(path: Path) -> list[bytes]:
+    """Read an exported file, and the `.bin` beside an `.xml`, for a runtime to open these very bytes.
+
+    Raises:
+        CheckpointError: a file cannot be read.
+    """
+    files = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
+    try:
+        return [file.read_bytes() for file in files]
+    except OSError as error:
+        raise CheckpointError(
+            f"{error.filename} cannot be read ({error.strerror}); export the run again, and keep the .bin "
+            "file of an .xml file beside it."
+        ) from error
+
+
+def sha256_of(content: Sequence[bytes]) -> str:
+    """Return SHA-256, in hex, over the files that `content_of` read, one after the other."""
+    return hashlib.sha256(b"".join(content)).hexdigest()
 
 
 def as_bytes(image: Array) -> NDArray[np.uint8]:

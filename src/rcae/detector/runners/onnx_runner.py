@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 from rcae.base.arrays import Array
 from rcae.base.errors import CheckpointError
 from rcae.base.extras import require
-from rcae.detector.runners.exported import METADATA_KEY, OUTPUTS, ExportedRunner, ExportRecord
+from rcae.detector.runners.exported import (
+    METADATA_KEY,
+    OUTPUTS,
+    ExportedRunner,
+    ExportRecord,
+    content_of,
+    sha256_of,
+)
 
 
 class OnnxRunner(ExportedRunner):
@@ -30,16 +37,19 @@ class OnnxRunner(ExportedRunner):
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
+        content = content_of(path)
         try:
             self._session = onnxruntime.InferenceSession(
-                path, options, providers=["CPUExecutionProvider"]
+                *content, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
             raise CheckpointError(
                 f"{path} is not a readable ONNX file ({error}); export the run again."
             ) from error
         metadata = self._session.get_modelmeta().custom_metadata_map
-        super().__init__(ExportRecord.from_text(metadata.get(METADATA_KEY), path))
+        super().__init__(
+            ExportRecord.from_text(metadata.get(METADATA_KEY), path), sha256_of(content)
+        )
 
     def execute(self, inputs: dict[str, NDArray[Any]]) -> Array:
         """See `ExportedRunner.execute`."""

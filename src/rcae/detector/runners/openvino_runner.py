@@ -17,6 +17,8 @@ from rcae.detector.runners.exported import (
     OUTPUTS,
     ExportedRunner,
     ExportRecord,
+    content_of,
+    sha256_of,
 )
 
 RECURRING = 3
@@ -55,15 +57,16 @@ class OpenvinoRunner(ExportedRunner):
             "INFERENCE_PRECISION_HINT": openvino.Type.f32,
             "INFERENCE_NUM_THREADS": threads or 0,
         }
+        content = content_of(path)
         try:
-            self._network = self._core.read_model(path)
+            self._network = self._core.read_model(*content)
             self._for_any_shape = self._compiled()
         except RuntimeError as error:
             raise CheckpointError(
                 f"{path} is not a readable OpenVINO model ({str(error).strip()}); export the run "
                 "again, and keep its .bin file beside it."
             ) from error
-        super().__init__(ExportRecord.from_text(_metadata(self._network), path))
+        super().__init__(ExportRecord.from_text(_metadata(self._network), path), sha256_of(content))
         self._seen: Counter[tuple[int, ...]] = Counter()
         self._for_shape: dict[tuple[int, ...], Any] = {}
         self._used = self._for_any_shape

@@ -30,7 +30,14 @@ class Runner(Protocol):
 
     @property
     def weights_sha256(self) -> str:
-        """SHA-256 of the model's weights; an exported file has that of its run."""
+        """SHA-256 of the weights, which names the model to thresholds, drift and history.
+
+        An exported file has that of its run; int8 has one of its own, because its scores differ.
+        """
+
+    @property
+    def executed_sha256(self) -> str:
+        """SHA-256 of what is executed: of the weights of a run, of the bytes of an exported file."""
 
     def refusal(self, image: Array) -> ImageError | None:
         """Return the error for an image [height, width, 3] that cannot be drawn; None if it can."""

@@ -66,6 +66,11 @@ class TorchRunner:
         """See `Runner.weights_sha256`."""
         return weights_sha256(self.model.system.state_dict())
 
+    @property
+    def executed_sha256(self) -> str:
+        """See `Runner.executed_sha256`."""
+        return self.weights_sha256
+
     def refusal(self, image: Array) -> None:
         """Refuse no image: tiles draw images of any size."""
 

@@ -26,6 +26,7 @@ COLUMNS = {
     "height_px": "int64",
     "model": "string",
     "model_sha256": "string",
+    "executed_sha256": "string",
     "anomaly_score": "float64",
     "p_value": "float64",
     "threshold": "float64",

@@ -46,6 +46,8 @@ class Inspection:
     is_defective: bool
     regions: tuple[Region, ...]
     duration_s: float
+    executed_sha256: str | None = None
+    """SHA-256 of what was executed, `Runner.executed_sha256`; None before this field existed."""
     remark: str | None = None
     """Sentences on what is unusual about the image, like its size; None for a usual one."""
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -62,7 +64,14 @@ class Inspection:
 
     @classmethod
     def of(
-        cls, detection: Detection, *, source: str, image_sha256: str, model: str, model_sha256: str
+        cls,
+        detection: Detection,
+        *,
+        source: str,
+        image_sha256: str,
+        model: str,
+        model_sha256: str,
+        executed_sha256: str,
     ) -> Self:
         """Make an inspection of a new detection, with a new id and the current time; it is not recorded.
 
@@ -72,6 +81,7 @@ class Inspection:
             image_sha256: SHA-256 of the file, in hex.
             model: Name of the model.
             model_sha256: SHA-256 of the weights, in hex.
+            executed_sha256: SHA-256 of what was executed, in hex.
         """
         height_px, width_px = detection.anomaly_map.shape
         return cls(
@@ -81,6 +91,7 @@ class Inspection:
             height_px=height_px,
             model=model,
             model_sha256=model_sha256,
+            executed_sha256=executed_sha256,
             anomaly_score=detection.anomaly_score,
             p_value=detection.p_value,
             threshold=detection.threshold,

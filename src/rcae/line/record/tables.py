@@ -57,6 +57,7 @@ inspections = Table(
     Column("is_defective", Boolean, nullable=False),
     Column("regions", JSON, nullable=False),
     Column("duration_s", Float(53), nullable=False),
+    Column("executed_sha256", String(64)),  # null if inspected before this column existed
     Column("remark", String),
     Column("verdict", String(6)),  # verdict of the last review; an index finds "not reviewed"
     Index("ix_inspections_image_sha256_model", "image_sha256", "model"),
