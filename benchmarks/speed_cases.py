@@ -19,6 +19,7 @@ MODULES = {
     "openvino int8": "speed_exported",
     "efficientad-s": "speed_peers",
     "patchcore": "speed_peers",
+    "patchcore 12000": "speed_peers",
     "padim": "speed_peers",
     "draem": "speed_peers",
     "parts": "speed_parts",
@@ -27,7 +28,7 @@ MODULES = {
 """Everything that can be measured, and the module that builds it."""
 CEILING = ("matrix product", "copy")
 OURS = ("torch", "torch compiled", "onnxruntime", "openvino", "openvino int8")
-PEERS = ("efficientad-s", "patchcore", "padim", "draem")
+PEERS = ("efficientad-s", "patchcore", "patchcore 12000", "padim", "draem")
 FOLDER_COUNTS = (8, 32, 128)
 """Images in a folder, to see whether time and memory grow with their number."""
 LONGEST_S = 8.0

@@ -1,5 +1,6 @@
 """Networks of anomalib, for `speed.py`, as `rcae benchmark` builds them; weights are random."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -54,9 +55,9 @@ class _FromBytes(nn.Module):
         return self.network((pixels - self.mean) / self.deviation if self.standardised else pixels)
 
 
-def _patchcore(_: int) -> nn.Module:
+def _patchcore(patches: int, _: int) -> nn.Module:
     model = PatchcoreModel(layers=list(LITE0_LAYERS), backbone=lite0.NAME, pre_trained=False)
-    model.memory_bank = torch.rand(CORESET_SIZE, sum(model.feature_extractor.out_dims))
+    model.memory_bank = torch.rand(patches, sum(model.feature_extractor.out_dims))
     return model
 
 
@@ -76,7 +77,8 @@ def _padim(size_px: int) -> nn.Module:
 
 BUILDERS = {
     "efficientad-s": lambda _: EfficientAdModel(teacher_out_channels=384),
-    "patchcore": _patchcore,
+    "patchcore": partial(_patchcore, CORESET_SIZE),
+    "patchcore 12000": partial(_patchcore, 12_000),
     "padim": _padim,
     "draem": lambda _: DraemModel(),
 }
