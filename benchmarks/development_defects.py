@@ -49,7 +49,7 @@ def main() -> None:
             copy_cells(development_cells(crystal), data)
         if not run.exists():
             values = [*STEPS, *options.values]
-            rcae.train(data, run, preset=options.preset, seed=options.seed, values=values)
+            rcae.train(data, run, preset=options.preset, seed=options.seed, set=values)
         judged = judge(rcae.Detector.load(run), data)
         print(json.dumps({"product": crystal, "values": options.values, **judged}), flush=True)
 

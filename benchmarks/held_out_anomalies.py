@@ -48,9 +48,9 @@ def main() -> None:
             options.data,
             path,
             preset=options.preset,
-            budget_s=options.budget_s,
+            budget=options.budget_s,
             seed=options.seed,
-            values=options.values,
+            set=options.values,
         )
         report(options, path, detector)
 

@@ -87,9 +87,9 @@ def trained_and_judged(options: argparse.Namespace, budget_s: float) -> dict[str
             options.data,
             run,
             preset=options.preset,
-            budget_s=None if has_steps else budget_s,
+            budget=None if has_steps else budget_s,
             seed=options.seed,
-            values=options.values,
+            set=options.values,
         )
         return judge(options, run)
 

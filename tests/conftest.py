@@ -85,7 +85,7 @@ def finished_run(parts, tmp_path_factory):
     import rcae
 
     run = tmp_path_factory.mktemp("runs") / "parts"
-    rcae.train(parts, run, values=TINY)
+    rcae.train(parts, run, set=TINY)
     return run
 
 

@@ -15,8 +15,8 @@ FLOORS = [
     {"detector"},
     {"training", "evaluation"},
     {"many"},
-    {"line", "api", "study", "integrations"},
-    {"service"},
+    {"line", "study", "integrations"},
+    {"service", "api"},
     {"cli"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

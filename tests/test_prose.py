@@ -24,7 +24,7 @@ SOURCE = ROOT / "src" / "rcae"
 ROOMS = [
     "__init__.py",
     "__main__.py",
-    "api.py",
+    "api",
     "base",
     "cli",
     "data",

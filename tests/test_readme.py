@@ -26,8 +26,8 @@ def test_the_python_example_runs_as_written(parts, tmp_path, monkeypatch, capsys
     (tmp_path / "new" / "0001.png").symlink_to(parts / "test" / "scratch" / "000.png")
     monkeypatch.chdir(tmp_path)
     (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert "budget_s=1800" in example  # half an hour is too long for a test; all else is as written
-    code = example.replace("budget_s=1800", f"values={TINY}")
+    assert 'budget="30m"' in example  # half an hour is too long for a test; all else is as written
+    code = example.replace('budget="30m"', f"set={TINY}")
     exec(compile(code, "README.md", "exec"), {})
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].split()[0] in ("True", "False")

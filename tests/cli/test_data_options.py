@@ -42,7 +42,7 @@ def test_a_run_remembers_the_folders_that_it_was_trained_with(rcae, own_names, t
     assert (metrics["good_count"], metrics["defective_count"]) == (4, 4)
     assert metrics["pixel_auroc"] is not None
     assert (
-        package.evaluate(run, package.DataSource(own_names, inverted_masks=True)).metrics.good_count
+        package.evaluate(run, package.DataSource(own_names, masks_inverted=True)).metrics.good_count
         == 4
     )
     assert rcae("train", own_names, "-o", run, "--resume")[0] == 0

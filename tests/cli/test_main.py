@@ -233,7 +233,6 @@ HEAVY = {
     "PIL",
     "pydantic",
     "safetensors",
-    "tqdm",
     "jinja2",
 }
 

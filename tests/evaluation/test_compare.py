@@ -21,7 +21,6 @@ from rcae.evaluation.compare import Side, compare_models, compare_sides
 from rcae.evaluation.compare_report import (
     PICTURES_PER_KIND,
     changes_csv,
-    table,
     to_json,
     write_comparison,
 )
@@ -158,7 +157,7 @@ def test_both_evaluations_list_the_same_images_in_the_same_order(finished_run, s
 def test_the_table_says_in_words_which_differences_are_beyond_chance(compare, tmp_path):
     images = {f"crack/{n:03d}": (90 + n % 2, 150 + n) for n in range(12)}
     images |= {f"good/{n:03d}": (90 + n % 3, 90 + n % 5) for n in range(12)}
-    text = table(compare(write_category(tmp_path / "discs", images)))
+    text = str(compare(write_category(tmp_path / "discs", images)))
     lines = text.splitlines()
     assert lines[0] == "A: a"
     assert re.match(r"image AUROC +0\.\d{3} \(0\.\d{3} to \S+\) +1\.000 \(no interval\) ", lines[3])
@@ -193,7 +192,7 @@ def test_a_model_that_knows_test_images_is_named_beside_the_verdicts(
 
 def test_fewer_false_alarms_are_what_is_better(compare, tmp_path):
     images = {f"good/{n:03d}": (50, 150) for n in range(6)} | {"crack/0": (120, 120)}
-    text = table(compare(write_category(tmp_path / "discs", images)))
+    text = str(compare(write_category(tmp_path / "discs", images)))
     assert "false alarms: A is better beyond chance (p = 0.0312)" in text
     assert "image AUROC: these images cannot tell whether the difference is more than" in text
 

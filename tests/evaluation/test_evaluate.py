@@ -20,7 +20,7 @@ from rcae.detector.calibration_images import read_calibration_images, scores_of,
 from rcae.detector.detector import Detector
 from rcae.detector.run.checkpoint import load_model, save_model
 from rcae.detector.run.run_folder import RunFolder
-from rcae.evaluation.evaluate_report import table, write_evaluation
+from rcae.evaluation.evaluate_report import write_evaluation
 from rcae.evaluation.result import EvaluationResult
 
 
@@ -157,7 +157,7 @@ def test_the_files_agree_with_the_evaluation(evaluation, finished_run, tmp_path)
 
 
 def test_the_table_names_every_defect_type_and_the_promise(evaluation):
-    text = table(evaluation)
+    text = str(evaluation)
     assert "scratch" in text
     assert f"{evaluation.metrics.image_auroc:.3f}" in text
     assert "promised: at most 5.9%" in text
@@ -167,8 +167,8 @@ def test_table_and_report_say_how_the_promise_is_kept(evaluation, finished_run, 
     sure = replace(
         evaluation, calibration=evaluation.calibration.model_copy(update={"confidence": 0.95})
     )
-    assert "at most 5.9% on average)" in table(evaluation)
-    assert "at most 5.9% with 95.0% confidence)" in table(sure)
+    assert "at most 5.9% on average)" in str(evaluation)
+    assert "at most 5.9% with 95.0% confidence)" in str(sure)
     report = write_evaluation(tmp_path, sure, Detector.load(finished_run))
     page = report.read_text(encoding="utf-8")
     assert "</data> with 95.0% confidence." in page
@@ -199,8 +199,8 @@ def test_a_calibration_image_far_from_all_others_is_named_in_the_table_and_shown
     evaluation = rcae.evaluate(tmp_path / "run", parts)
     (outlier,) = evaluation.outliers
     assert outlier.image == far
-    assert f"warning: the calibration image {Path(far.path).name} scores " in table(evaluation)
-    assert f"instead of {evaluation.metrics.threshold:.4g}" in table(evaluation)
+    assert f"warning: the calibration image {Path(far.path).name} scores " in str(evaluation)
+    assert f"instead of {evaluation.metrics.threshold:.4g}" in str(evaluation)
     report = write_evaluation(tmp_path / "out", evaluation, Detector.load(tmp_path / "run"))
     page = report.read_text(encoding="utf-8")
     _, shown = page.split(OUTLIERS)
@@ -215,7 +215,7 @@ def test_a_calibration_image_far_from_all_others_that_is_gone_is_named_but_not_s
     (outlier,) = rcae.evaluate(tmp_path / "run", parts).outliers
     gone = replace(outlier, image=replace(outlier.image, path="/gone/day.png"))
     without = replace(evaluation, outliers=(gone,))
-    assert "the calibration image day.png scores" in table(without)
+    assert "the calibration image day.png scores" in str(without)
     report = write_evaluation(tmp_path / "out", without, Detector.load(finished_run))
     assert OUTLIERS not in report.read_text(encoding="utf-8")
 
@@ -250,7 +250,7 @@ def test_test_images_that_the_model_knows_are_named(finished_run, copy, tmp_path
     assert [sample.path for sample in evaluation.known] == [again]
     assert evaluation.metrics.test_images_known == 1
     said = "another name.png was trained or calibrated on, and so were 0 of the 8 other test images"
-    assert said in table(evaluation)
+    assert said in str(evaluation)
     page = write_evaluation(tmp_path / "out", evaluation, Detector.load(finished_run))
     assert said in page.read_text(encoding="utf-8")
 

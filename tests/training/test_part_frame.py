@@ -27,7 +27,7 @@ def run(tmp_path_factory):
     for number in range(20):
         pixels = in_pose(random.uniform(35, 65, 2), random.uniform(-3, 3), random)
         Image.fromarray(pixels).save(root / "data" / "train" / "good" / f"{number:02d}.png")
-    rcae.train(root / "data", root / "run", values=SETTINGS)
+    rcae.train(root / "data", root / "run", set=SETTINGS)
     return root / "run"
 
 
@@ -74,7 +74,7 @@ def test_what_is_explained_is_shown_in_the_whole_image(run, image):
 
 
 def test_training_says_that_images_are_cut(run, tmp_path, capsys):
-    rcae.train(run.parent / "data", tmp_path / "again", values=SETTINGS)
+    rcae.train(run.parent / "data", tmp_path / "again", set=SETTINGS)
     assert "every image shows one part: each is turned and cut to it" in capsys.readouterr().err
 
 
@@ -84,7 +84,7 @@ def test_parts_that_always_lie_alike_are_cut_in_one_place(tmp_path, capsys):
     for number in range(20):
         pixels = in_pose(random.uniform(48, 52, 2), random.normal(0, 0.02), random)
         Image.fromarray(pixels).save(tmp_path / "data" / "good" / f"{number:02d}.png")
-    rcae.train(tmp_path / "data", tmp_path / "run", values=SETTINGS)
+    rcae.train(tmp_path / "data", tmp_path / "run", set=SETTINGS)
     assert "it always lies alike, so that all are cut to one place" in capsys.readouterr().err
     header = load_model(RunFolder(tmp_path / "run").model).header
     assert header.working_view.frame.still_at_px == pytest.approx((50, 50), abs=5)
@@ -92,5 +92,5 @@ def test_parts_that_always_lie_alike_are_cut_in_one_place(tmp_path, capsys):
 
 
 def test_the_view_of_the_camera_can_be_kept(run, tmp_path):
-    rcae.train(run.parent / "data", tmp_path / "whole", values=[*SETTINGS, "image.frame=camera"])
+    rcae.train(run.parent / "data", tmp_path / "whole", set=[*SETTINGS, "image.frame=camera"])
     assert load_model(RunFolder(tmp_path / "whole").model).header.working_view.frame is None

@@ -13,7 +13,7 @@ def test_epochs_become_steps_that_show_every_image_that_often():
 
 def test_a_left_out_stage_gives_its_time_to_the_others():
     settings = load_settings("quick")
-    steps = steps_from_budget(settings, {"reconstruction": 1.0, "detection": 1.0}, 90.0)
+    steps = steps_from_budget(settings, {"reconstruction": 1.0, "detection": 1.0}, 100.0, 10.0)
     shares = settings.training.reconstruction.time_share, settings.training.detection.time_share
     assert steps == {
         name: int(90 * share / sum(shares)) for name, share in zip(steps, shares, strict=True)

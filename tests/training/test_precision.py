@@ -167,7 +167,7 @@ def test_a_compiled_run_learns_what_an_eager_one_does_and_goes_on_as_one(
         patch.setattr(plan, "seconds_per_step", measured)
         patch.setattr(Session, "after_step", stopped_in_stage_3)
         with pytest.raises(InterruptedTrainingError):
-            rcae.train(parts, run, values=[*TINY, COMPILED])
+            rcae.train(parts, run, set=[*TINY, COMPILED])
     # A trial, depths 1 and 2 in stages 1 and 2, and stage 3: all before training, none in it.
     assert compiled_before_training == [graphs.count] == [1 + 2 + 2 + 1]
     settings = run / "settings.toml"

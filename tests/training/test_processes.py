@@ -114,7 +114,7 @@ def test_two_processes_stopped_by_a_signal_to_one_and_resumed_learn_and_write_wh
 def test_a_batch_that_the_processes_cannot_divide_is_refused(parts, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "joined", lambda: nullcontext(Processes(count=2)))
     with pytest.raises(SettingsError, match="batch_size = 3 cannot be divided among 2 processes"):
-        rcae.train(parts, tmp_path / "run", values=[*TINY, "training.batch_size=3"])
+        rcae.train(parts, tmp_path / "run", set=[*TINY, "training.batch_size=3"])
     assert not (tmp_path / "run").exists()
 
 

@@ -60,9 +60,9 @@ def stop_after(monkeypatch, count, error):
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     parts, finished_run, tmp_path
 ):
-    rcae.train(parts, tmp_path / "again", values=TINY)
+    rcae.train(parts, tmp_path / "again", set=TINY)
     assert_equal_weights(finished_run, tmp_path / "again")
-    rcae.train(parts, tmp_path / "other", values=TINY, seed=1)
+    rcae.train(parts, tmp_path / "other", set=TINY, seed=1)
     name = "reconstruction.lift.weight"
     assert not torch.equal(weights(finished_run)[name], weights(tmp_path / "other")[name])
 
@@ -93,7 +93,7 @@ def test_a_run_stopped_on_request_and_resumed_equals_an_uninterrupted_one(
     with monkeypatch.context() as patch:
         stop_after(patch, count, InterruptedTrainingError)
         with pytest.raises(InterruptedTrainingError, match="--resume"):
-            rcae.train(parts, tmp_path / "run", values=TINY)
+            rcae.train(parts, tmp_path / "run", set=TINY)
     assert not (tmp_path / "run" / "model.safetensors").exists()
     rcae.train(parts, tmp_path / "run", resume=True)
     assert_equal_weights(finished_run, tmp_path / "run")
@@ -106,11 +106,11 @@ def test_a_run_in_bf16_stopped_and_resumed_equals_an_uninterrupted_one_and_not_t
 ):
     whole, run = tmp_path / "whole", tmp_path / "run"
     values = [*TINY, "training.precision=bf16"]
-    rcae.train(parts, whole, values=values)
+    rcae.train(parts, whole, set=values)
     with monkeypatch.context() as patch:
         stop_after(patch, 4, InterruptedTrainingError)
         with pytest.raises(InterruptedTrainingError):
-            rcae.train(parts, run, values=values)
+            rcae.train(parts, run, set=values)
     rcae.train(parts, run, resume=True)
     assert_equal_weights(whole, run)
     name = "detection.network.head.weight"
@@ -129,7 +129,7 @@ def test_a_run_that_dies_between_two_saves_resumes_from_the_last_one(
     with monkeypatch.context() as patch:
         stop_after(patch, 5, MemoryError)
         with pytest.raises(MemoryError):
-            rcae.train(parts, tmp_path / "run", values=TINY)
+            rcae.train(parts, tmp_path / "run", set=TINY)
     rcae.train(parts, tmp_path / "run", resume=True)
     assert_equal_weights(finished_run, tmp_path / "run")
 
@@ -150,7 +150,7 @@ def test_a_disk_that_fills_up_stops_the_run_and_a_resumed_one_is_the_same(
         save = session_module.save_state
         patch.setattr(session_module, "save_state", full)
         with pytest.raises(StorageError):
-            rcae.train(parts, tmp_path / "run", values=TINY)
+            rcae.train(parts, tmp_path / "run", set=TINY)
     rcae.train(parts, tmp_path / "run", resume=True)
     assert_equal_weights(finished_run, tmp_path / "run")
 
@@ -171,7 +171,7 @@ def test_a_signal_is_honoured_between_two_steps(parts, finished_run, tmp_path, m
         patch.setattr(loop, "train_step", signalled_in_the_middle)
         patch.setattr(plan, "train_step", signalled_in_the_middle)
         with pytest.raises(InterruptedTrainingError):
-            rcae.train(parts, tmp_path / "run", values=TINY)
+            rcae.train(parts, tmp_path / "run", set=TINY)
     assert signal.getsignal(number) == handler
     rcae.train(parts, tmp_path / "run", resume=True)
     assert_equal_weights(finished_run, tmp_path / "run")
@@ -181,7 +181,7 @@ def test_a_killed_process_loses_nothing_that_resuming_needs(parts, finished_run,
     run = tmp_path / "run"
     program = (
         "import rcae, sys; from rcae.training import session; session.SAVE_EVERY_S = 0.0;"
-        "rcae.train(sys.argv[1], sys.argv[2], values=sys.argv[3:])"
+        "rcae.train(sys.argv[1], sys.argv[2], set=sys.argv[3:])"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(parts), str(run), *TINY],
@@ -197,7 +197,7 @@ def test_a_killed_process_loses_nothing_that_resuming_needs(parts, finished_run,
 
 
 def test_a_run_is_repeated_by_its_own_settings_file(parts, finished_run, tmp_path):
-    rcae.train(parts, tmp_path / "run", settings_file=finished_run / "settings.toml")
+    rcae.train(parts, tmp_path / "run", config=finished_run / "settings.toml")
     assert_equal_weights(finished_run, tmp_path / "run")
 
 
@@ -210,7 +210,7 @@ def test_a_budget_is_turned_into_steps_that_are_written_down(parts, tmp_path, mo
         f"training.{stage}.time_share={share}"
         for stage, share in (("reconstruction", 0.3), ("detail", 0.1), ("detection", 0.6))
     ]
-    rcae.train(parts, tmp_path / "run", values=[*TINY, *shares], budget_s=23.0)
+    rcae.train(parts, tmp_path / "run", set=[*TINY, *shares], budget=23.0)
     text = (tmp_path / "run" / "settings.toml").read_text()
     # 20 s are left: 30 % of it at 1 s, 10 % at 0.5 s, 60 % at 2 s a step.
     assert [line for line in text.splitlines() if line.startswith("steps")] == [
@@ -224,15 +224,15 @@ def test_a_budget_too_small_for_one_step_is_refused_before_anything_is_written(
     parts, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(plan, "MEASURING_S", 0.0)
-    with pytest.raises(UsageError, match="larger --budget"):
-        rcae.train(parts, tmp_path / "run", values=TINY, budget_s=0.1)
+    with pytest.raises(UsageError, match=r"the least that works .* is --budget "):
+        rcae.train(parts, tmp_path / "run", set=TINY, budget=0.1)
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("budget_s", [float("nan"), float("inf"), float("-inf"), -5.0, 1e300])
 def test_a_budget_that_is_no_time_is_refused_before_anything_is_read(tmp_path, budget_s):
     with pytest.raises(UsageError, match="is not a time from 0 s to a year"):
-        rcae.train(tmp_path / "nowhere", tmp_path / "run", budget_s=budget_s)
+        rcae.train(tmp_path / "nowhere", tmp_path / "run", budget=budget_s)
 
 
 def test_held_out_images_are_never_drawn_for_training(parts, finished_run, monkeypatch, tmp_path):
@@ -269,7 +269,7 @@ def test_the_run_folder_explains_itself(finished_run):
 def test_a_finished_run_is_not_trained_again(parts, finished_run, capsys):
     before = (finished_run / "model.safetensors").read_bytes()
     with pytest.raises(UsageError, match="already holds a finished run"):
-        rcae.train(parts, finished_run, values=TINY)
+        rcae.train(parts, finished_run, set=TINY)
     rcae.train(parts, finished_run, resume=True)
     assert "already finished" in capsys.readouterr().err
     assert (finished_run / "model.safetensors").read_bytes() == before
@@ -278,7 +278,7 @@ def test_a_finished_run_is_not_trained_again(parts, finished_run, capsys):
 def test_a_folder_with_something_else_in_it_is_left_alone(parts, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UsageError, match="not an empty folder"):
-        rcae.train(parts, tmp_path, values=TINY)
+        rcae.train(parts, tmp_path, set=TINY)
 
 
 def test_a_start_killed_before_the_settings_were_written_can_be_started_again(
@@ -287,9 +287,9 @@ def test_a_start_killed_before_the_settings_were_written_can_be_started_again(
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "write_settings", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            rcae.train(parts, tmp_path / "run", values=TINY)
+            rcae.train(parts, tmp_path / "run", set=TINY)
     assert list((tmp_path / "run").iterdir())
-    rcae.train(parts, tmp_path / "run", values=TINY)
+    rcae.train(parts, tmp_path / "run", set=TINY)
     assert_equal_weights(finished_run, tmp_path / "run")
 
 
@@ -305,12 +305,12 @@ def test_a_second_training_in_the_same_folder_is_refused_and_disturbs_nothing(
                 with monkeypatch.context() as patch:
                     patch.setattr(RunFolder, "require_free", lambda folder: None)
                     with pytest.raises(UsageError, match="another process is training in") as error:
-                        rcae.train(parts, run, values=TINY, resume=resume)
+                        rcae.train(parts, run, set=TINY, resume=resume)
                     refusals.append(error.value)
         original(self, done, loss)
 
     monkeypatch.setattr(Session, "after_step", after_step)
-    rcae.train(parts, run, values=TINY)
+    rcae.train(parts, run, set=TINY)
     assert len(refusals) == 2
     assert_equal_weights(finished_run, run)
     assert not RunFolder(run).lock.exists()
@@ -320,7 +320,7 @@ def test_the_lock_of_a_killed_training_keeps_nobody_out(parts, finished_run, tmp
     run = tmp_path / "run"
     run.mkdir()
     RunFolder(run).lock.touch()
-    rcae.train(parts, run, values=TINY)
+    rcae.train(parts, run, set=TINY)
     assert_equal_weights(finished_run, run)
 
 
@@ -331,7 +331,7 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_trained_again(
     with monkeypatch.context() as patch:
         stop_after(patch, 1, InterruptedTrainingError)
         with pytest.raises(InterruptedTrainingError):
-            rcae.train(parts, run, values=TINY)
+            rcae.train(parts, run, set=TINY)
     original = trainer.require_same_data
 
     def finished_meanwhile(listed, folder):
@@ -339,7 +339,7 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_trained_again(
         shutil.copyfile(RunFolder(finished_run).model, folder.model)
 
     monkeypatch.setattr(trainer, "require_same_data", finished_meanwhile)
-    rcae.train(parts, run, values=TINY, resume=True)
+    rcae.train(parts, run, set=TINY, resume=True)
     assert "already finished" in capsys.readouterr().err
     assert RunFolder(run).state.exists()
 
@@ -353,7 +353,7 @@ def interrupted(parts, run, monkeypatch):
     with monkeypatch.context() as patch:
         stop_after(patch, 2, InterruptedTrainingError)
         with pytest.raises(InterruptedTrainingError):
-            rcae.train(parts, run, values=TINY)
+            rcae.train(parts, run, set=TINY)
 
 
 def test_resuming_with_other_options_is_refused_and_with_the_same_is_not(
@@ -362,7 +362,7 @@ def test_resuming_with_other_options_is_refused_and_with_the_same_is_not(
     interrupted(parts, tmp_path / "run", monkeypatch)
     with pytest.raises(UsageError, match="other options"):
         rcae.train(parts, tmp_path / "run", seed=3, resume=True)
-    rcae.train(parts, tmp_path / "run", values=TINY, resume=True)
+    rcae.train(parts, tmp_path / "run", set=TINY, resume=True)
 
 
 def test_resuming_on_other_images_is_refused(parts, tmp_path, monkeypatch):
@@ -382,7 +382,7 @@ def test_a_loss_that_is_no_number_stops_the_run_with_advice(parts, tmp_path):
         rcae.train(
             parts,
             tmp_path / "run",
-            values=[
+            set=[
                 *TINY,
                 "training.learning_rate=1.0",
                 "training.schedule=constant",

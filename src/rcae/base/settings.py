@@ -12,6 +12,7 @@ from rcae.base.errors import SettingsError
 
 Preset = Literal["quick", "standard", "scratch", "paper"]
 PRESETS: tuple[Preset, ...] = ("quick", "standard", "scratch", "paper")
+DEFAULT_PRESET: Preset = "quick"
 STAGES = ("reconstruction", "detail", "detection")
 """Names of the three training stages, in order; also the names of their settings."""
 

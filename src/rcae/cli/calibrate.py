@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from rcae.base.extras import require
 from rcae.cli.options import PATH
 
 
@@ -35,7 +34,7 @@ def calibrate(
       rcae calibrate runs/parts good-of-tuesday/ --false-alarm-rate 0.01
       rcae calibrate runs/parts good-of-tuesday/ --false-alarm-rate 0.01 --confidence 0.95
     """
-    require("torch", "safetensors", purpose="calibrating a run")
-    from rcae.line.feedback.recalibration import describe, recalibrate
+    from rcae.api import learning
 
-    click.echo(describe(recalibrate(run, paths, false_alarm_rate, confidence)))
+    found = learning.calibrate(run, paths, false_alarm_rate=false_alarm_rate, confidence=confidence)
+    click.echo(str(found))

@@ -21,18 +21,6 @@ def card(run: Path, licence: str | None, key: Path | None) -> None:
       rcae card runs/parts --licence 'CC BY 4.0'
       rcae card runs/parts --sign line-3.key              also manifest.json and its signature
     """
-    from rcae.detector.run.keys import read_private_key
-    from rcae.detector.run.run_folder import RunFolder
-    from rcae.detector.run.signature import sign
-    from rcae.evaluation.card.output import write_card
+    from rcae.api import trusting
 
-    folder = RunFolder(run)
-    private_key = None if key is None else read_private_key(key)
-    click.echo(f"card: {write_card(folder, licence)}", err=True)
-    if private_key is not None:
-        sign(folder, private_key)
-        click.echo(f"signed: {folder.manifest}", err=True)
-    elif folder.manifest.exists():
-        click.echo(
-            f"{folder.manifest} was signed before this card was written: add --sign KEY.", err=True
-        )
+    click.echo(f"card: {trusting.card(run, licence=licence, sign=key)}", err=True)

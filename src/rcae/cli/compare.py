@@ -29,13 +29,10 @@ def compare(
     \b
       rcae compare runs/old runs/new parts/ -o comparison/
     """
-    from rcae.data.result_folders import require_apart
-    from rcae.evaluation.compare import compare_models
-    from rcae.evaluation.compare_report import table, to_json, write_comparison
+    from rcae.api import trusting
+    from rcae.evaluation.compare_report import to_json
 
+    comparison = trusting.compare(run_a, run_b, data, output)
+    click.echo(to_json(comparison) if as_json else str(comparison))
     if output:
-        require_apart(output, data.read_folders)
-    comparison = compare_models(run_a, run_b, data)
-    click.echo(to_json(comparison) if as_json else table(comparison))
-    if output:
-        click.echo(f"page: {write_comparison(output, comparison)}", err=True)
+        click.echo(f"page: {output / 'comparison.html'}", err=True)

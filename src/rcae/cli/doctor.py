@@ -28,9 +28,8 @@ def doctor(data: "DataSource", purpose: Literal["train", "evaluate"] | None, as_
     DATA is one category: a folder in a known layout, or a CSV or JSON list of its images. The exit
     code is 0 only if training can run, and evaluation where there are test images.
     """
-    from rcae.base.progress import shown
-    from rcae.data.doctor.examine import describe, examine
+    from rcae.api import inspecting
 
-    diagnosis = examine(data, progress=lambda items: shown(items, "examining"))
-    click.echo(as_text(diagnosis.to_json()) if as_json else describe(diagnosis))
+    diagnosis = inspecting.doctor(data)
+    click.echo(as_text(diagnosis.to_json()) if as_json else str(diagnosis))
     sys.exit(0 if diagnosis.allows(purpose) else ImageError.exit_code)

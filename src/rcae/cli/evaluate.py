@@ -35,14 +35,9 @@ def evaluate(
     loading: Loading,
 ) -> None:
     """Score the test images of DATA with RUN; write report.html, metrics.json and scores.csv."""
-    from rcae.data.result_folders import require_apart
-    from rcae.evaluation.evaluate import evaluate_model
-    from rcae.evaluation.evaluate_report import table, write_evaluation
+    from rcae.api import learning
 
     folder = output or (run if run.is_dir() else run.parent) / "evaluation"
-    require_apart(folder, data.read_folders)
-    detector = loading.detector(run)
-    evaluation = evaluate_model(run, detector, data)
-    report = write_evaluation(folder, evaluation, detector)
-    click.echo(evaluation.metrics.to_json() if as_json else table(evaluation))
-    click.echo(f"report: {report}", err=True)
+    evaluation = learning.evaluate(run, data, folder, **loading.options)
+    click.echo(evaluation.metrics.to_json() if as_json else str(evaluation))
+    click.echo(f"report: {folder / 'report.html'}", err=True)

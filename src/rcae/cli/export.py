@@ -35,7 +35,7 @@ def export(
       rcae export runs/parts --to onnx -o parts.onnx
       rcae export runs/parts --to openvino --precision int8 --good parts/ -o parts.xml
     """
-    from rcae.detector.export.run_export import export_run
+    from rcae.api import inspecting
 
-    export_run(run, target, precision, good, file)
+    inspecting.export(run, file, to=target, precision=precision, good=good)
     click.echo(f"model: {file}; compare it with 'rcae verify {run} {file} IMAGES'", err=True)

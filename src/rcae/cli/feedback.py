@@ -1,15 +1,13 @@
 """`rcae feedback add | import | list | apply`: verdicts of people, and a model that follows them."""
 
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from rcae.base.extras import require
 from rcae.cli.options import PATH
-from rcae.cli.record_options import kept_images, open_existing_record, store_option
+from rcae.cli.record_options import store_option
 
 
 @click.group()
@@ -41,22 +39,16 @@ def add(
 
     The journal RUN/feedback.jsonl is append-only. The last verdict on an image counts.
     """
-    _require_installed()
-    from rcae.detector.detector import Detector
-    from rcae.detector.run.run_folder import RunFolder
-    from rcae.line.feedback.journal import add_feedback
+    from rcae.api import feedback as people
 
     if is_good is None:
         raise click.UsageError("say --good or --defect", click.get_current_context())
-    folder = RunFolder(run)
-    folder.require_finished()
-    detection = Detector.load(run).predict(image)
     verdict: Literal["good", "defect"] = "good" if is_good else "defect"
-    add_feedback(folder, image, verdict, detection, mask=mask, note=note, author=author)
-    said = "defective" if detection.is_defective else "good"
+    entry = people.add(run, image, verdict, mask=mask, note=note, author=author)
+    said = "defective" if entry.anomaly_score >= entry.threshold else "good"
     click.echo(
         f"{image}: {verdict}, says the person; the model says {said}, score "
-        f"{detection.anomaly_score:.4g}, threshold {detection.threshold:.4g}"
+        f"{entry.anomaly_score:.4g}, threshold {entry.threshold:.4g}"
     )
 
 
@@ -68,16 +60,9 @@ def import_feedback(run: Path, store: str) -> None:
 
     Only images with a kept picture are imported. The last review of each counts.
     """
-    _require_installed()
-    from rcae.detector.detector import Detector
-    from rcae.detector.run.run_folder import RunFolder
-    from rcae.line.feedback.import_reviews import import_reviews
+    from rcae.api.feedback import import_reviews
 
-    folder = RunFolder(run)
-    folder.require_finished()
-    model_sha256 = Detector.load(run).runner.weights_sha256
-    with closing(open_existing_record(store, purpose="feedback from a record")) as record:
-        counts = import_reviews(folder, record, kept_images(store), model_sha256)
+    counts = import_reviews(run, store)
     click.echo(
         f"{counts.added} taken over, {counts.known} were known, {counts.not_kept} pictures are not kept"
     )
@@ -87,13 +72,12 @@ def import_feedback(run: Path, store: str) -> None:
 @click.argument("run", type=PATH)
 def list_feedback(run: Path) -> None:
     """Print all feedback in order."""
-    _require_installed()
-    from rcae.detector.run.run_folder import RunFolder
-    from rcae.line.feedback.journal import read_feedback, table
+    from rcae.api.feedback import read
 
-    folder = RunFolder(run)
-    folder.require_finished()
-    click.echo(table(read_feedback(folder)))
+    entries = read(run)
+    from rcae.line.feedback.journal import table
+
+    click.echo(table(entries))
 
 
 @feedback.command()
@@ -128,22 +112,17 @@ def apply(
 
     The old model is kept: 'rcae restore' brings it back. Defective images are never trained on.
     """
-    _require_installed()
-    from rcae.detector.run.run_folder import RunFolder
-    from rcae.line.feedback.apply import FineTuning, accept, propose
-    from rcae.line.feedback.proposal import describe
+    from rcae.api.feedback import propose
 
-    if steps is not None and data is None:
-        raise click.UsageError("--steps needs --fine-tune DATA", click.get_current_context())
-    folder = RunFolder(run)
-    wish = None if data is None else FineTuning(data, steps)
-    proposal = propose(folder, false_alarm_rate, confidence, wish)
-    click.echo(describe(proposal))
+    proposal = propose(
+        run,
+        false_alarm_rate=false_alarm_rate,
+        confidence=confidence,
+        fine_tune=data,
+        steps=steps,
+    )
+    click.echo(str(proposal))
     if not yes and not (sys.stdin.isatty() and click.confirm("Replace the model in use?")):
         click.echo("nothing was replaced; add --yes to replace the model in use")
         return
-    click.echo(f"replaced; the old model is kept as version {accept(folder, proposal)}")
-
-
-def _require_installed() -> None:
-    require("torch", "safetensors", "filelock", purpose="feedback")
+    click.echo(f"replaced; the old model is kept as version {proposal.accept()}")

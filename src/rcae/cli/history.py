@@ -12,7 +12,8 @@ import click
 
 from rcae.base.errors import UsageError
 from rcae.cli.options import PATH, Month, TimeOption
-from rcae.cli.record_options import kept_images, open_existing_record, store_option
+from rcae.cli.record_options import store_option
+from rcae.line.record.opening import kept_images, open_existing_record
 
 if TYPE_CHECKING:
     from rcae.line.record.inspection import Inspection, Query

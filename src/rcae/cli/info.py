@@ -19,10 +19,9 @@ def info(run: Path, as_json: bool) -> None:
     \b
       rcae info runs/parts
     """
-    from rcae.detector.detector import Detector
-    from rcae.detector.facts import facts_of
+    from rcae.api import trusting
 
-    facts = facts_of(Detector.load(run))
+    facts = trusting.info(run)
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
         return

@@ -17,7 +17,7 @@ def keygen(key: Path) -> None:
       rcae card runs/parts --sign line-3.key
       rcae predict runs/parts new/ -o results/ --require-signature line-3.key.pub
     """
-    from rcae.detector.run.keys import write_key_pair
+    from rcae.api import trusting
 
-    public_key = write_key_pair(key)
+    public_key = trusting.keygen(key)
     click.echo(f"private key: {key}, keep it secret; public key: {public_key}", err=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rcae.cli.options import Loading
-from rcae.cli.record_options import kept_images, open_record
+from rcae.line.record.opening import kept_images, open_record
 
 if TYPE_CHECKING:
     from rcae.base.errors import ImageError

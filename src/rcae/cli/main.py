@@ -6,6 +6,7 @@ from typing import NoReturn
 import click
 
 from rcae.base.errors import RcaeError
+from rcae.base.progress import following
 from rcae.base.storage import refusals_named
 from rcae.cli.benchmark import benchmark
 from rcae.cli.calibrate import calibrate
@@ -91,7 +92,7 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the command line; turn every error that a user can cause into one sentence and an exit code."""
     try:
-        with refusals_named():
+        with refusals_named(), following(is_command=True):
             cli.main(standalone_mode=False)
         sys.exit(0)
     except click.exceptions.NoArgsIsHelpError as error:

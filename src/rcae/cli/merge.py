@@ -15,9 +15,8 @@ def merge(output: Path) -> None:
     OUTPUT is the -o folder of 'rcae predict --shard' or '--ray'. A missing part is named, and nothing is
     written.
     """
-    from rcae.many.parts import merge as merge_parts
-    from rcae.many.plan import read_plan
+    from rcae.api import inspecting
 
-    counts = merge_parts(read_plan(output))
+    counts = inspecting.merge(output)
     click.echo(f"{counts.good} good, {counts.defective} defective: {output / 'predictions.csv'}")
     click.echo(f"{counts.unreadable} could not be inspected.", err=True)

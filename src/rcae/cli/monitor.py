@@ -32,18 +32,13 @@ def monitor(
       rcae predict runs/parts monday/ -o monday-results
       rcae monitor runs/parts monday-results/predictions.jsonl -o drift/
     """
-    from rcae.base.progress import shown
-    from rcae.detector.detector import Detector
-    from rcae.detector.predictions import read_predictions
-    from rcae.evaluation.drift.drift_report import report, verdict, watch, write_watched
+    from rcae.api import trusting
+    from rcae.evaluation.drift.drift_report import report, verdict
     from rcae.evaluation.drift.monitor import DriftVerdict
 
-    calibration = Detector.load(run).calibration
-    rows = shown(read_predictions(predictions), "comparing")
-    watched = watch(calibration, rows, false_alarm_rate)
+    watched = trusting.monitor(run, predictions, output, false_alarm_rate=false_alarm_rate)
     click.echo(report(watched))
     if output is not None:
-        write_watched(output, watched)
         click.echo(f"chart: {output / 'drift.png'}", err=True)
     if watched.end.verdict is not DriftVerdict.NONE:
         raise DriftError(f"{verdict(watched)}.")

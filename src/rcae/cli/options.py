@@ -2,7 +2,6 @@
 
 import functools
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from rcae.base.duration import seconds_of
+from rcae.base.errors import UsageError
 
 if TYPE_CHECKING:
     from rcae.data.layouts.source import DataSource
@@ -28,16 +30,20 @@ class Loading:
     size_limit: float
     public_key: Path | None
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options by their names in `Detector.load`."""
+        return {
+            "threads": self.threads,
+            "size_limit": self.size_limit,
+            "require_signature": self.public_key,
+        }
+
     def detector(self, run: Path) -> "Detector":
         """Load a detector; the errors are those of `Detector.load`."""
         from rcae.detector.detector import Detector
 
-        return Detector.load(
-            run,
-            threads=self.threads,
-            size_limit=self.size_limit,
-            require_signature=self.public_key,
-        )
+        return Detector.load(run, **self.options)
 
 
 def loading_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -134,7 +140,7 @@ def masks_options(command: Callable[..., None]) -> Callable[..., None]:
         masks_unturned: bool,
         **options: Any,
     ) -> None:
-        source = replace(data, inverted_masks=masks_inverted, unturned_masks=masks_unturned)
+        source = replace(data, masks_inverted=masks_inverted, masks_unturned=masks_unturned)
         command(*arguments, data=source, **options)
 
     return with_masks
@@ -149,11 +155,10 @@ class Duration(click.ParamType[float]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return seconds as a float; click names the option in an error."""
-        match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", str(value))
-        if not match or not any(match.groups()):
-            self.fail(f"'{value}' is not a time; write 10m, 1h30m or 90s.", param, ctx)
-        hours, minutes, seconds = (float(part or 0) for part in match.groups())
-        return 3600 * hours + 60 * minutes + seconds
+        try:
+            return seconds_of(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 class TimeOption(click.ParamType[datetime]):

@@ -11,9 +11,7 @@ from rcae.cli.options import PATH, Loading, loading_options
 from rcae.cli.worker_options import on_ray, worker_needs
 
 if TYPE_CHECKING:
-    from rcae.detector.predictions import PredictionCounts
     from rcae.many.cluster import Needs
-    from rcae.many.inspection import Request
 
 
 class Shard(click.ParamType[tuple[int, int]]):
@@ -69,47 +67,40 @@ def predict(
     --shard and --ray write Parquet files into OUTPUT/parts, each complete or absent. The same command
     continues after an interruption. 'rcae merge' makes one table of them.
     """
-    from rcae.data.folders import folders_among
-    from rcae.data.result_folders import require_apart
-    from rcae.many.inspection import Request, inspect_on_ray, inspect_shard
-
     if shard and address:
         raise click.UsageError("--shard and --ray exclude each other; give one of them.")
-    require_apart(output, folders_among(paths))
-    key = loading.public_key and loading.public_key.absolute()  # workers run in other folders
-    request = Request(
-        run.absolute(),
-        paths,
-        output.absolute(),
-        overlays,
-        maps,
-        key,
-        loading.threads,
-        loading.size_limit,
-    )
-    if shard:
-        counts, table = inspect_shard(request, *shard), output / "parts"
-    elif address:
-        counts, table = inspect_on_ray(request, address, needs, workers), output / "parts"
+    if shard or address:
+        from rcae.data.folders import folders_among
+        from rcae.data.result_folders import require_apart
+        from rcae.many.inspection import Request, inspect_on_ray, inspect_shard
+
+        require_apart(output, folders_among(paths))
+        key = loading.public_key and loading.public_key.absolute()  # workers run in other folders
+        request = Request(
+            run.absolute(),
+            paths,
+            output.absolute(),
+            overlays,
+            maps,
+            key,
+            loading.threads,
+            loading.size_limit,
+        )
+        table = output / "parts"
+        if shard:
+            counts = inspect_shard(request, *shard)
+        else:
+            counts = inspect_on_ray(request, str(address), needs, workers)
     else:
-        counts, table = _inspect_here(request, output), output / "predictions.csv"
+        from rcae.api import inspecting
+
+        table = output / "predictions.csv"
+        counts = inspecting.predict(
+            run, paths, output, overlays=overlays, maps=maps, **loading.options
+        )
     click.echo(f"{counts.good} good, {counts.defective} defective: {table}")
     if counts.unreadable:
         raise ImageError(
             f"{counts.unreadable} of {sum(vars(counts).values())} images could not be inspected; the column "
             f"'error' of {table} says why."
         )
-
-
-def _inspect_here(request: "Request", output: Path) -> "PredictionCounts":
-    from rcae.base.progress import say
-    from rcae.data.folders import left_out_notes
-    from rcae.detector.predictions import predict_files
-    from rcae.many.inputs import locations
-
-    files = list(locations(request.inputs))
-    for note in left_out_notes(request.inputs):
-        say(f"note: {note}")
-    return predict_files(
-        request.load(), files, output, overlays=request.overlays, maps=request.maps
-    )

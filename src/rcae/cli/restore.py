@@ -22,15 +22,16 @@ def restore(run: Path, version: int | None) -> None:
       rcae restore runs/parts 1      the model before the first change
     """
     require("torch", "safetensors", purpose="restoring a model")
+    from rcae.api import learning
     from rcae.detector.run import versions
     from rcae.detector.run.run_folder import RunFolder
 
-    folder = RunFolder(run)
     if version is None:
+        folder = RunFolder(run)
         folder.require_finished()
         click.echo(versions.table(versions.list_versions(folder)))
         return
-    kept_as = versions.restore(folder, version)
+    kept_as = learning.restore(run, version)
     click.echo(
         f"version {version} is the model of {run} again; the one before is version {kept_as}"
     )

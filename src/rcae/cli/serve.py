@@ -7,7 +7,8 @@ import click
 
 from rcae.cli.options import PATH, Loading, loading_options
 from rcae.cli.output_options import output_options
-from rcae.cli.record_options import kept_images, open_record, store_options
+from rcae.cli.record_options import store_options
+from rcae.line.record.opening import kept_images, open_record
 
 if TYPE_CHECKING:
     from rcae.line.outputs.output import Output

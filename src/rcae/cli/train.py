@@ -42,7 +42,15 @@ def train(
       rcae train parts/ -o runs/parts --resume            after Ctrl-C or a power cut
       rcae train parts/ -o runs/n3 --set model.recursion_depth=3
     """
-    from rcae.training.request import Request
-    from rcae.training.trainer import train as train_run
+    from rcae.api import learning
 
-    train_run(data, run, Request(preset, budget_s, seed, settings_file, values), resume=resume)
+    learning.train(
+        data,
+        run,
+        preset=preset,
+        budget=budget_s,
+        seed=seed,
+        config=settings_file,
+        set=values,
+        resume=resume,
+    )

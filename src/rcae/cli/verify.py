@@ -18,8 +18,8 @@ def verify(run: Path, file: Path, paths: tuple[str, ...]) -> None:
     give the AUROC of both. The exit code is 7 if scores or maps differ beyond the tolerance, or if a
     decision flips.
     """
-    from rcae.evaluation.verify import TOLERANCES, require_agreement, table, verify_export
+    from rcae.api import inspecting
 
-    record, found = verify_export(run, file, paths)
-    click.echo(table(found))
-    require_agreement(file, found, TOLERANCES[record.precision])
+    verification = inspecting.verify(run, file, paths)
+    click.echo(str(verification))
+    verification.require_agreement()

@@ -81,13 +81,8 @@ def as_pixels(pixels: NDArray[np.generic], name: str) -> Pixels:
         name: name of the array in error messages.
 
     Raises:
-        ImageError: `pixels` is no array, or its shape, type or size breaks the rules.
+        ImageError: the shape, type or size of `pixels` breaks the rules.
     """
-    if not isinstance(pixels, np.ndarray):  # OpenCV returns None for a file that it cannot read
-        raise ImageError(
-            f"{name} is a {type(pixels).__name__} and not a NumPy array; give its pixels as one, or the "
-            "path of its file."
-        )
     if pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,), (4,)):
         raise ImageError(
             f"{name} has the shape {pixels.shape}; give [height, width], [height, width, 3] (RGB) "

@@ -1,6 +1,8 @@
 """One image as a model reads it: its pixels, and what is unusual about it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 
 from rcae.base.arrays import Array
 from rcae.data.image_files import ImageContent, decode, read_header
-from rcae.data.images import as_pixels, scaled
+from rcae.data.images import as_pixels, read_image, scaled
 from rcae.data.usual_image import UsualImage
 
 
@@ -21,6 +23,14 @@ class Photograph:
     """Float32 RGB [height, width, 3] in 0..1; see `rcae.data.images.read_image`."""
     remarks: dict[str, str] = field(default_factory=dict)
     """Sentences on an unusual size ("size"), and on an assumed white level ("white"), by their kind."""
+    again: Callable[[], Array] | None = field(default=None, repr=False)
+    """Function that reads the image again; None where its pixels were given."""
+
+    @property
+    def reader(self) -> Callable[[], Array]:
+        """Function that returns `image`, without holding the pixels of a file in memory."""
+        image = self.image
+        return self.again or (lambda: image)
 
     @classmethod
     def read(
@@ -44,12 +54,14 @@ class Photograph:
             header = read_header(source)
             on_size = _size_remark(usual, name, (header.height_px, header.width_px), size_limit)
             pixels = decode(source)
+            again = partial(read_image, source, usual)
         else:
+            again = None
             pixels = as_pixels(source, name)
             on_size = _size_remark(usual, name, pixels.values.shape, size_limit)
         image, on_white = scaled(pixels, name, usual)
         remarks = {"size": on_size, "white": on_white}
-        return cls(image, {kind: remark for kind, remark in remarks.items() if remark})
+        return cls(image, {kind: remark for kind, remark in remarks.items() if remark}, again)
 
 
 def _size_remark(

@@ -1,17 +1,28 @@
 """Answer of a detector for one image: score, decision, anomaly map, regions, and its reasons."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from PIL.Image import Image
 from scipy import ndimage
 
 from rcae.base.arrays import Array
+from rcae.base.errors import ImageError
 from rcae.data.images import resize
 from rcae.data.photograph import Photograph
 from rcae.data.regions import connected_regions
 from rcae.detector.calibration import Calibration
+from rcae.drawing import pictures
+from rcae.drawing.page import notebook_html
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NOTEBOOK_SIDE_PX = 480
+"""Longest side of a picture in a notebook (our choice)."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +40,23 @@ class Region:
     peak_y_px: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Detection:
-    """Answer of the detector for one image."""
+    """Answer of the detector for one image; a notebook shows it as a picture.
+
+    >>> detection = rcae.Detector.load("runs/parts").predict("new/0001.png")
+    >>> detection.is_defective
+    True
+    >>> detection.overlay().save("overlay.png")
+    """
 
     anomaly_score: float
     """Largest value of `anomaly_map`; higher is more anomalous."""
     p_value: float
     """Conformal p-value of the score, 0..1; lower is more unusual. See `Calibration.p_value`."""
     threshold: float
+    typical_value: float
+    """Value of the map that is typical of good images, where the heat begins."""
     anomaly_map: Array
     """Finished map, [height, width] at the image's own size."""
     working_map: Array
@@ -46,6 +65,8 @@ class Detection:
     """Regions, strongest first; empty exactly when the image is not defective."""
     duration_s: float
     """Time for this image, decoding included."""
+    reader: Callable[[], Array]
+    """Function that returns the image; see `image`."""
     remark: str | None = None
     """Sentences on what is unusual about the image, like its size; None for a usual one."""
 
@@ -67,10 +88,12 @@ class Detection:
             anomaly_score=anomaly_score,
             p_value=calibration.p_value(anomaly_score),
             threshold=calibration.threshold,
+            typical_value=calibration.typical_value,
             anomaly_map=values,
             working_map=working_map,
             regions=_regions(values, calibration.threshold),
             duration_s=time.perf_counter() - started_at,
+            reader=photograph.reader,
             remark=" ".join(photograph.remarks.values()) or None,
         )
 
@@ -78,6 +101,77 @@ class Detection:
     def is_defective(self) -> bool:
         """True if the score is at or above the threshold."""
         return self.anomaly_score >= self.threshold
+
+    @property
+    def image(self) -> Array:
+        """The image, float32 RGB [height, width, 3] in 0..1; a file is read again, an array is kept.
+
+        Raises:
+            ImageError: the file is gone, or cannot be read any more.
+        """
+        return self.reader()
+
+    def overlay(self) -> Image:
+        """Draw the heat over the image, with its regions outlined; one scale serves all images of a model.
+
+        Raises:
+            ImageError: the errors of `image`; or the file has another size than it had.
+            UsageError: the threshold is no higher than the typical value, so that there is no scale.
+        """
+        image, size = self.image, self.anomaly_map.shape
+        if image.shape[:2] != size:
+            raise ImageError(
+                f"the image is {image.shape[1]}x{image.shape[0]} px now, and was {size[1]}x{size[0]} px when "
+                "it was inspected; inspect it again."
+            )
+        scale = pictures.HeatScale(low=self.typical_value, threshold=self.threshold)
+        return pictures.overlay(image, self.anomaly_map, scale)
+
+    def plot(self, axes: "Axes | None" = None) -> "Axes":
+        """Draw the overlay with matplotlib, titled by the decision.
+
+        Args:
+            axes: Axes to draw on; None makes a new figure of pyplot.
+
+        Raises:
+            ImageError, UsageError: the errors of `overlay`.
+        """
+        overlay = self.overlay()
+        if axes is None:
+            from matplotlib import pyplot as plt
+
+            axes = plt.figure().add_subplot()
+        axes.imshow(np.asarray(overlay))
+        axes.set_title(f"{self._decision}: score {self.anomaly_score:.4g} of {self.threshold:.4g}")
+        axes.set_axis_off()
+        return axes
+
+    def __repr__(self) -> str:
+        height, width = self.anomaly_map.shape
+        return (
+            f"Detection({self._decision}, anomaly_score={self.anomaly_score:.4g}, "
+            f"threshold={self.threshold:.4g}, p_value={self.p_value:.3g}, {len(self.regions)} regions, "
+            f"{width}x{height} px)"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the cell of a notebook: the decision, the image, and the overlay."""
+        lines = [
+            f"score {self.anomaly_score:.4g}, threshold {self.threshold:.4g}, p-value {self.p_value:.3g}, "
+            f"{len(self.regions)} regions at or above the threshold"
+        ]
+        lines += [self.remark] if self.remark else []
+        shown = []
+        try:
+            both = (("image", pictures.to_image(self.image)), ("overlay", self.overlay()))
+            shown = [(pictures.data_uri(one, NOTEBOOK_SIDE_PX), name) for name, one in both]
+        except ImageError as error:
+            lines.append(f"no picture: {error}")
+        return notebook_html(self._decision.capitalize(), lines=lines, pictures=shown)
+
+    @property
+    def _decision(self) -> str:
+        return "defective" if self.is_defective else "good"
 
 
 def score_of(anomaly_map: Array) -> float:

@@ -5,16 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rcae.base.errors import ImageError
-from rcae.base.progress import say
+from rcae.base.progress import warn
 from rcae.base.settings import Settings
 from rcae.base.storage import refusals_named
-from rcae.data.image_files import ImageContent
+from rcae.data.given import GivenImage, readable
 from rcae.data.photograph import Photograph
-from rcae.data.remote import Location, source_of
 from rcae.data.usual_image import SIZE_LIMIT, UsualImage
 from rcae.detector.calibration import Calibration
 from rcae.detector.detection import Detection, Explanation
@@ -29,9 +25,11 @@ from rcae.model.tiles import drawn_pixels
 class Detector:
     """A trained model that stays loaded, with any runtime.
 
-    >>> detector = Detector.load("runs/screws")          # doctest: +SKIP
-    >>> detector.predict("new/part.png").is_defective    # doctest: +SKIP
+    >>> detector = rcae.Detector.load("runs/parts")
+    >>> detector.predict("new/0001.png").is_defective
     True
+    >>> [answer.is_defective for answer in detector.predict_many(["new/0001.png", "new/0002.png"])]
+    [True, False]
     """
 
     def __init__(self, runner: Runner, size_limit: float = SIZE_LIMIT) -> None:
@@ -79,6 +77,13 @@ class Detector:
             verify(path, Path(require_signature))
         return cls(open_runner(path, device, threads), size_limit)
 
+    def __repr__(self) -> str:
+        provenance = self.header.provenance
+        return (
+            f"Detector({provenance['category']}, {provenance['training_images']} training images, "
+            f"threshold {self.calibration.threshold:.4g})"
+        )
+
     @property
     def header(self) -> ModelHeader:
         """Settings, working size, calibration and provenance of the model."""
@@ -108,30 +113,29 @@ class Detector:
         """Return the number of pixels that the networks draw for an image of this size, in all its tiles."""
         return drawn_pixels(*self.header.working_view.seen_size_of(height_px, width_px))
 
-    def predict(self, image: str | Path | NDArray[np.generic]) -> Detection:
+    def predict(self, image: GivenImage) -> Detection:
         """Inspect one image.
 
         Args:
-            image: Path, URL, or array [height, width], [height, width, 3] or [height, width, 4]
-                (grey, RGB, RGBA) of uint8, uint16, or floats in 0..1.
+            image: Path, URL, bytes of a file, PIL image, array or tensor. An array is [height, width],
+                [height, width, 3] or [height, width, 4] (grey, RGB, RGBA). A torch tensor is [height,
+                width] or [channel, height, width]. Both have uint8, uint16, or floats in 0..1.
 
         Raises:
-            ImageError: the image cannot be decoded, is neither path nor array, or has a size, depth or
-                type that is not allowed.
+            ImageError: the image cannot be decoded, is of another kind, or has a size, depth or type that
+                is not allowed.
         """
         started_at = time.perf_counter()
         return self.inspect(self.read(image), started_at)
 
-    def predict_many(
-        self, images: Iterable[Location | NDArray[np.generic]]
-    ) -> Iterator[Detection | ImageError]:
+    def predict_many(self, images: Iterable[GivenImage]) -> Iterator[Detection | ImageError]:
         """Inspect any number of images, and yield an answer for each, in order.
 
         The next images are read while the model is busy, and memory does not grow with their number.
         The duration of an image that a GPU draws in a batch is that of the batch.
 
         Args:
-            images: Paths, URLs or arrays, see `predict`.
+            images: Images of any kind that `predict` takes.
 
         Yields:
             A detection, or the ImageError of an image that cannot be inspected.
@@ -147,21 +151,20 @@ class Detector:
         at_once = self.runner.images_at_once
         return inspected(self.read, self.inspect_many, images, at_once)
 
-    def read(self, image: str | Path | ImageContent | NDArray[np.generic]) -> Photograph:
+    def read(self, image: GivenImage) -> Photograph:
         """Read one image as the model needs it, and say what is unusual, once for each kind of remark.
 
         Args:
-            image: see `predict`; also the content of a file.
+            image: see `predict`.
 
         Raises:
             ImageError: see `predict`.
         """
-        source = source_of(image) if isinstance(image, (str, Path)) else image
-        photograph = Photograph.read(source, self.usual, self.size_limit)
+        photograph = Photograph.read(readable(image), self.usual, self.size_limit)
         for kind, remark in photograph.remarks.items():
             if kind not in self._said:
                 self._said.add(kind)
-                say(f"note: {remark}")
+                warn(remark)
         return photograph
 
     def inspect(self, image: Photograph, started_at: float) -> Detection:
@@ -206,7 +209,7 @@ class Detector:
             for one, refusal, since in zip(images, refusals, started_at, strict=True)
         ]
 
-    def explain(self, image: str | Path | NDArray[np.generic]) -> Explanation:
+    def explain(self, image: GivenImage) -> Explanation:
         """Return the output of each part of the model; `predict` has the same arguments and errors.
 
         Raises:

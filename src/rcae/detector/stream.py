@@ -7,16 +7,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rcae.base.errors import ImageError
 from rcae.base.machine import core_count
+from rcae.data.given import GivenImage
 from rcae.data.photograph import Photograph
-from rcae.data.remote import Location
 from rcae.detector.detection import Detection
 
-Source = TypeVar("Source", bound=Location | NDArray[np.generic])
+Source = TypeVar("Source", bound="GivenImage")
 Inspect = Callable[[Sequence[Photograph], Sequence[float]], Sequence[Detection | ImageError]]
 """Function with the arguments of `rcae.detector.detector.Detector.inspect_many`."""
 
@@ -61,7 +58,7 @@ def inspected(
     Args:
         read: function that reads a source; it is called by several threads.
         inspect: function that answers for a batch.
-        sources: paths, URLs or arrays.
+        sources: images, see `GivenImage`.
         at_once: largest number of images in a batch.
 
     Raises:

@@ -1,7 +1,7 @@
 """Self-contained HTML pages: templates, and the format of numbers and pictures in them."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,11 +54,37 @@ def page(template: str, **content: Any) -> bytes:
         "number": number,
         "percent": percent,
         "picture_uri": _picture_uri,
-        "png_uri": _png_uri,
+        "png_uri": png_uri,
     }
     html = environment.get_template(template).render(**content)
     # File names may hold undecodable bytes, which Python carries as lone surrogates.
     return html.encode("utf-8", "backslashreplace")
+
+
+def notebook_html(
+    title: str,
+    *,
+    lines: Sequence[str] = (),
+    pictures: Sequence[tuple[str, str]] = (),
+    columns: Sequence[str] = (),
+    rows: Sequence[Sequence[str]] = (),
+) -> str:
+    """Render an answer for a cell of a notebook, in the colours of the notebook.
+
+    Args:
+        title: Answer in a few words.
+        lines: Sentences below it.
+        pictures: Data URI of each picture, with its text for readers who cannot see it.
+        columns: Titles of a table; without rows there is none.
+        rows: Rows of the table, each beginning with its name.
+    """
+    content = {"title": title, "lines": lines, "pictures": pictures, "columns": columns}
+    return page("notebook.html.jinja", **content, rows=rows).decode()
+
+
+def png_uri(png: bytes) -> str:
+    """Encode a PNG file as a data URI."""
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
 def number(value: float) -> str:
@@ -80,10 +106,6 @@ def percent(share: float) -> str:
     if 0.9995 <= share < 1:
         return f"> 99.9{_NBSP}%"
     return f"{100 * share:.1f}{_NBSP}%"
-
-
-def _png_uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
 def _picture_uri(image: Image) -> str:

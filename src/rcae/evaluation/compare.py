@@ -1,7 +1,6 @@
 """Comparison of two models, A and B, on the same test images: other decisions, and chance or not."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,79 +11,14 @@ from rcae.data.layouts.sample import Category
 from rcae.data.layouts.source import Data
 from rcae.detector.detector import Detector
 from rcae.detector.run.run_folder import source_for
-from rcae.evaluation.evaluate import Evaluation, Outcome, evaluate_model
+from rcae.evaluation.comparison import Change, Comparison, Side
+from rcae.evaluation.evaluate import evaluate_model
+from rcae.evaluation.evaluation import Outcome
 from rcae.evaluation.metrics.comparison import (
-    AurocComparison,
     DecisionComparison,
     compare_auroc,
     compare_decisions,
 )
-
-KINDS = (
-    "found only by A",
-    "found only by B",
-    "falsely rejected only by A",
-    "falsely rejected only by B",
-)
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of the two models, and its evaluation on the test images."""
-
-    path: Path
-    """Path of the run folder, the model file or the exported file."""
-    detector: Detector
-    evaluation: Evaluation
-
-
-@dataclass(frozen=True)
-class Change:
-    """A test image that A and B decide differently.
-
-    Scores of two models have different units and are never subtracted. `strength_a` and
-    `strength_b` are the scores on the scale of each model; see `HeatScale.strength`.
-    """
-
-    a: Outcome
-    b: Outcome
-    strength_a: float
-    strength_b: float
-
-    @property
-    def kind(self) -> str:
-        """One of `KINDS`."""
-        what = "found" if self.a.sample.is_defective else "falsely rejected"
-        return f"{what} only by {'A' if self.a.is_rejected else 'B'}"
-
-    @property
-    def size(self) -> float:
-        """Certainty of the less certain model: distance of its strength from the threshold (our choice)."""
-        return min(abs(self.strength_a - 1), abs(self.strength_b - 1))
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """All results of a comparison."""
-
-    a: Side
-    b: Side
-    image_auroc: AurocComparison
-    defects_found: DecisionComparison
-    """Decisions on the defective images; each model has its own threshold."""
-    false_alarms: DecisionComparison
-    """Decisions on the good images."""
-    changes: tuple[Change, ...]
-    """Changed decisions, the largest first."""
-
-    @property
-    def category(self) -> Category:
-        """The category that both were evaluated on."""
-        return self.a.evaluation.category
-
-    def changes_of(self, kind: str) -> list[Change]:
-        """Return the changes of one of `KINDS`, the largest first."""
-        return [change for change in self.changes if change.kind == kind]
 
 
 def compare_models(model_a: Path, model_b: Path, data: Data) -> Comparison:

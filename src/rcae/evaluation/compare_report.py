@@ -1,18 +1,17 @@
 """Output of a comparison: comparison.html, comparison.json, changes.csv, and a table as text."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from PIL.Image import Image
 
 from rcae.base.storage import write_bytes, write_text
 from rcae.base.text import csv_text, printable
 from rcae.data.layouts.sample import Sample
-from rcae.drawing.page import FactGroup, Picture, PictureGroup, number, page
+from rcae.drawing.page import FactGroup, Picture, PictureGroup, page
 from rcae.drawing.pictures import (
     HEAT_COLOURS,
     MASK_COLOUR,
@@ -22,23 +21,13 @@ from rcae.drawing.pictures import (
     side_by_side,
     to_image,
 )
-from rcae.evaluation.compare import KINDS, Change, Comparison, Side
-from rcae.evaluation.evaluate import Outcome, full_map
-from rcae.evaluation.evaluate_report import image_name, known_warning, model_facts
-from rcae.evaluation.metrics.comparison import DecisionComparison
-from rcae.evaluation.metrics.intervals import CONFIDENCE, Interval
+from rcae.evaluation.comparison import KINDS, Change, Comparison, Side
+from rcae.evaluation.evaluate import full_map
+from rcae.evaluation.evaluate_report import model_facts
+from rcae.evaluation.evaluation import Outcome
+from rcae.evaluation.metrics.intervals import CONFIDENCE
 
 PICTURES_PER_KIND = 12
-
-
-class Row(NamedTuple):
-    """One line of the table, as text."""
-
-    what: str
-    a: str
-    b: str
-    difference: str
-    p_value: str
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> Path:
@@ -53,9 +42,9 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
         "comparison.html.jinja",
         category=comparison.category.name,
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        rows=rows(comparison),
-        verdicts=verdicts(comparison),
-        changes=change_counts(comparison),
+        rows=comparison.rows(),
+        verdicts=comparison.verdicts(),
+        changes=comparison.change_counts(),
         picture_groups=[_picture_group(comparison, kind) for kind in KINDS],
         facts=(_facts("Model A", comparison.a), _facts("Model B", comparison.b)),
         confidence=CONFIDENCE,
@@ -65,75 +54,6 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
     )
     write_bytes(folder / "comparison.html", html)
     return folder / "comparison.html"
-
-
-def table(comparison: Comparison) -> str:
-    """Format the comparison as text for a terminal."""
-    header = Row("", "A", "B", "difference", "p")
-    lines = [f"A: {printable(comparison.a.path)}", f"B: {printable(comparison.b.path)}"]
-    lines += [
-        f"{row.what:13} {row.a:>24} {row.b:>24} {row.difference:>27} {row.p_value:>8}"
-        for row in (header, *rows(comparison))
-    ]
-    return "\n".join([*lines, *verdicts(comparison), change_counts(comparison)])
-
-
-def rows(comparison: Comparison) -> list[Row]:
-    """Return the three rows of the comparison; differences are of B against A."""
-    auroc = comparison.image_auroc
-    return [
-        Row(
-            "image AUROC",
-            _estimate(auroc.a, auroc.interval_a),
-            _estimate(auroc.b, auroc.interval_b),
-            _estimate(auroc.difference, auroc.interval, _signed),
-            "-" if auroc.p_value is None else _p(auroc.p_value),
-        ),
-        _decision_row("defects found", comparison.defects_found),
-        _decision_row("false alarms", comparison.false_alarms),
-    ]
-
-
-def _decision_row(what: str, found: DecisionComparison) -> Row:
-    return Row(
-        what,
-        f"{found.a} of {found.total}",
-        f"{found.b} of {found.total}",
-        f"{found.only_a} only A, {found.only_b} only B",
-        _p(found.p_value),
-    )
-
-
-def verdicts(comparison: Comparison) -> list[str]:
-    """Return a sentence on each row, and warnings: either a model is better, or it may be chance."""
-    auroc, found, alarms = (
-        comparison.image_auroc,
-        comparison.defects_found,
-        comparison.false_alarms,
-    )
-    return [
-        f"image AUROC: {_verdict(auroc.difference, auroc.p_value)}",
-        f"defects found: {_verdict(found.b - found.a, found.p_value)}",
-        f"false alarms: {_verdict(alarms.a - alarms.b, alarms.p_value)}",
-        *(f"warning, A: {words}" for words in known_warning(comparison.a.evaluation)),
-        *(f"warning, B: {words}" for words in known_warning(comparison.b.evaluation)),
-    ]
-
-
-def _verdict(gain: float, p_value: float | None) -> str:
-    """Judge the gain of B over A."""
-    if p_value is None:
-        return "these images cannot tell whether the difference is more than chance"
-    if p_value > 1 - CONFIDENCE:
-        return f"the difference is no more than chance (p = {_p(p_value)})"
-    return f"{'B' if gain > 0 else 'A'} is better beyond chance (p = {_p(p_value)})"
-
-
-def change_counts(comparison: Comparison) -> str:
-    """Count the images that change decision, in all and by kind."""
-    kinds = ", ".join(f"{len(comparison.changes_of(kind))} {kind}" for kind in KINDS)
-    total = len(comparison.a.evaluation.outcomes)
-    return f"{len(comparison.changes)} of {total} images change decision: {kinds}"
 
 
 def to_json(comparison: Comparison) -> str:
@@ -163,7 +83,7 @@ def changes_csv(comparison: Comparison) -> str:
 
 def _change_row(comparison: Comparison, change: Change) -> dict[str, Any]:
     return {
-        "path": image_name(comparison.a.evaluation, change.a),
+        "path": comparison.a.evaluation.image_name(change.a),
         "defect_type": change.a.sample.defect_type,
         "change": change.kind,
         "anomaly_score_a": change.a.anomaly_score,
@@ -206,7 +126,7 @@ def _picture(comparison: Comparison, change: Change) -> Picture:
         for name, side, outcome in sides
     ]
     scores = "; ".join(f"{name} {_score(side, outcome)}" for name, side, outcome in sides)
-    name = image_name(comparison.a.evaluation, change.a)
+    name = comparison.a.evaluation.image_name(change.a)
     return Picture(side_by_side(panels), f"{name}: {scores}")
 
 
@@ -224,19 +144,3 @@ def _score(side: Side, outcome: Outcome) -> str:
 
 def _facts(title: str, side: Side) -> FactGroup:
     return FactGroup(title, {"Path": printable(side.path), **model_facts(side.detector)})
-
-
-def _estimate(
-    value: float, interval: Interval | None, text: Callable[[float], str] = number
-) -> str:
-    if interval is None:
-        return f"{text(value)} (no interval)"
-    return f"{text(value)} ({text(interval.low)} to {text(interval.high)})"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3f}"
-
-
-def _p(p_value: float) -> str:
-    return f"{p_value:.3g}"

@@ -1,7 +1,7 @@
 """Evaluation: a finished detector scores each test image of a category once, and is measured."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,9 +20,10 @@ from rcae.data.usual_image import UsualImage
 from rcae.detector.calibration import Calibration, conformal_threshold, images_needed
 from rcae.detector.detection import Detection
 from rcae.detector.detector import Detector
-from rcae.detector.outliers import Outlier, outliers_among
+from rcae.detector.outliers import outliers_among
 from rcae.detector.run.known_images import calibration_images, known_images
 from rcae.detector.run.run_folder import source_for
+from rcae.evaluation.evaluation import Evaluation, Outcome
 from rcae.evaluation.metrics.ranking import image_metrics
 from rcae.evaluation.metrics.rates import detection_rates
 from rcae.evaluation.metrics.regions import pixel_metrics
@@ -56,51 +57,6 @@ class Predictor(Protocol):
 
     def predict(self, image: Path) -> Detection:
         """Inspect one image."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One test image, with the answer of the detector."""
-
-    sample: Sample
-    anomaly_score: float
-    p_value: float
-    """Conformal p-value, see `Calibration.p_value`."""
-    is_rejected: bool
-    working_map: Array
-    """Anomaly map at working size, so that memory stays small; it is enlarged again where needed."""
-    duration_s: float
-    remark: str | None = None
-    """Sentences on what is unusual about the image, like its size; None for a usual one."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """All results on one category."""
-
-    category: Category
-    outcomes: tuple[Outcome, ...]
-    metrics: EvaluationResult
-    """All figures of metrics.json."""
-    calibration: Calibration
-    """Threshold of the model, and its promise."""
-    known: tuple[Sample, ...]
-    """Test images that the model was trained or calibrated on, as far as can be told.
-
-    The model looks better on them than it is.
-    """
-    outliers: tuple[Outlier, ...] = ()
-    """Calibration images far from all others, as far as the run tells."""
-
-    @property
-    def good(self) -> tuple[Outcome, ...]:
-        """The outcomes of the good test images."""
-        return tuple(outcome for outcome in self.outcomes if not outcome.sample.is_defective)
-
-    @property
-    def defective(self) -> tuple[Outcome, ...]:
-        """The outcomes of the defective test images."""
-        return tuple(outcome for outcome in self.outcomes if outcome.sample.is_defective)
 
 
 def evaluate_model(path: Path, detector: Detector, data: Data) -> Evaluation:

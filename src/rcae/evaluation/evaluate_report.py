@@ -14,9 +14,9 @@ from rcae.data.doctor import give_aways
 from rcae.detector.detector import Detector
 from rcae.drawing.page import FactGroup, Picture, PictureGroup
 from rcae.drawing.pictures import overlay, recursion_strip
-from rcae.evaluation.evaluate import Evaluation, Outcome, full_map
+from rcae.evaluation.evaluate import full_map
+from rcae.evaluation.evaluation import Evaluation, Outcome
 from rcae.evaluation.report import EvaluationReport, write_report
-from rcae.evaluation.result import SUMMARY, Ranking
 
 PICTURES_PER_GROUP = 6
 
@@ -36,52 +36,12 @@ def write_evaluation(
     return report
 
 
-def table(evaluation: Evaluation) -> str:
-    """Format the main metrics per defect type and overall, as text for a terminal."""
-    header = f"{'':24}{'images':>8}{'found':>8}" + "".join(f"{name:>13}" for name in SUMMARY)
-    result = evaluation.metrics
-    return "\n".join(
-        [
-            header,
-            *(
-                _line(name, row.image_count, row.detected_count, row)
-                for name, row in result.defect_types.items()
-            ),
-            _line("all defects", result.defective_count, result.detected_count, result),
-            f"false alarms: {result.false_alarm_count} of {result.good_count} good images at the "
-            f"calibrated threshold {result.threshold:.4g} (promised: at most "
-            f"{result.false_alarm_rate_promised:.1%} {evaluation.calibration.assurance})",
-            *(f"warning: {words}" for words in known_warning(evaluation)),
-            *(f"warning: {outlier.advice}" for outlier in evaluation.outliers),
-            *(f"{name}: not defined, {reason}" for name, reason in result.undefined.items()),
-        ]
-    )
-
-
-def known_warning(evaluation: Evaluation) -> list[str]:
-    """Return a warning if the model knows some of the test images, else an empty list."""
-    if not evaluation.known:
-        return []
-    return [
-        f"{printable(evaluation.known[0].path)} was trained or calibrated on, and so were "
-        f"{len(evaluation.known) - 1} of the {len(evaluation.outcomes) - 1} other test images: false alarms "
-        "and rankings look better than they are. Test on other good images, or train again without these."
-    ]
-
-
-def _line(name: str, images: int, found: int, ranking: Ranking) -> str:
-    values = [getattr(ranking, column) for column in SUMMARY]
-    return f"{name:24}{images:>8}{found:>8}" + "".join(
-        f"{'-' if value is None else format(value, '.3f'):>13}" for value in values
-    )
-
-
 def scores_csv(evaluation: Evaluation) -> str:
     """Return scores.csv, one row per test image."""
     columns = ("path", "defect_type", "anomaly_score", "p_value", "threshold", "decision")
     rows = (
         (
-            image_name(evaluation, outcome),
+            evaluation.image_name(outcome),
             outcome.sample.defect_type,
             outcome.anomaly_score,
             outcome.p_value,
@@ -93,11 +53,6 @@ def scores_csv(evaluation: Evaluation) -> str:
         for outcome in evaluation.outcomes
     )
     return csv_text((*columns, "milliseconds", "remark"), rows)
-
-
-def image_name(evaluation: Evaluation, outcome: Outcome) -> str:
-    """Return the image's path within its category."""
-    return printable(outcome.sample.path.relative_to(evaluation.category.root).as_posix())
 
 
 def _report(evaluation: Evaluation, detector: Detector, licence_note: str) -> EvaluationReport:
@@ -190,7 +145,7 @@ def _strip(outcome: Outcome, detector: Detector) -> Image:
 
 def _caption(evaluation: Evaluation, outcome: Outcome) -> str:
     decision = "rejected" if outcome.is_rejected else "accepted"
-    return f"{image_name(evaluation, outcome)}: score {outcome.anomaly_score:.3f}, {decision}"
+    return f"{evaluation.image_name(outcome)}: score {outcome.anomaly_score:.3f}, {decision}"
 
 
 def _facts(evaluation: Evaluation, detector: Detector) -> tuple[FactGroup, ...]:
@@ -221,7 +176,7 @@ def _notes(evaluation: Evaluation) -> list[str]:
         f"{printable(category.name)} {message}"
         for _, message in give_aways.measure(category).warnings()
     ]
-    return [*known_warning(evaluation), *warnings, *category.notes]
+    return [*evaluation.warnings, *warnings, *category.notes]
 
 
 def model_facts(detector: Detector) -> dict[str, str]:

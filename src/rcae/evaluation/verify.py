@@ -15,7 +15,7 @@ from rcae.data.layouts.image_list import is_image_list
 from rcae.detector.calibration import RUNTIME_MARGIN
 from rcae.detector.detection import Detection
 from rcae.detector.detector import Detector
-from rcae.detector.runners.exported import ExportedRunner, ExportRecord
+from rcae.detector.runners.exported import ExportedRunner
 from rcae.detector.runners.openvino_runner import OpenvinoRunner
 from rcae.detector.runners.runner import open_exported
 from rcae.detector.runners.torch_runner import TorchRunner
@@ -49,9 +49,62 @@ class Difference:
         return max(self.score_difference, self.map_difference) <= tolerance and not self.flipped
 
 
-def verify_export(
-    run: Path, file: Path, paths: Sequence[str]
-) -> tuple[ExportRecord, list[Difference]]:
+@dataclass(frozen=True)
+class Verification:
+    """Agreement of an exported file with its run; `print` shows it as a table."""
+
+    file: Path
+    precision: str
+    """Precision of the file: "fp32", "fp16" or "int8"."""
+    differences: tuple[Difference, ...]
+    """Differences from torch, one for each runtime."""
+
+    @property
+    def tolerance(self) -> float:
+        """Largest difference allowed, see `TOLERANCES`."""
+        return TOLERANCES[self.precision]
+
+    @property
+    def agrees(self) -> bool:
+        """True if scores, maps and decisions agree in every runtime."""
+        return not self._wrong
+
+    @property
+    def _wrong(self) -> list[str]:
+        return [one.runtime for one in self.differences if not one.is_within(self.tolerance)]
+
+    def require_agreement(self) -> None:
+        """Refuse a file whose answers differ from the run's in a runtime.
+
+        Raises:
+            VerificationError: a score or map differs from torch by more than `tolerance`, or a decision
+                flips.
+        """
+        if self._wrong:
+            raise VerificationError(
+                f"{self.file} does not agree with its run in {' and '.join(self._wrong)}: scores and maps "
+                f"must lie within {self.tolerance:g} and no decision may flip. Do not use it there; export "
+                "again, or in a higher precision."
+            )
+
+    def __str__(self) -> str:
+        lines = [f"{'':14s}{'images':>8s}{'score':>10s}{'map':>10s}{'flipped':>9s}{'AUROC':>18s}"]
+        for one in self.differences:
+            auroc = "-"
+            if one.image_auroc is not None and one.torch_image_auroc is not None:
+                auroc = f"{one.image_auroc:.4f} ({one.image_auroc - one.torch_image_auroc:+.4f})"
+            lines.append(
+                f"{one.runtime:14s}{one.image_count:8d}{one.score_difference:10.1e}"
+                f"{one.map_difference:10.1e}{len(one.flipped):9d}{auroc:>18s}"
+            )
+            lines += [f"  another decision: {path}" for path in one.flipped]
+        lines.append(
+            "score, map: largest difference from torch, where 1 is the way from usual to defective"
+        )
+        return "\n".join(lines)
+
+
+def verify_export(run: Path, file: Path, paths: Sequence[str]) -> Verification:
     """Inspect images with the run and with the file, in every installed runtime that can open it.
 
     Args:
@@ -71,7 +124,8 @@ def verify_export(
         raise UsageError(f"{file} was made from another model than that of {run}; export it again.")
     images, labels = _images(paths)
     others = {name: Detector(runner) for name, runner in runners.items()}
-    return record, differences(Detector(original), others, images, labels)
+    found = differences(Detector(original), others, images, labels)
+    return Verification(file, record.precision, tuple(found))
 
 
 def _runtimes(file: Path) -> dict[str, ExportedRunner]:
@@ -131,39 +185,6 @@ def differences(
         )
         for name in others
     ]
-
-
-def table(found: Sequence[Difference]) -> str:
-    """Format the differences as text, one line per runtime, and the images whose decision flips."""
-    lines = [f"{'':14s}{'images':>8s}{'score':>10s}{'map':>10s}{'flipped':>9s}{'AUROC':>18s}"]
-    for one in found:
-        auroc = "-"
-        if one.image_auroc is not None and one.torch_image_auroc is not None:
-            auroc = f"{one.image_auroc:.4f} ({one.image_auroc - one.torch_image_auroc:+.4f})"
-        lines.append(
-            f"{one.runtime:14s}{one.image_count:8d}{one.score_difference:10.1e}"
-            f"{one.map_difference:10.1e}{len(one.flipped):9d}{auroc:>18s}"
-        )
-        lines += [f"  another decision: {path}" for path in one.flipped]
-    lines.append(
-        "score, map: largest difference from torch, where 1 is the way from usual to defective"
-    )
-    return "\n".join(lines)
-
-
-def require_agreement(file: Path, found: Sequence[Difference], tolerance: float) -> None:
-    """Refuse a file whose answers differ from the run's in a runtime.
-
-    Raises:
-        VerificationError: a score or map differs from torch by more than `tolerance`, or a decision flips.
-    """
-    wrong = [one.runtime for one in found if not one.is_within(tolerance)]
-    if wrong:
-        raise VerificationError(
-            f"{file} does not agree with its run in {' and '.join(wrong)}: scores and maps must lie "
-            f"within {tolerance:g} and no decision may flip. Do not use it there; export again, or in "
-            "a higher precision."
-        )
 
 
 def _distance(seen: Detection, expected: Detection) -> float:

@@ -21,8 +21,9 @@ from rcae.data.layouts.category import open_category
 from rcae.data.layouts.sample import Category
 from rcae.detector.run.run_folder import RunFolder
 from rcae.drawing.pictures import HeatScale, jpeg_bytes, overlay
-from rcae.evaluation.evaluate import Evaluation, Predictor, evaluate_detector, full_map
+from rcae.evaluation.evaluate import Predictor, evaluate_detector, full_map
 from rcae.evaluation.evaluate_report import scores_csv
+from rcae.evaluation.evaluation import Evaluation
 from rcae.study.cell_result import CellResult
 from rcae.study.request import CellRequest
 

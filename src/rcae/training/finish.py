@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rcae.base.machine import package_versions, peak_memory_mib
-from rcae.base.progress import say
+from rcae.base.progress import say, warn
 from rcae.base.settings import Settings
 from rcae.base.storage import write_text
 from rcae.detector.calibration_images import to_csv
@@ -81,9 +81,9 @@ def finish(
         say("evidence by weight: " + ", ".join(f"{one.name} {one.weight:.2f}" for one in trusted))
     say(f"threshold {calibration.threshold:.4f}. {calibration.promise}")
     for outlier in outliers_among(fitted.held_out, calibration):
-        say(f"warning: {outlier.advice}")
+        warn(outlier.advice)
     for advice in odd_training_images(fitted.cross_fitted, calibration):
-        say(f"warning: {advice}")
+        warn(advice)
     say(
         "They were taken with the training images: before going live, 'rcae calibrate' on another day's."
     )

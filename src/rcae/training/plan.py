@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
+from rcae.base.duration import spelled
 from rcae.base.errors import UsageError
 from rcae.base.settings import Settings, StageSettings
 from rcae.training.loop import batches, make_optimizer, train_step
@@ -13,7 +14,12 @@ from rcae.training.processes import ALONE, Processes
 from rcae.training.stages import Stage
 
 MEASURING_S = 3.0
-"""Time spent on measuring each stage when a budget depends on it."""
+"""Longest time spent on measuring each stage when a budget depends on it."""
+MEASURING_SHARE = 1 / 60
+"""Largest share of a budget for measuring each stage; a hopeless budget is refused early (our choice)."""
+
+LEAST_MARGIN = 1.2
+"""Factor of the least budget that is named over the time that was measured (our choice)."""
 
 MOST_MEASURED = 1000
 """Steps of each stage that are measured, warming up included."""
@@ -77,27 +83,32 @@ def steps_from_settings(settings: Settings, image_count: int) -> dict[str, int]:
 
 
 def steps_from_budget(
-    settings: Settings, step_seconds: Mapping[str, float], available_s: float
+    settings: Settings, step_seconds: Mapping[str, float], budget_s: float, other_s: float
 ) -> dict[str, int]:
     """Steps of each measured stage, by its name; together they fill the time.
 
     Args:
         settings: the `time_share` of each stage counts.
         step_seconds: duration of one step of each stage, in s.
-        available_s: the time for all stages, in s.
+        budget_s: the time for the whole run, in s.
+        other_s: the time that reading, measuring and the end of the run take of it, in s.
 
     Raises:
-        UsageError: the time does not reach for one step of each stage.
+        UsageError: the time does not reach for one step of each stage; the error names a budget that does.
     """
     shares = {name: _stage_settings(settings)[name].time_share for name in step_seconds}
     total = sum(shares.values())
+    available_s = budget_s - other_s
     steps = {
         name: int(available_s * shares[name] / total / step_seconds[name]) for name in step_seconds
     }
     if min(steps.values()) < 1:
+        one_step_each_s = max(step_seconds[name] * total / shares[name] for name in step_seconds)
+        least_s = LEAST_MARGIN * (other_s + one_step_each_s) + MEASURING_S * len(step_seconds)
         raise UsageError(
-            f"the budget leaves {max(available_s, 0):.0f} s for training, too little for one step of "
-            "each stage on this machine; give a larger --budget."
+            f"a budget of {budget_s:g} s leaves {max(available_s, 0):.0f} s for training, too little for one "
+            "step of each stage; the least that works with these images on this machine is "
+            f"--budget {spelled(least_s)}."
         )
     return steps
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rcae.base.errors import UsageError
-from rcae.base.settings import Settings, load_settings, to_plain
+from rcae.base.settings import DEFAULT_PRESET, Settings, load_settings, to_plain
 from rcae.detector.run.run_folder import RunFolder
 
 LONGEST_BUDGET_S = 366 * 24 * 3600.0
@@ -22,7 +22,7 @@ class Request:
     """
 
     preset: str | None = None
-    """One of `PRESETS`; None is `quick`."""
+    """One of `PRESETS`; None is `DEFAULT_PRESET`."""
     budget_s: float | None = None
     """Time for the whole run; None trains as long as the settings say."""
     seed: int | None = None
@@ -35,7 +35,7 @@ class Request:
     def __post_init__(self) -> None:
         if self.budget_s is not None and not 0 <= self.budget_s <= LONGEST_BUDGET_S:
             raise UsageError(
-                f"a budget of {self.budget_s:g} s is not a time from 0 s to a year; give one like 1800 s, "
+                f"a budget of {self.budget_s:g} s is not a time from 0 s to a year; give one like "
                 "--budget 30m."
             )
 
@@ -46,7 +46,10 @@ class Request:
             SettingsError: an unknown preset or key, or a value that breaks its rule.
         """
         return load_settings(
-            self.preset or "quick", file=self.settings_file, values=self.values, seed=self.seed
+            self.preset or DEFAULT_PRESET,
+            file=self.settings_file,
+            values=self.values,
+            seed=self.seed,
         )
 
     def to_plain(self) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 
+from rcae.base.duration import spelled
 from rcae.base.errors import InterruptedTrainingError
 from rcae.base.interruption import stop_on_signal
 from rcae.base.progress import say
-from rcae.base.settings import Settings
+from rcae.base.settings import DEFAULT_PRESET, Settings
 from rcae.base.storage import write_text
 from rcae.data.good_images import to_csv
 from rcae.data.layouts.source import Data
@@ -71,6 +72,8 @@ def _train(data: Data, run: Path, request: Request, processes: Processes, *, res
     require_runnable(settings.training, processes.device)
     plug_ins_of(settings)
     parts = open_good_parts(source, settings)
+    if processes.is_first:
+        say(_beginning(parts, settings, request, processes))
     if resume:
         require_same_data(parts, folder)
         step_seconds: dict[str, float] = {}
@@ -93,6 +96,17 @@ def _train(data: Data, run: Path, request: Request, processes: Processes, *, res
     processes.wait()
 
 
+def _beginning(parts: GoodParts, settings: Settings, request: Request, processes: Processes) -> str:
+    """Return a sentence on what is trained, on which device."""
+    device = torch.cuda.get_device_name() if processes.device.type == "cuda" else "the CPU"
+    together = "" if processes.count == 1 else f", in {processes.count} processes"
+    return (
+        f"training on {device}{together}: preset {request.preset or DEFAULT_PRESET}, seed {settings.seed}, "
+        f"{len(parts.training)} good images of {parts.category.name} to learn from, "
+        f"{len(parts.calibration)} held out to calibrate"
+    )
+
+
 def _is_finished(folder: RunFolder) -> bool:
     """Tell if there is nothing to resume, and say so."""
     if folder.model.exists():
@@ -109,18 +123,21 @@ def _planned(
 ) -> tuple[Settings, dict[str, float]]:
     """Return the settings with the number of steps fixed, and the seconds that a step of each stage takes."""
     system, stages = _new_system(settings, parts, processes)  # thrown away after measuring
-    measuring_s = 0.0 if request.budget_s is None else plan.MEASURING_S
+    measuring_s = min(plan.MEASURING_S, plan.MEASURING_SHARE * (request.budget_s or 0.0))
     step_seconds = plan.seconds_per_step(
         stages, settings, measuring_s=measuring_s, processes=processes
     )
     if not processes.is_first:  # measured together, planned by the first one alone
         return settings, step_seconds
+    finishing_s = finishing_seconds(system, parts)
     if request.budget_s is None:
         steps = plan.steps_from_settings(settings, len(parts.training))
     else:
-        reserve_s = finishing_seconds(system, parts)
-        available_s = request.budget_s - reserve_s - (time.perf_counter() - started_at)
-        steps = plan.steps_from_budget(settings, step_seconds, available_s)
+        other_s = finishing_s + time.perf_counter() - started_at
+        steps = plan.steps_from_budget(settings, step_seconds, request.budget_s, other_s)
+    left_s = finishing_s + sum(count * step_seconds[name] for name, count in steps.items())
+    counts = " + ".join(map(str, steps.values()))
+    say(f"{counts} steps, ready in about {spelled(left_s)}")
     return plan.with_steps(settings, steps), step_seconds
 
 

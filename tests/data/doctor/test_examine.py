@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from rcae.base.errors import DataError, UsageError
+from rcae.base.progress import following
 from rcae.data import images as images_module
 from rcae.data.doctor.examine import describe, examine
 from tests.data.conftest import draw_part, png_header
@@ -379,11 +380,6 @@ def test_each_image_and_mask_is_decoded_once(mvtec, monkeypatch):
 
 def test_progress_sees_each_image_once(mvtec):
     seen = []
-
-    def progress(samples):
-        for sample in samples:
-            seen.append(sample.path)
-            yield sample
-
-    examine(mvtec, progress=progress)
-    assert len(seen) == len(set(seen)) == 47
+    with following(quiet=True, callbacks=[seen.append]):
+        examine(mvtec)
+    assert [state.done for state in seen if state.doing == "examining"] == list(range(1, 48))

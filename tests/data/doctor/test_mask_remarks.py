@@ -59,7 +59,7 @@ def test_a_mask_whose_size_does_not_tell_whether_it_is_turned_is_named(mvtec, or
     ((code, message),) = findings_on_masks(mvtec)
     assert code == "mask-of-turned-image"
     assert "give --masks-unturned" in message
-    assert findings_on_masks(DataSource(mvtec, unturned_masks=True)) == []
+    assert findings_on_masks(DataSource(mvtec, masks_unturned=True)) == []
 
 
 def test_a_mask_whose_size_tells_that_it_is_turned_is_fine(mvtec, write_mask):
@@ -72,7 +72,7 @@ def test_masks_drawn_on_unturned_pixels_are_usable_when_said_so(mvtec, write_mas
     save_turned_image(mvtec, 6, (20, 24))
     write_mask(mvtec / MASK, 20, 24)
     assert [code for code, _ in findings_on_masks(mvtec)] == ["wrong-mask-size"]
-    assert findings_on_masks(DataSource(mvtec, unturned_masks=True)) == []
+    assert findings_on_masks(DataSource(mvtec, masks_unturned=True)) == []
 
 
 def test_inverted_masks_are_usable_when_said_so(mvtec):
@@ -80,5 +80,5 @@ def test_inverted_masks_are_usable_when_said_so(mvtec):
         pixels = np.asarray(Image.open(mask))
         Image.fromarray(255 - pixels).save(mask)
     assert [code for code, _ in findings_on_masks(mvtec)] == ["inverted-masks"]
-    assert findings_on_masks(DataSource(mvtec, inverted_masks=True)) == []
-    assert examine(DataSource(mvtec, inverted_masks=True)).ok
+    assert findings_on_masks(DataSource(mvtec, masks_inverted=True)) == []
+    assert examine(DataSource(mvtec, masks_inverted=True)).ok

@@ -78,7 +78,7 @@ def test_a_source_says_how_the_masks_of_all_its_images_are_read(make_files):
     readings = {
         sample.mask_reading
         for sample in open_category(
-            DataSource(root, inverted_masks=True, unturned_masks=True)
+            DataSource(root, masks_inverted=True, masks_unturned=True)
         ).samples
     }
     assert readings == {MaskReading(inverted=True, unturned=True)}

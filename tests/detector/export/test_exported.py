@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -20,8 +21,7 @@ from rcae.detector.runners import openvino_runner
 from rcae.detector.runners.exported import IMAGES, as_bytes
 from rcae.detector.runners.onnx_runner import OnnxRunner
 from rcae.detector.runners.openvino_runner import OpenvinoRunner
-from rcae.evaluation import verify as verification
-from rcae.evaluation.verify import verify_export
+from rcae.evaluation.verify import Difference, Verification, verify_export
 from tests.base.test_extras import without
 from tests.detector.export.test_graph import untrained
 
@@ -179,9 +179,9 @@ def test_half_precision_halves_the_file_and_hardly_moves_the_scores(
         if len(tensor.dims) >= 4
     }
     assert set(weights.values()) == {onnx.TensorProto.FLOAT16}
-    record, found = verify_export(finished_run, file, [str(parts)])
-    assert record.precision == "fp16"
-    assert all(0 < one.score_difference < verification.TOLERANCES["fp16"] for one in found)
+    found = verify_export(finished_run, file, [str(parts)])
+    assert found.precision == "fp16"
+    assert all(0 < one.score_difference < found.tolerance for one in found.differences)
 
 
 @pytest.mark.parametrize(("target", "suffix"), [("onnx", ".onnx"), ("openvino", ".xml")])
@@ -190,16 +190,17 @@ def test_int8_computes_convolutions_in_8_bits(finished_run, parts, tmp_path, tar
     export_run(finished_run, target, "int8", parts, file)
     text = file.read_bytes()
     assert b"QuantizeLinear" in text or b"FakeQuantize" in text
-    _, found = verify_export(finished_run, file, [str(parts)])
+    found = verify_export(finished_run, file, [str(parts)]).differences
     assert all(one.score_difference > 0 for one in found)
     assert all(one.torch_image_auroc is not None for one in found)
 
 
 def test_verification_accepts_the_file_and_both_runtimes_read_it(finished_run, onnx_file, parts):
-    record, found = verify_export(finished_run, onnx_file, [str(parts / "test")])
-    verification.require_agreement(onnx_file, found, verification.TOLERANCES[record.precision])
-    assert [one.runtime for one in found] == ["ONNX Runtime", "OpenVINO"]
-    assert [one.image_count for one in found] == [8, 8]
+    found = verify_export(finished_run, onnx_file, [str(parts / "test")])
+    found.require_agreement()
+    assert found.agrees
+    assert [one.runtime for one in found.differences] == ["ONNX Runtime", "OpenVINO"]
+    assert [one.image_count for one in found.differences] == [8, 8]
 
 
 def test_verification_refuses_a_file_whose_weights_were_changed(
@@ -211,22 +212,23 @@ def test_verification_refuses_a_file_whose_weights_were_changed(
             values = onnx.numpy_helper.to_array(tensor) * 1.5
             tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
     onnx.save(proto, tmp_path / "changed.onnx")
-    _, found = verify_export(finished_run, tmp_path / "changed.onnx", [str(parts)])
+    found = verify_export(finished_run, tmp_path / "changed.onnx", [str(parts)])
+    assert not found.agrees
     with pytest.raises(VerificationError, match=r"does not agree with its run in ONNX Runtime"):
-        verification.require_agreement(tmp_path / "changed.onnx", found, 1e-3)
+        found.require_agreement()
 
 
 def test_the_columns_of_the_table_stay_apart():
-    changed = verification.Difference("OpenVINO", 160, 0.4, 0.6, (), 0.9003, 0.7006)
-    heading, row, *_ = verification.table([changed]).splitlines()
+    changed = Difference("OpenVINO", 160, 0.4, 0.6, (), 0.9003, 0.7006)
+    heading, row, *_ = str(Verification(Path("a.onnx"), "fp32", (changed,))).splitlines()
     assert row.split() == ["OpenVINO", "160", "4.0e-01", "6.0e-01", "0", "0.9003", "(+0.1997)"]
     assert len(heading) == len(row)
 
 
 def test_a_flipped_decision_is_never_within_tolerance(tmp_path):
-    flipped = verification.Difference("other", 1, 0.0, 0.0, (tmp_path,), None, None)
+    flipped = Difference("other", 1, 0.0, 0.0, (tmp_path,), None, None)
     assert not flipped.is_within(1.0)
-    assert str(tmp_path) in verification.table([flipped])
+    assert str(tmp_path) in str(Verification(tmp_path, "fp32", (flipped,)))
 
 
 def test_verification_refuses_the_export_of_another_model(finished_run, onnx_file, parts, tmp_path):

@@ -16,7 +16,7 @@ from rcae.base.errors import CheckpointError
 from rcae.detector.calibration_images import read_calibration_images
 from rcae.detector.run.checkpoint import load_model, weights_sha256
 from rcae.detector.run.run_folder import RunFolder
-from rcae.line.feedback.apply import FineTuning, accept, propose
+from rcae.line.feedback.apply import FineTuning, propose
 from rcae.line.feedback.journal import add_feedback, read_feedback, reviewed_images
 from rcae.line.feedback.proposal import describe
 from tests.conftest import call, draw_part
@@ -137,7 +137,7 @@ def test_confirmed_good_images_join_the_calibration(run, odd_parts):
     before = rcae.Detector.load(run)
     scores = [before.predict(odd_parts / f"{n}.png").anomaly_score for n in range(6)]
     assert max(scores) >= before.calibration.threshold  # a false alarm
-    accept(RunFolder(run), propose(RunFolder(run)))
+    propose(RunFolder(run)).accept()
     after = rcae.Detector.load(run).calibration
     assert after.scores == tuple(sorted([*before.calibration.scores, *scores]))
     assert after.threshold > before.calibration.threshold
@@ -147,17 +147,17 @@ def test_confirmed_good_images_join_the_calibration(run, odd_parts):
 
 def test_what_was_applied_once_is_not_applied_again(run, odd_parts, monkeypatch, capsys):
     say(run, odd_parts / "0.png", "good")
-    accept(RunFolder(run), propose(RunFolder(run)))
+    propose(RunFolder(run)).accept()
     code, _, errors = call(monkeypatch, capsys, "feedback", "apply", run, "--yes")
     assert (code, "holds nothing that would change the calibration" in errors) == (2, True)
 
 
 def test_a_calibration_image_that_proves_defective_leaves_the_calibration(run, odd_parts):
     say(run, odd_parts / "0.png", "good")
-    accept(RunFolder(run), propose(RunFolder(run)))
+    propose(RunFolder(run)).accept()
     count = len(rcae.Detector.load(run).calibration.scores)
     say(run, odd_parts / "0.png", "defect")
-    accept(RunFolder(run), propose(RunFolder(run), 0.2))
+    propose(RunFolder(run), 0.2).accept()
     assert len(rcae.Detector.load(run).calibration.scores) == count - 1
 
 
@@ -224,7 +224,7 @@ def test_a_fine_tuned_model_predicts_as_it_was_calibrated_and_can_be_undone(run,
     for number in range(4):
         say(run, odd_parts / f"{number}.png", "good")
     before = (run / "model.safetensors").read_bytes()
-    accept(RunFolder(run), propose(RunFolder(run), fine_tuning=FineTuning(parts, steps=2)))
+    propose(RunFolder(run), fine_tuning=FineTuning(parts, steps=2)).accept()
     detector = rcae.Detector.load(run)
     for image in read_calibration_images(run / "calibration.csv"):
         assert detector.predict(image.path).anomaly_score == image.anomaly_score
@@ -241,7 +241,7 @@ def test_after_fine_tuning_the_training_session_is_known_by_the_scores_of_the_ne
 ):
     for number in range(2):
         say(run, odd_parts / f"{number}.png", "good")
-    accept(RunFolder(run), propose(RunFolder(run), fine_tuning=FineTuning(parts, steps=2)))
+    propose(RunFolder(run), fine_tuning=FineTuning(parts, steps=2)).accept()
     detector = rcae.Detector.load(run)
     rows = [line.split(",") for line in (run / "data.csv").read_text().splitlines()[1:]]
     held_out = [parts / path for role, path, _ in rows if role == "calibration"]

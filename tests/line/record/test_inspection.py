@@ -56,10 +56,12 @@ def test_a_message_has_these_keys_in_this_order_and_every_number_in_full():
         anomaly_score=0.1 + 0.2,
         p_value=0.25,
         threshold=1.5,
+        typical_value=0.5,
         anomaly_map=np.zeros((3, 5), np.float32),
         working_map=np.zeros((3, 5), np.float32),
         regions=(),
         duration_s=0.125,
+        reader=lambda: np.zeros((3, 5, 3), np.float32),
     )
     told = Inspection.of(detection, **ORIGIN)
     told = replace(told, id="c", time=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))

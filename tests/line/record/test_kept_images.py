@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from rcae.base.errors import StorageError
-from rcae.cli.record_options import kept_images as kept_images_of
 from rcae.line.record import kept_images
 from rcae.line.record.kept_images import KeptImages
+from rcae.line.record.opening import kept_images as kept_images_of
 from tests.line.record.conftest import EXAMPLE, inspected
 
 MAP = np.linspace(-1, 2, 12, dtype=np.float32).reshape(3, 4)

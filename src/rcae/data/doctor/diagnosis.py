@@ -35,9 +35,9 @@ class Finding:
     """Problem and remedy, in words that continue the path."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
-    """Result of `rcae.data.doctor.examine.examine`."""
+    """Problems of a category; `print` shows them as `rcae doctor` does."""
 
     category: str
     root: Path
@@ -66,6 +66,17 @@ class Diagnosis:
         if purpose is None:
             return self.ok
         return self.can_train if purpose == "train" else self.can_train and self.can_evaluate
+
+    def __str__(self) -> str:
+        return describe(self)
+
+    def __repr__(self) -> str:
+        severities = [finding.severity for finding in self.findings]
+        return (
+            f"Diagnosis({printable(self.category)}: {severities.count('error')} errors, "
+            f"{severities.count('warning')} warnings, can_train={self.can_train}, "
+            f"can_evaluate={self.can_evaluate})"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for JSON, with undecodable bytes of file names escaped."""

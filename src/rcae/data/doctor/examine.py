@@ -1,11 +1,12 @@
 """Check of a category: every image and mask is decoded, and every problem is listed."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rcae.base.errors import DataError, ImageError
+from rcae.base.progress import shown
 from rcae.base.settings import CalibrationSettings
 from rcae.data.doctor.diagnosis import Diagnosis, Finding, describe, describe_size
 from rcae.data.doctor.exposure import Tone, odd_tones
@@ -41,9 +42,7 @@ class _ExaminedImage:
     tone: Tone
 
 
-def examine(
-    data: Data, *, progress: Callable[[Iterable[Sample]], Iterable[Sample]] | None = None
-) -> Diagnosis:
+def examine(data: Data) -> Diagnosis:
     """Decode each image and mask of a category, one at a time, and list every problem.
 
     An error keeps training or evaluation from running, or makes its numbers wrong.
@@ -51,7 +50,6 @@ def examine(
 
     Args:
         data: one category, see `open_category`.
-        progress: wraps the samples to show the progress.
 
     Raises:
         UsageError, DataError: the errors of `open_category`.
@@ -61,7 +59,7 @@ def examine(
     images: list[_ExaminedImage] = []
     findings: dict[Split, list[Finding]] = {"train": [], "test": []}
     marked: list[float] = []
-    for sample in progress(category.samples) if progress else category.samples:
+    for sample in shown(category.samples, "examining"):
         size = None
         try:
             image = _look_at(sample, category.root, usual)

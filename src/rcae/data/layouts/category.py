@@ -84,7 +84,7 @@ def open_category(data: Data) -> Category:
     """
     source = DataSource.of(data)
     category = _opened(source)
-    if not (source.inverted_masks or source.unturned_masks):
+    if not (source.masks_inverted or source.masks_unturned):
         return category
     samples = (
         replace(one, mask_reading=source.mask_reading(one.mask_reading)) for one in category.samples

@@ -41,9 +41,9 @@ class DataSource:
     """Folder of the category, or a CSV or JSON file that lists its images."""
     folders: Folders = Folders()
     """Folders by what they hold; empty where the layout tells."""
-    inverted_masks: bool = False
+    masks_inverted: bool = False
     """True if masks are white where the part is good."""
-    unturned_masks: bool = False
+    masks_unturned: bool = False
     """True if masks were drawn on images before EXIF turned them."""
 
     def __str__(self) -> str:
@@ -76,7 +76,7 @@ class DataSource:
 
     def mask_reading(self, reading: MaskReading) -> MaskReading:
         """Return how a mask is read that the layout reads in one way."""
-        return replace(reading, inverted=self.inverted_masks, unturned=self.unturned_masks)
+        return replace(reading, inverted=self.masks_inverted, unturned=self.masks_unturned)
 
     def to_plain(self) -> dict[str, Any]:
         """Return root and folders as `run.json` holds them, with absolute paths."""

@@ -9,16 +9,15 @@ from rcae.base.errors import UsageError
 from rcae.base.progress import shown
 from rcae.data.good_images import hash_file
 from rcae.data.images import read_mask
+from rcae.data.layouts.source import Data
 from rcae.detector.calibration_images import (
     CalibrationImage,
     scores_of,
-    to_csv,
 )
 from rcae.detector.detector import Detector
 from rcae.detector.run.checkpoint import Model, load_model
 from rcae.detector.run.known_images import FINE_TUNED_ON, calibration_images, learnt_images
 from rcae.detector.run.run_folder import RunFolder
-from rcae.detector.run.versions import replace_model
 from rcae.detector.runners.torch_runner import TorchRunner
 from rcae.evaluation.metrics.regions import pixel_metrics
 from rcae.line.feedback.journal import ReviewedImage, reviewed_images
@@ -32,7 +31,7 @@ from rcae.training.training_data import GoodParts, open_good_parts, require_same
 class FineTuning:
     """Request to fine-tune stage 3."""
 
-    data: Path
+    data: Data
     """The category that the run was trained on."""
     steps: int | None = None
     """Number of steps; None takes a tenth of the steps of stage 3."""
@@ -108,6 +107,7 @@ def propose(
     in_use, candidate = (Detector(TorchRunner(each)) for each in (model, new))
     masked = [image for image in reviewed if image.mask is not None]
     return Proposal(
+        folder=folder,
         model=new,
         calibration_images=calibrated_on,
         judged=_judged(reviewed, in_use, candidate, learnt),
@@ -115,16 +115,6 @@ def propose(
         pixel_ap=(_pixel_ap(masked, in_use), _pixel_ap(masked, candidate)) if masked else None,
         description=description,
     )
-
-
-def accept(folder: RunFolder, proposal: Proposal) -> int:
-    """Put the new model in place and return the version number of the old one.
-
-    Raises:
-        StorageError: the disk refused; the old model is still in place.
-    """
-    text = to_csv(proposal.calibration_images)
-    return replace_model(folder, proposal.model, proposal.description, text)
 
 
 def _said(reviewed: Sequence[ReviewedImage], verdict: str) -> dict[str, Path]:

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rcae.detector.calibration_images import CalibrationImage
+from rcae.detector.calibration_images import CalibrationImage, to_csv
 from rcae.detector.run.checkpoint import Model
+from rcae.detector.run.run_folder import RunFolder
+from rcae.detector.run.versions import replace_model
 from rcae.line.feedback.journal import ReviewedImage
 
 
@@ -19,10 +21,12 @@ class Judged:
     """True if the new model was trained on the image, so that its decision proves nothing."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Proposal:
-    """A model that could replace the model in use."""
+    """A model that could replace the model in use; `print` shows what it would change."""
 
+    folder: RunFolder
+    """Folder of the run."""
     model: Model
     calibration_images: tuple[CalibrationImage, ...]
     judged: tuple[Judged, ...]
@@ -31,6 +35,21 @@ class Proposal:
     pixel_ap: tuple[float, float] | None
     """Pixel AP on the masked images, for the model in use and the new model; None without masks."""
     description: str
+
+    def accept(self) -> int:
+        """Put the new model in place and return the version number of the old one.
+
+        Raises:
+            StorageError: the disk refused; the old model is still in place.
+        """
+        images = to_csv(self.calibration_images)
+        return replace_model(self.folder, self.model, self.description, images)
+
+    def __str__(self) -> str:
+        return describe(self)
+
+    def __repr__(self) -> str:
+        return f"Proposal({self.description})"
 
 
 def describe(proposal: Proposal) -> str:

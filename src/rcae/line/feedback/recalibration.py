@@ -7,7 +7,7 @@ from pathlib import Path
 from scipy.stats import ks_2samp
 
 from rcae.base.errors import UsageError
-from rcae.base.progress import say, shown
+from rcae.base.progress import shown, warn
 from rcae.data.folders import expand_paths
 from rcae.data.good_images import hash_file
 from rcae.data.images import image_size
@@ -32,9 +32,9 @@ ALIKE = 0.05
 """p-value of the Kolmogorov-Smirnov test above which two sets of scores look alike (our choice)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recalibration:
-    """New calibration of a run, and facts about it."""
+    """New calibration of a run, and facts about it; `print` shows them in sentences."""
 
     calibration: Calibration
     copy_count: int
@@ -54,6 +54,16 @@ class Recalibration:
     def looks_like_training_session(self) -> bool:
         """True if the test does not separate the images from those of the training session."""
         return self.session_p_value >= ALIKE
+
+    def __str__(self) -> str:
+        return describe(self)
+
+    def __repr__(self) -> str:
+        calibration = self.calibration
+        return (
+            f"Recalibration(threshold={calibration.threshold:.4g}, before {self.old_threshold:.4g}, "
+            f"{len(calibration.scores)} images)"
+        )
 
 
 def scored_by(model: Model, images: Mapping[str, Path]) -> tuple[CalibrationImage, ...]:
@@ -120,7 +130,7 @@ def _require_usual_sizes(model: Model, files: Sequence[Path]) -> None:
         usual.size_remark(str(path), *image_size(path), SIZE_LIMIT) for path in files if usual
     ]
     for remark in [one for one in remarks if one][:1]:
-        say(f"note: {remark}")
+        warn(remark)
 
 
 def calibration_from(

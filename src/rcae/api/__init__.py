@@ -1,0 +1,1 @@
+"""What the commands do, as functions for Python programs: the same names, the same options."""
