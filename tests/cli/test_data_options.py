@@ -135,6 +135,6 @@ def test_doctor_leaves_out_an_older_run_among_the_images(rcae, parts, finished_r
 
 def test_python_takes_folders_too(own_names, tmp_path):
     source = package.DataSource(own_names, package.Folders(good=("shots",), defective=("ng",)))
-    package.train(source, tmp_path / "run", values=TINY)
+    package.train(source, tmp_path / "run", set=TINY)
     metrics = package.evaluate(tmp_path / "run", own_names).metrics
     assert (metrics.good_count, metrics.defective_count) == (3, 4)

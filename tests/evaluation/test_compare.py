@@ -32,7 +32,7 @@ from tests.conftest import TINY
 def second_run(parts, tmp_path_factory):
     """As `finished_run`, with another seed."""
     run = tmp_path_factory.mktemp("runs") / "second"
-    package.train(parts, run, seed=1, values=TINY)
+    package.train(parts, run, seed=1, set=TINY)
     return run
 
 

@@ -33,12 +33,13 @@ def monitor(
       rcae monitor runs/parts monday-results/predictions.jsonl -o drift/
     """
     from rcae.api import trusting
-    from rcae.evaluation.drift.drift_report import report, verdict
+    from rcae.evaluation.drift.drift_report import report, verdict, write_watched
     from rcae.evaluation.drift.monitor import DriftVerdict
 
-    watched = trusting.monitor(run, predictions, output, false_alarm_rate=false_alarm_rate)
+    watched = trusting.monitor(run, predictions, false_alarm_rate=false_alarm_rate)
     click.echo(report(watched))
-    if output is not None:
+    if output is not None:  # the report stands whatever the disk says
+        write_watched(output, watched)
         click.echo(f"chart: {output / 'drift.png'}", err=True)
     if watched.end.verdict is not DriftVerdict.NONE:
         raise DriftError(f"{verdict(watched)}.")
