@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import rcae as package
+from rcae.base.errors import InterruptedTrainingError
 from tests.conftest import TINY
 
 SET = [word for value in TINY for word in ("--set", value)]
@@ -65,8 +66,12 @@ def test_doctor_takes_the_same_options(rcae, own_names):
 
 def test_an_interrupted_run_resumes_with_its_folders(rcae, own_names, tmp_path, monkeypatch):
     run = tmp_path / "run"
-    monkeypatch.setattr("rcae.training.trainer.finish", lambda *_: None)
-    assert rcae("train", own_names, *NAMED, "-o", run, *SET)[0] == 0
+
+    def interrupted(*_):
+        raise InterruptedTrainingError("stopped")
+
+    monkeypatch.setattr("rcae.training.trainer.finish", interrupted)
+    assert rcae("train", own_names, *NAMED, "-o", run, *SET)[0] == 130
     monkeypatch.undo()
     monkeypatch.setattr("sys.argv", ["rcae"])
     package.train(own_names, run, resume=True)

@@ -6,6 +6,7 @@ from importlib import metadata
 from typing import Any, Generic, TypeVar
 
 from rcae.base.errors import PlugInError
+from rcae.base.names import meant
 
 Item = TypeVar("Item")
 
@@ -42,7 +43,7 @@ class Table(Generic[Item]):
             if name not in self.built_in:
                 raise PlugInError(
                     f"{self.kind} '{name}' is not known; choose from {', '.join(self.names)}, or install "
-                    "the package that adds it."
+                    f"the package that adds it.{meant(name, self.names)}"
                 )
             return self.built_in[name]
         if name not in self._loaded:

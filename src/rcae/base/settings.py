@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rcae.base.errors import SettingsError
+from rcae.base.names import meant
 
 Preset = Literal["quick", "standard", "scratch", "paper"]
 PRESETS: tuple[Preset, ...] = ("quick", "standard", "scratch", "paper")
@@ -222,6 +223,7 @@ def load_settings(
     if preset not in PRESETS:
         raise SettingsError(
             f"preset '{preset}' does not exist; choose one of {', '.join(PRESETS)}."
+            f"{meant(preset, PRESETS)}"
         )
     tree = tomllib.loads(
         resources.files("rcae.base").joinpath(f"presets/{preset}.toml").read_text()
@@ -284,7 +286,8 @@ def _known_keys(key: str) -> str:
     section, model = "", Settings
     for part in key.split(".")[:-1]:
         section, model = f"{section}{part}.", model.model_fields[part].annotation  # type: ignore[assignment]
-    return f"the keys here are {', '.join(section + name for name in model.model_fields)}."
+    names = [section + name for name in model.model_fields]
+    return f"the keys here are {', '.join(names)}.{meant(key, names)}"
 
 
 def _merge(tree: dict[str, Any], change: dict[str, Any]) -> None:

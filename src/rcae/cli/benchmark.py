@@ -51,6 +51,9 @@ def benchmark(
 
     All models use the same loader, masks, metrics and timing. The same command continues after an
     interruption and keeps finished models.
+
+    \b
+      rcae benchmark screw/ tile/ --models quick,patchcore --seeds 0,1 --budget 10m -o bench/
     """
     from rcae.study.cells import cell_requests, run_cells
     from rcae.study.contenders import benchmark_request

@@ -12,7 +12,11 @@ from rcae.cli.options import PATH
 def demo(output: Path) -> None:
     """Find clearly defective solar cells after training on good ones; about ten minutes on two cores.
 
-    The images are real, and a report shows pictures of what was found."""
+    The images are real, and a report shows pictures of what was found.
+
+    \b
+      rcae demo -o demo/
+    """
     from rcae.study.demo import run_demo
 
     report = run_demo(output)

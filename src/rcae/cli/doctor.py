@@ -27,6 +27,10 @@ def doctor(data: "DataSource", purpose: Literal["train", "evaluate"] | None, as_
 
     DATA is one category: a folder in a known layout, or a CSV or JSON list of its images. The exit
     code is 0 only if training can run, and evaluation where there are test images.
+
+    \b
+      rcae doctor parts/
+      rcae doctor parts/ --for train --json
     """
     from rcae.api import inspecting
 

@@ -34,7 +34,12 @@ def evaluate(
     output: Path | None,
     loading: Loading,
 ) -> None:
-    """Score the test images of DATA with RUN; write report.html, metrics.json and scores.csv."""
+    """Score the test images of DATA with RUN; write report.html, metrics.json and scores.csv.
+
+    \b
+      rcae evaluate runs/parts parts/
+      rcae evaluate parts.onnx parts/ -o evaluation/ --json
+    """
     from rcae.api import learning
 
     folder = output or (run if run.is_dir() else run.parent) / "evaluation"

@@ -15,10 +15,7 @@ def feedback() -> None:
     """Record what inspected images really show, and update the model of a run.
 
     \b
-      rcae feedback add runs/parts new/0007.png --good --note "water drop"
-      rcae feedback add runs/parts new/0011.png --defect --mask 0011-mask.png
-      rcae feedback import runs/parts --store inspections.sqlite
-      rcae feedback list runs/parts
+      rcae feedback add runs/parts new/0007.png --good
       rcae feedback apply runs/parts
     """
 
@@ -38,6 +35,10 @@ def add(
     """Record what IMAGE really shows; RUN keeps a copy of it.
 
     The journal RUN/feedback.jsonl is append-only. The last verdict on an image counts.
+
+    \b
+      rcae feedback add runs/parts new/0007.png --good --note "water drop"
+      rcae feedback add runs/parts new/0011.png --defect --mask 0011-mask.png
     """
     from rcae.api import feedback as people
 
@@ -59,6 +60,9 @@ def import_feedback(run: Path, store: str) -> None:
     """Import the reviews of images that this model of RUN inspected at a line, once each.
 
     Only images with a kept picture are imported. The last review of each counts.
+
+    \b
+      rcae feedback import runs/parts --store inspections.sqlite
     """
     from rcae.api.feedback import import_reviews
 
@@ -71,7 +75,11 @@ def import_feedback(run: Path, store: str) -> None:
 @feedback.command("list")
 @click.argument("run", type=PATH)
 def list_feedback(run: Path) -> None:
-    """Print all feedback in order."""
+    """Print all feedback in order.
+
+    \b
+      rcae feedback list runs/parts
+    """
     from rcae.api.feedback import read
 
     entries = read(run)
@@ -111,6 +119,10 @@ def apply(
     """Recalibrate with the confirmed good images too, compare both models, then ask.
 
     The old model is kept: 'rcae restore' brings it back. Defective images are never trained on.
+
+    \b
+      rcae feedback apply runs/parts
+      rcae feedback apply runs/parts --fine-tune parts/ --yes
     """
     from rcae.api.feedback import propose
 

@@ -60,6 +60,11 @@ Examples:
   rcae reproduce depth parts/ -o depth/       a table of the paper, on your own categories
 
 \b
+Completion of commands and options, in the startup file of the shell:
+  eval "$(_RCAE_COMPLETE=bash_source rcae)"             ~/.bashrc; zsh_source in ~/.zshrc
+  _RCAE_COMPLETE=fish_source rcae | source              ~/.config/fish/config.fish
+
+\b
 Exit codes:
   0 done   2 wrong option, path or setting   3 unusable images   4 damaged or unsigned model file
   5 disk full or not writable   6 training diverged   7 exported file differs from its run   8 scores drifted

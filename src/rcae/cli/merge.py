@@ -14,6 +14,9 @@ def merge(output: Path) -> None:
 
     OUTPUT is the -o folder of 'rcae predict --shard' or '--ray'. A missing part is named, and nothing is
     written.
+
+    \b
+      rcae merge results/
     """
     from rcae.api import inspecting
 

@@ -66,6 +66,10 @@ def predict(
 
     --shard and --ray write Parquet files into OUTPUT/parts, each complete or absent. The same command
     continues after an interruption. 'rcae merge' makes one table of them.
+
+    \b
+      rcae predict runs/parts new/ -o results/ --overlays
+      rcae predict runs/parts archive/ -o results/ --shard 3/16
     """
     if shard and address:
         raise click.UsageError("--shard and --ray exclude each other; give one of them.")

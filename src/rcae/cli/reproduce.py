@@ -40,6 +40,9 @@ def reproduce(
     ABLATION.md, .png and .csv show the paper's numbers beside ours, and the results of every model. The
     same command continues after an interruption and keeps finished models. Tables in the same folder
     share their models.
+
+    \b
+      rcae reproduce depth parts/ screws/ --seeds 0,1 -o depth/
     """
     from rcae.study.reproduction import reproduce as run
 

@@ -37,6 +37,9 @@ def train_many(
     OUTPUT/<category>/seed-<n> is a run folder. The settings fix the number of steps: a time budget would
     depend on neighbours. A failed model stops no other. The same command continues after an interruption,
     keeps finished models, and tries failed ones again.
+
+    \b
+      rcae train-many parts/ screws/ -o runs/ --seeds 0,1 --ray local
     """
     from rcae.base.extras import require
 

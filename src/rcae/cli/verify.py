@@ -17,6 +17,9 @@ def verify(run: Path, file: Path, paths: tuple[str, ...]) -> None:
     IMAGES are files, folders or globs, or one category with test images. The labels of a category also
     give the AUROC of both. The exit code is 7 if scores or maps differ beyond the tolerance, or if a
     decision flips.
+
+    \b
+      rcae verify runs/parts parts.onnx parts/
     """
     from rcae.api import inspecting
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rcae.base.errors import DataError, UsageError
+from rcae.base.names import meant
 from rcae.base.plug_ins import Table
 from rcae.data.folders import scan, unlisted_named
 from rcae.data.layouts.dagm import is_dagm, read_dagm
@@ -42,6 +43,9 @@ Good images may also lie in ok/ or normal/. Masks lie in ground_truth/, masks/ o
 of LabelMe (<name>.json), YOLO (labels/<name>.txt) and COCO (annotations/<any>.json) are masks too.
 Other folders: --good DIR, --test-good DIR, --defective DIR, --masks DIR. Other trees: a CSV or JSON file
 that lists image_path, label, split and mask_path."""
+
+_FOLDERS = ("train", "test", "good", "test_good", "test_public", "data", "ground_truth", "masks", "ok", "ng")
+"""Folders that tell a layout, in lower case."""
 
 LAYOUTS: Table[Reader] = Table(
     "layout",
@@ -140,4 +144,5 @@ def _describe_misfit(root: Path, folders: list[Path]) -> str:
     names = ", ".join(f"{folder.name}/" for folder in folders[:8])
     more = f" and {len(folders) - 8} more" if len(folders) > 8 else ""
     found = f"the folders {names}{more} and no images" if folders else "neither folders nor images"
-    return f"{root} fits no layout: it holds {found}.\n{_LAYOUTS}"
+    near = next(filter(None, (meant(folder.name, _FOLDERS) for folder in folders)), "")
+    return f"{root} fits no layout: it holds {found}.{near}\n{_LAYOUTS}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rcae.base.errors import DataError
+from rcae.base.names import meant
 from rcae.data.folders import absolute
 from rcae.data.layouts.held_out import hold_out
 from rcae.data.layouts.sample import (
@@ -146,13 +147,18 @@ def _row(fields: Mapping[str, Any], folder: Path, place: str) -> _Row:
     label, split = _text(fields, _LABEL), _text(fields, _SPLIT)
     if not image or not label:
         missing, names = ("image", _IMAGE) if not image else ("label", _LABEL)
-        raise DataError(f"{place} has no {missing}; give one in a column '{names[0]}'.")
+        others = [field for field in fields if field not in (*_IMAGE, *_MASK, *_SPLIT, *_LABEL)]
+        near = next(filter(None, (meant(field, names) for field in others)), "")
+        raise DataError(f"{place} has no {missing}; give one in a column '{names[0]}'.{near}")
     kind = _defect_type(label)
     name = None if split is None else split.casefold()
     if name is None and label.casefold() == "normal_test":
         name = "test"
     if name is not None and name not in _SPLITS:
-        raise DataError(f"{place}: the split is '{split}'; it must be one of {', '.join(_SPLITS)}.")
+        raise DataError(
+            f"{place}: the split is '{split}'; it must be one of {', '.join(_SPLITS)}."
+            f"{meant(name, _SPLITS)}"
+        )
     return _Row(
         _file(image, folder, place),
         kind,
