@@ -85,9 +85,7 @@ def test_what_a_callback_raises_ends_the_work(clock):
 def test_time_left_is_what_this_stage_takes_for_all_steps_to_come(clock):
     seen = []
     with following(quiet=True, callbacks=[seen.append]):
-        progress = StageProgress(
-            "stage 1/3", first_step=2, steps=10, batch_size=4, later_steps=5.5
-        )
+        progress = StageProgress("stage 1/3", first_step=2, steps=10, batch_size=4, later_steps=5.5)
         for _ in range(4):
             clock.now_s += 2.0
             progress.step(loss=0.5)

@@ -28,13 +28,13 @@ def test_every_command_has_an_example_that_it_understands(path, command, tmp_pat
         command.make_context(path[-1], words)
 
 
-def test_a_shell_completes_commands(rcae, monkeypatch):
+def test_a_shell_completes_commands(monkeypatch, capsys):
     monkeypatch.setenv("_RCAE_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", "rcae tra")
     monkeypatch.setenv("COMP_CWORD", "1")
-    code, out, _ = rcae()
-    assert code == 0
-    assert out.split() == ["plain,train", "plain,train-many"]
+    with pytest.raises(SystemExit):
+        cli.cli.main([], prog_name="rcae")
+    assert capsys.readouterr().out.split() == ["plain,train", "plain,train-many"]
 
 
 def test_a_wrong_command_and_option_get_the_right_one(rcae):

@@ -179,10 +179,7 @@ def _write(place: Path, source: ImageContent | NDArray[np.generic]) -> None:
     values = as_pixels(source, f"image {place.stem}").values
     if values.dtype.kind == "f":
         values = values.astype(np.float32)
-    has_alpha = values.ndim == 3 and values.shape[2] == 4
-    tifffile.imwrite(
-        place,
-        values,
-        photometric="minisblack" if values.ndim == 2 else "rgb",
-        extrasamples=("unassalpha",) if has_alpha else None,
-    )
+    if values.shape[2:] == (4,):  # composited onto black, as files are
+        opaque = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
+        values = (values[..., :3] * (values[..., 3:] / opaque)).astype(values.dtype)
+    tifffile.imwrite(place, values, photometric="minisblack" if values.ndim == 2 else "rgb")

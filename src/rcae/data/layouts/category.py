@@ -44,7 +44,18 @@ of LabelMe (<name>.json), YOLO (labels/<name>.txt) and COCO (annotations/<any>.j
 Other folders: --good DIR, --test-good DIR, --defective DIR, --masks DIR. Other trees: a CSV or JSON file
 that lists image_path, label, split and mask_path."""
 
-_FOLDERS = ("train", "test", "good", "test_good", "test_public", "data", "ground_truth", "masks", "ok", "ng")
+_FOLDERS = (
+    "train",
+    "test",
+    "good",
+    "test_good",
+    "test_public",
+    "data",
+    "ground_truth",
+    "masks",
+    "ok",
+    "ng",
+)
 """Folders that tell a layout, in lower case."""
 
 LAYOUTS: Table[Reader] = Table(
