@@ -1,1 +1,1 @@
-"""What the commands do, as functions for Python programs: the same names, the same options."""
+"""Functions that do what the commands do, with the same names and options, for Python programs."""

@@ -176,7 +176,7 @@ def _write(place: Path, source: ImageContent | NDArray[np.generic]) -> None:
     if isinstance(source, ImageContent):
         place.write_bytes(source.content)
         return
-    values = as_pixels(source, f"image {place.stem}").values
+    values: Any = as_pixels(source, f"image {place.stem}").values
     if values.dtype.kind == "f":
         values = values.astype(np.float32)
     if values.shape[2:] == (4,):  # composited onto black, as files are

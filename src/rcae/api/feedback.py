@@ -14,9 +14,9 @@ from rcae.line.record.opening import STORE, kept_images, open_existing_record
 if TYPE_CHECKING:
     from rcae.data.layouts.source import Data
     from rcae.detector.run.run_folder import RunFolder
+    from rcae.line.feedback.import_reviews import Imported
     from rcae.line.feedback.journal import Feedback
     from rcae.line.feedback.proposal import Proposal
-    from rcae.line.feedback.import_reviews import Imported
 
 __all__ = ["add", "import_reviews", "propose", "read"]
 
