@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -281,3 +282,14 @@ def test_an_output_folder_that_is_a_file_is_refused_before_anything_is_inspected
     code, _, error = rcae("evaluate", finished_run, parts, "-o", tmp_path / "file")
     assert code == 2
     assert "is a file" in error
+
+
+def test_training_says_at_its_start_what_is_trained_and_how_long_it_takes(rcae, parts, tmp_path):
+    code, _, err = rcae("train", parts, "-o", tmp_path / "run", *TINY_OPTIONS)
+    assert code == 0
+    first, second = err.splitlines()[:2]
+    assert re.fullmatch(
+        r"training on .+ with 12 good images of parts, 4 more to calibrate: preset quick, seed 0",
+        first,
+    )
+    assert re.fullmatch(r"3 \+ 2 \+ 3 steps, ready in about \d+m?\d*s", second)

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 import rcae
+from rcae.base.duration import seconds_of
 from rcae.base.errors import (
     DataError,
     InterruptedTrainingError,
@@ -19,6 +20,7 @@ from rcae.base.errors import (
     TrainingError,
     UsageError,
 )
+from rcae.base.settings import load_settings
 from rcae.data.images import read_image
 from rcae.detector.run.checkpoint import load_model
 from rcae.detector.run.run_folder import RunFolder
@@ -227,6 +229,19 @@ def test_a_budget_too_small_for_one_step_is_refused_before_anything_is_written(
     with pytest.raises(UsageError, match=r"the least that works .* is --budget "):
         rcae.train(parts, tmp_path / "run", set=TINY, budget=0.1)
     assert not (tmp_path / "run").exists()
+
+
+def test_the_least_budget_that_a_refusal_names_is_enough():
+    settings = load_settings("quick")
+    seconds = {"reconstruction": 1.0, "detail": 0.5, "detection": 2.0}
+    with pytest.raises(UsageError) as refusal:
+        plan.steps_from_budget(settings, seconds, 10.0, other_s=30.0)
+    named = str(refusal.value).rsplit("--budget ", 1)[1].rstrip(".")
+    longest_measuring_s = 3 * plan.MEASURING_S
+    steps = plan.steps_from_budget(
+        settings, seconds, seconds_of(named), other_s=30.0 + longest_measuring_s
+    )
+    assert min(steps.values()) >= 1
 
 
 @pytest.mark.parametrize("budget_s", [float("nan"), float("inf"), float("-inf"), -5.0, 1e300])

@@ -73,7 +73,8 @@ def _train(data: Data, run: Path, request: Request, processes: Processes, *, res
     plug_ins_of(settings)
     parts = open_good_parts(source, settings)
     if processes.is_first:
-        say(_beginning(parts, settings, request, processes))
+        what = "the run's settings" if resume else f"preset {request.preset or DEFAULT_PRESET}"
+        say(f"{_beginning(parts, processes)}: {what}, seed {settings.seed}")
     if resume:
         require_same_data(parts, folder)
         step_seconds: dict[str, float] = {}
@@ -96,14 +97,13 @@ def _train(data: Data, run: Path, request: Request, processes: Processes, *, res
     processes.wait()
 
 
-def _beginning(parts: GoodParts, settings: Settings, request: Request, processes: Processes) -> str:
-    """Return a sentence on what is trained, on which device."""
+def _beginning(parts: GoodParts, processes: Processes) -> str:
+    """Return what is trained on, and on which device."""
     device = torch.cuda.get_device_name() if processes.device.type == "cuda" else "the CPU"
-    together = "" if processes.count == 1 else f", in {processes.count} processes"
+    together = "" if processes.count == 1 else f", in {processes.count} processes,"
     return (
-        f"training on {device}{together}: preset {request.preset or DEFAULT_PRESET}, seed {settings.seed}, "
-        f"{len(parts.training)} good images of {parts.category.name} to learn from, "
-        f"{len(parts.calibration)} held out to calibrate"
+        f"training on {device}{together} with {len(parts.training)} good images of {parts.category.name}, "
+        f"{len(parts.calibration)} more to calibrate"
     )
 
 
