@@ -1,3 +1,4 @@
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -87,6 +88,19 @@ def finished_run(parts, tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "parts"
     rcae.train(parts, run, set=TINY)
     return run
+
+
+@pytest.fixture
+def said(caplog):
+    """Returns the messages of the package since the last call, one on each line."""
+    caplog.set_level(logging.INFO, "rcae")
+
+    def since_the_last_call() -> str:
+        text = "\n".join(caplog.messages)
+        caplog.clear()
+        return text
+
+    return since_the_last_call
 
 
 def until(holds: Callable[[], object], longest_s: float = 20.0) -> None:

@@ -29,11 +29,11 @@ def resized(parts, tmp_path):
 
 
 def test_an_unusual_size_is_said_once_and_marked_in_every_row(
-    finished_run, resized, tmp_path, capsys
+    finished_run, resized, tmp_path, said
 ):
     paths = [resized(1.25, f"{number}.png") for number in range(3)] + [resized(1, "usual.png")]
     predict_files(Detector.load(finished_run), paths, tmp_path / "out")
-    assert capsys.readouterr().err.count("scores of different sizes compare badly") == 1
+    assert said().count("scores of different sizes compare badly") == 1
     lines = (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()
     remarks = [json.loads(line)["remark"] for line in lines]
     assert [remark is None for remark in remarks] == [False, False, False, True]

@@ -84,22 +84,22 @@ def calibrated_anew(inspector, threshold):
     return Inspector("grey", detector, inspector._record, inspector._kept_images)
 
 
-def test_an_applied_threshold_ends_with_the_calibration_it_was_chosen_against(inspector, capsys):
+def test_an_applied_threshold_ends_with_the_calibration_it_was_chosen_against(inspector, said):
     inspector.apply_threshold(0.25, "Ada")
     assert calibrated_anew(inspector, 0.5).threshold == 0.25  # started again, nothing else
-    assert capsys.readouterr().err == ""
+    assert said() == ""
     anew = calibrated_anew(inspector, 0.75)
-    assert capsys.readouterr().err.count("0.25, which Ada applied, was not chosen against") == 1
+    assert said().count("0.25, which Ada applied, was not chosen against") == 1
     (found,) = anew.inspect([Arrival("a", png(100))])
     assert (found.threshold, found.is_defective) == (0.75, False)
     anew.apply_threshold(0.3, "Bob")
     assert (anew.threshold, calibrated_anew(inspector, 0.75).threshold) == (0.3, 0.3)
     assert inspector.threshold == 0.25  # still running, calibrated as before
-    assert capsys.readouterr().err == ""
+    assert said() == ""
 
 
 def test_a_full_disk_loses_the_picture_but_not_the_inspection_and_is_said_once(
-    inspector, record, kept, monkeypatch, capsys
+    inspector, record, kept, monkeypatch, said
 ):
     def full(*_):
         raise StorageError("no space left")
@@ -111,7 +111,7 @@ def test_a_full_disk_loses_the_picture_but_not_the_inspection_and_is_said_once(
     assert record.count(Query()) == 3
     assert kept.image(found[0].id) is None
     assert inspector.pictures_not_kept == 3
-    assert capsys.readouterr().err.count("no space left") == 1
+    assert said().count("no space left") == 1
     later = inspector.inspect([Arrival("d", png(4))])[0]
     assert kept.image(later.id) == png(4)
 

@@ -46,7 +46,7 @@ def test_a_damaged_record_is_said_by_every_answer_that_needs_it(client, tmp_path
 
 
 def test_a_record_that_is_removed_while_in_use_is_refused_until_it_is_back(
-    client, record, tmp_path, capsys
+    client, record, tmp_path, said
 ):
     inspect(client, GOOD)
     file, away = tmp_path / "inspections.sqlite", tmp_path / "away.sqlite"
@@ -57,7 +57,7 @@ def test_a_record_that_is_removed_while_in_use_is_refused_until_it_is_back(
         answer = client.get("/ready")
         assert (answer.status_code, "cannot be used" in str(answer.json())) == (503, True)
         assert str(tmp_path) not in answer.text  # which anybody may ask for
-    assert capsys.readouterr().err.count("was removed or replaced while in use") == 1
+    assert said().count("was removed or replaced while in use") == 1
     assert not file.exists()
     file.write_bytes(away.read_bytes())  # a copy is another file
     assert inspect(client, GOOD).status_code == 503
@@ -80,12 +80,12 @@ def test_a_record_that_is_removed_during_a_write_is_not_said_to_hold_it(
     assert inspect(client, GOOD).status_code == 503
 
 
-def test_where_no_picture_can_be_kept_the_inspection_is(client, tmp_path, capsys):
+def test_where_no_picture_can_be_kept_the_inspection_is(client, tmp_path, said):
     (tmp_path / "images").write_text("in the way")
     found = [inspect(client, GOOD) for _ in range(2)]
     assert [answer.status_code for answer in found] == [201, 201]
     assert 'rcae_pictures_not_kept{model="grey"} 2.0' in client.get("/metrics").text
-    assert capsys.readouterr().err.count("pictures are not kept") == 1
+    assert said().count("pictures are not kept") == 1
     (tmp_path / "images").unlink()
     assert client.get(f"/api/inspections/{found[0].json()['id']}/image").status_code == 410
     later = inspect(client, GOOD).json()["id"]
@@ -97,7 +97,7 @@ def free(monkeypatch, mib):
 
 
 def test_on_a_full_disk_pictures_go_before_the_record_and_ready_says_it(
-    client, record, tmp_path, monkeypatch, capsys
+    client, record, tmp_path, monkeypatch, said
 ):
     first = inspect(client, GOOD).json()["id"]
     assert client.get("/ready").json()["warnings"] == []
@@ -107,7 +107,7 @@ def test_on_a_full_disk_pictures_go_before_the_record_and_ready_says_it(
     assert record.count(Query()) == 2
     for id_ in (first, second.json()["id"]):
         assert client.get(f"/api/inspections/{id_}/image").status_code == 410
-    assert "reserved for the record" in capsys.readouterr().err
+    assert "reserved for the record" in said()
     answer = client.get("/ready")
     assert (answer.status_code, answer.json()["status"]) == (200, "ready")
     assert "256 MiB are free" in answer.json()["warnings"][0]

@@ -105,14 +105,14 @@ def test_the_first_screen_speaks_of_clear_defects_alone():
 
 
 def test_the_demo_prints_its_first_screen_and_leaves_every_type_in_the_report(
-    tmp_path, monkeypatch, capsys
+    tmp_path, monkeypatch, said
 ):
     counts = {"train/good": 20, "test/good": 3, "test/defective": 3, "test/probably_defective": 2}
     few = {folder: names[: counts[folder]] for folder, names in demo.demo_cells().items()}
     monkeypatch.setattr(demo, "demo_cells", lambda: few)
     monkeypatch.setattr(demo, "Request", lambda **_: Request(values=TINY))
     report = demo.run_demo(tmp_path)
-    printed = capsys.readouterr().err
+    printed = said()
     assert "of 3 clearly defective cells, with false alarms on" in printed
     assert "probably_defective" not in printed
     assert "probably_defective" in report.read_text(encoding="utf-8")

@@ -73,19 +73,19 @@ def test_what_is_explained_is_shown_in_the_whole_image(run, image):
     assert seen.anomaly_map.shape == shape[:2]
 
 
-def test_training_says_that_images_are_cut(run, tmp_path, capsys):
+def test_training_says_that_images_are_cut(run, tmp_path, said):
     rcae.train(run.parent / "data", tmp_path / "again", set=SETTINGS)
-    assert "every image shows one part: each is turned and cut to it" in capsys.readouterr().err
+    assert "every image shows one part: each is turned and cut to it" in said()
 
 
-def test_parts_that_always_lie_alike_are_cut_in_one_place(tmp_path, capsys):
+def test_parts_that_always_lie_alike_are_cut_in_one_place(tmp_path, said):
     (tmp_path / "data" / "good").mkdir(parents=True)
     random = np.random.default_rng(2)
     for number in range(20):
         pixels = in_pose(random.uniform(48, 52, 2), random.normal(0, 0.02), random)
         Image.fromarray(pixels).save(tmp_path / "data" / "good" / f"{number:02d}.png")
     rcae.train(tmp_path / "data", tmp_path / "run", set=SETTINGS)
-    assert "it always lies alike, so that all are cut to one place" in capsys.readouterr().err
+    assert "it always lies alike, so that all are cut to one place" in said()
     header = load_model(RunFolder(tmp_path / "run").model).header
     assert header.working_view.frame.still_at_px == pytest.approx((50, 50), abs=5)
     assert ", cut to the part (" in header.training_facts["Working image"]

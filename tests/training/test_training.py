@@ -281,12 +281,12 @@ def test_the_run_folder_explains_itself(finished_run):
     assert len(list((finished_run / "samples").glob("*.png"))) == 6
 
 
-def test_a_finished_run_is_not_trained_again(parts, finished_run, capsys):
+def test_a_finished_run_is_not_trained_again(parts, finished_run, said):
     before = (finished_run / "model.safetensors").read_bytes()
     with pytest.raises(UsageError, match="already holds a finished run"):
         rcae.train(parts, finished_run, set=TINY)
     rcae.train(parts, finished_run, resume=True)
-    assert "already finished" in capsys.readouterr().err
+    assert "already finished" in said()
     assert (finished_run / "model.safetensors").read_bytes() == before
 
 
@@ -340,7 +340,7 @@ def test_the_lock_of_a_killed_training_keeps_nobody_out(parts, finished_run, tmp
 
 
 def test_a_run_that_another_process_finished_meanwhile_is_not_trained_again(
-    parts, finished_run, tmp_path, monkeypatch, capsys
+    parts, finished_run, tmp_path, monkeypatch, said
 ):
     run = tmp_path / "run"
     with monkeypatch.context() as patch:
@@ -355,7 +355,7 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_trained_again(
 
     monkeypatch.setattr(trainer, "require_same_data", finished_meanwhile)
     rcae.train(parts, run, set=TINY, resume=True)
-    assert "already finished" in capsys.readouterr().err
+    assert "already finished" in said()
     assert RunFolder(run).state.exists()
 
 

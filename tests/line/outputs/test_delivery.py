@@ -96,7 +96,7 @@ def test_an_output_begun_on_an_empty_record_misses_nothing_that_came_while_it_wa
         until(lambda: output.numbers == [1, 2])
 
 
-def test_what_fails_is_tried_again_before_anything_else_and_said_once(record, capsys):
+def test_what_fails_is_tried_again_before_anything_else_and_said_once(record, said):
     output = Scripted()
     output.script = [None, *[DeliveryError("it is away.") for _ in range(8)], None, None]
     with delivering([output], record) as (delivery,):
@@ -104,20 +104,20 @@ def test_what_fails_is_tried_again_before_anything_else_and_said_once(record, ca
         until(lambda: delivery.lag == 0)
         assert not delivery.is_failing
     assert output.numbers == [1, 2, 3]
-    said = capsys.readouterr().err
-    assert said.count("fails and is tried again until it works: it is away.") == 1
-    assert said.count("Sending to output under test works again.") == 1
+    text = said()
+    assert text.count("fails and is tried again until it works: it is away.") == 1
+    assert text.count("Sending to output under test works again.") == 1
 
 
-def test_what_nobody_expected_is_said_and_tried_again(record, capsys):
+def test_what_nobody_expected_is_said_and_tried_again(record, said):
     output = Scripted()
     output.script = [OverflowError("too large"), OverflowError("too large")]
     with delivering([output], record) as (delivery,):
         add(record, 1, 2)
         until(lambda: delivery.lag == 0)
     assert output.numbers == [1, 2]
-    said = capsys.readouterr().err
-    assert said.count("is tried again until it works: unexpected OverflowError (too large).") == 1
+    text = said()
+    assert text.count("is tried again until it works: unexpected OverflowError (too large).") == 1
 
 
 def test_the_turn_is_given_back_whatever_happens_at_the_end(record, store):
@@ -133,16 +133,14 @@ def test_the_turn_is_given_back_whatever_happens_at_the_end(record, store):
     other.close()
 
 
-def test_what_is_refused_for_good_is_said_and_left_out(record, capsys):
+def test_what_is_refused_for_good_is_said_and_left_out(record, said):
     output = Scripted()
     output.script = [None, RefusedError("it answers 422.")]
     with delivering([output], record) as (delivery,):
         add(record, 1, 2, 3)
         until(lambda: delivery.lag == 0)
     assert output.numbers == [1, 3]
-    assert f"Inspection 2 ({inspection(2).id}) is not sent: it answers 422." in (
-        capsys.readouterr().err
-    )
+    assert f"Inspection 2 ({inspection(2).id}) is not sent: it answers 422." in (said())
 
 
 def test_a_record_that_refuses_for_a_while_stops_nothing_for_good(record, monkeypatch):
@@ -197,7 +195,7 @@ def test_stopping_does_not_wait_for_the_next_attempt(record, monkeypatch):
         until(lambda: delivery.is_failing)
 
 
-def test_of_two_with_the_same_output_one_sends_and_the_other_takes_over(record, store, capsys):
+def test_of_two_with_the_same_output_one_sends_and_the_other_takes_over(record, store, said):
     first, second = Scripted(), Scripted()
     other = Record.open(store)
     one, two = Delivery(record, first), Delivery(other, second)
@@ -205,7 +203,7 @@ def test_of_two_with_the_same_output_one_sends_and_the_other_takes_over(record, 
     add(record, 1)
     until(lambda: first.numbers == [1])
     two.start()
-    until(lambda: "Another process sends to output under test already" in capsys.readouterr().err)
+    until(lambda: "Another process sends to output under test already" in said())
     add(record, 2)
     until(lambda: one.lag == 0)
     one.ask_to_stop()
@@ -216,7 +214,7 @@ def test_of_two_with_the_same_output_one_sends_and_the_other_takes_over(record, 
     two.join()
     other.close()
     assert (first.numbers, second.numbers) == ([1, 2], [3])
-    assert "sends to output under test from now on" in capsys.readouterr().err
+    assert "sends to output under test from now on" in said()
 
 
 def test_a_webhook_that_fails_in_every_way_gets_everything_in_order(record, receiver):

@@ -83,7 +83,7 @@ def test_colours_are_those_of_the_video_and_the_file_is_a_png(tmp_path):
     assert arrival == Arrival("v.avi#frame 1", arrival.content)
 
 
-def test_a_record_that_refuses_for_a_while_makes_no_frame_be_left_out(video, monkeypatch, capsys):
+def test_a_record_that_refuses_for_a_while_makes_no_frame_be_left_out(video, monkeypatch, said):
     monkeypatch.setattr("rcae.line.patience.FIRST_WAIT_S", 0.001)
     seen, refusals = Seen(), [False, True, True, False, True]
     inspect = seen.inspect
@@ -96,7 +96,7 @@ def test_a_record_that_refuses_for_a_while_makes_no_frame_be_left_out(video, mon
     seen.inspect = refuse
     list(inspect_video(VideoSource(str(video)), 0.0, seen, StopRequest()))
     assert seen.greys == list(range(35))
-    assert capsys.readouterr().err.count("the disk is full.") == 2
+    assert said().count("the disk is full.") == 2
 
 
 def test_frames_too_small_to_be_inspected_are_an_error(tmp_path, inspector):
@@ -191,9 +191,7 @@ def stream():
     server.server_close()
 
 
-def test_a_stream_that_ends_is_opened_again_and_old_frames_are_left_out(
-    stream, monkeypatch, capsys
-):
+def test_a_stream_that_ends_is_opened_again_and_old_frames_are_left_out(stream, monkeypatch, said):
     monkeypatch.setattr("rcae.line.patience.FIRST_WAIT_S", 0.01)
     stop = StopRequest()
     frames = newest_frames(VideoSource(stream), 0.0, stop)
@@ -203,7 +201,7 @@ def test_a_stream_that_ends_is_opened_again_and_old_frames_are_left_out(
         greys.append(round(float(frame.pixels.mean()) / 7))
     frames.close()
     assert greys == sorted(set(greys))
-    assert "the stream ended" in capsys.readouterr().err
+    assert "the stream ended" in said()
 
 
 def test_a_slow_inspection_gets_the_newest_frame_not_the_next():

@@ -182,7 +182,7 @@ def test_a_file_without_permission_cannot_be_read(place, look):
 
 
 def test_a_folder_that_may_not_be_listed_is_said_once_and_hides_no_other(
-    place, look, monkeypatch, capsys
+    place, look, monkeypatch, said
 ):
     (place / "a").mkdir()
     (place / "b").mkdir()
@@ -196,7 +196,7 @@ def test_a_folder_that_may_not_be_listed_is_said_once_and_hides_no_other(
 
     monkeypatch.setattr(os, "scandir", refuse)
     assert settled(look) == ["b/x.png"]
-    assert capsys.readouterr().err.count("a cannot be listed (Permission denied)") == 1
+    assert said().count("a cannot be listed (Permission denied)") == 1
 
 
 def test_a_folder_that_is_away_is_an_error_and_nothing_is_forgotten(place, look):
@@ -242,17 +242,17 @@ def test_a_file_that_a_program_has_open_for_writing_is_read_once_it_is_closed(pl
 
 
 @needs_leases
-def test_a_file_that_stays_open_is_said_once_and_after_a_minute(place, look, clock, capsys):
+def test_a_file_that_stays_open_is_said_once_and_after_a_minute(place, look, clock, said):
     with (place / "a.bmp").open("wb") as writer:
         writer.write(b"12")
         writer.flush()
         settled(look)
         look.folder.read(look.files[0], clock.wait)
-        assert capsys.readouterr().err == ""
+        assert said() == ""
         for _ in range(3):
             assert look(GIVE_UP_S) == ["a.bmp"]
             assert look.folder.read(look.files[0], clock.wait) is None
-    assert capsys.readouterr().err.count("a.bmp is not inspected yet: another program has it") == 1
+    assert said().count("a.bmp is not inspected yet: another program has it") == 1
 
 
 def test_a_tail_of_zeros_may_be_space_that_is_filled_later_and_waits_longer(place, look, clock):
@@ -300,7 +300,7 @@ def rewritten(place, look, times, every_s=0.5, size=9):
     return ready
 
 
-def test_an_image_that_is_rewritten_without_a_pause_is_read_in_between(place, look, clock, capsys):
+def test_an_image_that_is_rewritten_without_a_pause_is_read_in_between(place, look, clock, said):
     assert rewritten(place, look, LIVE_CHANGES) == [[]] * LIVE_CHANGES
     for number in range(5):
         assert rewritten(place, look, 1) == [["live.bmp"]]
@@ -312,7 +312,7 @@ def test_an_image_that_is_rewritten_without_a_pause_is_read_in_between(place, lo
     assert (
         look.folder.overwritten == 2
     )  # one before it was known as live, one that was not inspected
-    assert capsys.readouterr().err.count("live.bmp is rewritten again and again") == 1
+    assert said().count("live.bmp is rewritten again and again") == 1
 
 
 def test_a_live_image_that_changes_while_it_is_read_is_not_taken(place, look, clock):

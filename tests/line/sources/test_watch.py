@@ -190,7 +190,7 @@ def test_hostile_files_are_said_once_each_and_stop_nothing(place, inspector, rec
 
 
 def test_while_the_record_refuses_it_waits_longer_and_longer_and_nothing_is_skipped(
-    place, inspector, record, png, monkeypatch, capsys
+    place, inspector, record, png, monkeypatch, said
 ):
     for number in range(20):
         (place / f"{number:02d}.png").write_bytes(png())
@@ -206,7 +206,7 @@ def test_while_the_record_refuses_it_waits_longer_and_longer_and_nothing_is_skip
     found, stop = run(place, inspector, record)
     assert sorted(sources(found)) == [str(place / f"{number:02d}.png") for number in range(20)]
     assert record.count(Query()) == 20
-    assert capsys.readouterr().err.count("the disk is full.") == 1
+    assert said().count("the disk is full.") == 1
     backing_off = stop.waits[2:9]
     bounds = [(longest / 2, longest) for longest in (0.5, 1, 2, 4, 8, 16, 30)]
     assert all(low <= w <= high for w, (low, high) in zip(backing_off, bounds, strict=True))
