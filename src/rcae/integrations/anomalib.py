@@ -3,6 +3,7 @@
 anomalib train --model rcae.integrations.anomalib.Rcae --data anomalib.data.MVTecAD
 """
 
+import copy
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from anomalib.metrics.evaluator import Evaluator
 from anomalib.models import AnomalibModule
 from anomalib.post_processing import PostProcessor
 from anomalib.pre_processing import PreProcessor
-from anomalib.visualization import Visualizer
+from anomalib.visualization import ImageVisualizer, Visualizer
 from torch import Tensor, nn
 from torchvision.transforms.v2 import Resize
 
@@ -30,6 +31,7 @@ from rcae.detector.run.checkpoint import Model, load_model
 from rcae.detector.run.model_header import ModelHeader
 from rcae.detector.run.run_folder import RunFolder
 from rcae.detector.runners.torch_maps import maps
+from rcae.drawing.pictures import HeatScale
 from rcae.model.system import RcaeSystem
 from rcae.training.request import Request
 from rcae.training.trainer import train
@@ -54,7 +56,7 @@ class Rcae(AnomalibModule):  # type: ignore[misc]
         pre_processor: True leaves images at the camera's size, as RcAE scales them itself.
         post_processor: True decides by the threshold of the calibration, and leaves scores as they are.
         evaluator: see `AnomalibModule`.
-        visualizer: see `AnomalibModule`.
+        visualizer: True draws maps in the heat scale of the calibration.
     """
 
     def __init__(
@@ -80,6 +82,11 @@ class Rcae(AnomalibModule):  # type: ignore[misc]
     def configure_post_processor(self) -> PostProcessor:
         """Return the post-processor that decides by the threshold of the calibration."""
         return CalibratedPostProcessor()
+
+    @classmethod
+    def configure_visualizer(cls) -> ImageVisualizer:
+        """Return the visualizer that draws maps in the heat scale of the calibration."""
+        return HeatVisualizer()
 
     def configure_optimizers(self) -> None:
         """Return none: each stage has its own."""
@@ -200,6 +207,16 @@ class RcaeModel(nn.Module):
         """Use a finished model."""
         self.system, self.header = model.system, model.header
 
+    def heat(self, maps: Tensor) -> Tensor:
+        """Return maps of any shape in the model's heat scale, 0..1: 0.5 is the threshold.
+
+        Raises:
+            UsageError: the model is not trained, or its good images have no spread.
+        """
+        calibration = self.trained.header.calibration
+        scale = HeatScale(calibration.typical_value, calibration.threshold)
+        return torch.from_numpy(scale.heat(maps.cpu().numpy())).to(maps)
+
     def as_graph(self) -> "_AsGraph":
         """Return a context in which `forward` computes in operators that an exporter can trace."""
         return _AsGraph(self)
@@ -235,9 +252,10 @@ def _as_decoded(image: Array) -> Array:
 
     Both differ in the last bit, and so would scores. An image that is not of 8 bits stays as it is.
     """
-    levels = np.rint(image * 255)
+    levels: Array = np.rint(image * np.float32(255))
     is_of_8_bits = np.abs(image * 255 - levels).max() < 1e-3
-    return levels / np.float32(255) if is_of_8_bits else image
+    decoded: Array = levels / np.float32(255)
+    return decoded if is_of_8_bits else image
 
 
 class _AsGraph:
@@ -264,25 +282,40 @@ class CalibratedPostProcessor(PostProcessor):  # type: ignore[misc]
         """Take a threshold: scores at or above it are defective, as everywhere in rcae."""
         # Anomalib compares with >, so the largest float32 below the threshold is what must be exceeded.
         rounded = np.float32(threshold)
-        below = rounded if rounded < threshold else np.nextafter(rounded, np.float32(-np.inf))
+        is_below = float(rounded) < threshold  # numpy would round the threshold, too
+        below = rounded if is_below else np.nextafter(rounded, np.float32(-np.inf))
         for buffer in (self._image_threshold, self._pixel_threshold):
             buffer.fill_(float(below))
 
     @property
     def normalized_image_threshold(self) -> Tensor:
         """Value that the score of a defective image exceeds."""
-        return self.image_threshold
+        threshold: Tensor = self.image_threshold
+        return threshold
 
     @property
     def normalized_pixel_threshold(self) -> Tensor:
         """Value that a defective pixel exceeds."""
-        return self.pixel_threshold
+        threshold: Tensor = self.pixel_threshold
+        return threshold
 
     def on_validation_batch_end(self, *arguments: Any, **options: Any) -> None:
         """Take nothing from the validation images."""
 
     def on_validation_epoch_end(self, *arguments: Any, **options: Any) -> None:
         """Take nothing from the validation images."""
+
+
+class HeatVisualizer(ImageVisualizer):  # type: ignore[misc]
+    """Draws every map in the same colours; anomalib's own takes maps to be in 0..1."""
+
+    def on_test_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, *places: int
+    ) -> None:
+        """Draw the images of a batch; its own map stays as it is."""
+        shown = copy.copy(batch)
+        shown.anomaly_map = pl_module.model.heat(batch.anomaly_map)
+        super().on_test_batch_end(trainer, pl_module, outputs, shown, *places)
 
 
 def write_image_list(data: Any, file: Path) -> Path:

@@ -9,6 +9,7 @@ from rcae.base.errors import InterruptedTrainingError
 from rcae.base.progress import StageProgress
 from rcae.detector.run.run_folder import RunFolder
 from rcae.model.system import RcaeSystem
+from rcae.training.observer import Observer
 from rcae.training.stages import Stage
 from rcae.training.state import TrainingState, save_state
 
@@ -26,6 +27,7 @@ class Session:
         state: position of the run; moved on with every step.
         is_first: true in the process that saves.
         asked_to_stop: true once somebody wants the training to stop; called after every step.
+        observers: those that follow the losses.
     """
 
     def __init__(
@@ -37,10 +39,12 @@ class Session:
         *,
         is_first: bool,
         asked_to_stop: Callable[[], bool],
+        observers: Sequence[Observer] = (),
     ) -> None:
         self._folder, self._system, self._stages = folder, system, stages
         self._state, self._is_first, self._asked_to_stop = state, is_first, asked_to_stop
         self._saved_at = time.monotonic()
+        self._observers = observers
 
     def begin(
         self,
@@ -80,6 +84,8 @@ class Session:
         self._losses.append(loss)
         self._state.steps_done = steps_done
         self._progress.step(loss)
+        for observer in self._observers:
+            observer.step(self._stages[self._state.stage_index].name, steps_done, loss)
         if self._asked_to_stop():
             self._save()
             self._progress.close()

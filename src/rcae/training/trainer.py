@@ -1,6 +1,7 @@
 """One training run, from a folder of good images to a calibrated model file."""
 
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from rcae.training import plan
 from rcae.training.finish import finish, finishing_seconds
 from rcae.training.lock import sole_trainer
 from rcae.training.loop import make_optimizer, run_stage
+from rcae.training.observer import Observer
 from rcae.training.plug_ins import plug_ins_of
 from rcae.training.precision import require_runnable
 from rcae.training.processes import ALONE, Processes, joined
@@ -33,7 +35,14 @@ from rcae.training.training_data import GoodParts, open_good_parts, require_same
 from rcae.training.whole_batch import normalise_over_processes
 
 
-def train(data: Data, run: Path, request: Request, *, resume: bool = False) -> None:
+def train(
+    data: Data,
+    run: Path,
+    request: Request,
+    *,
+    resume: bool = False,
+    observers: Sequence[Observer] = (),
+) -> None:
     """Train on the good images of `data`; the folder `run` gets everything.
 
     All processes of torchrun train one model, and see the same `data` and `run`.
@@ -43,6 +52,7 @@ def train(data: Data, run: Path, request: Request, *, resume: bool = False) -> N
         run: a new or empty folder; with `resume`, the folder of an interrupted run.
         request: preset, changes to it, time budget and seed.
         resume: go on where the run stopped; the result is that of an uninterrupted run.
+        observers: those that follow the training; what one raises ends it, resumable.
 
     Raises:
         UsageError, SettingsError: a wrong path, option or setting.
@@ -53,10 +63,19 @@ def train(data: Data, run: Path, request: Request, *, resume: bool = False) -> N
         RcaeError: another process that trains the same model has ended.
     """
     with joined() as processes:
-        _train(data, run, request, processes, resume=resume)
+        followers = observers if processes.is_first else ()
+        _train(data, run, request, processes, followers, resume=resume)
 
 
-def _train(data: Data, run: Path, request: Request, processes: Processes, *, resume: bool) -> None:
+def _train(
+    data: Data,
+    run: Path,
+    request: Request,
+    processes: Processes,
+    observers: Sequence[Observer],
+    *,
+    resume: bool,
+) -> None:
     started_at = time.perf_counter()
     folder = RunFolder(run)
     if resume and _is_finished(folder):
@@ -91,9 +110,13 @@ def _train(data: Data, run: Path, request: Request, processes: Processes, *, res
             folder.write_settings(settings)  # last: a run exists once its settings do
         processes.wait()
         settings = folder.read_settings()  # those that the first process planned
-        system, state = _run(folder, parts, settings, processes)
+        for observer in observers:
+            observer.begun(folder)
+        system, state = _run(folder, parts, settings, processes, observers)
         if processes.is_first:
             finish(folder, parts, settings, system, state)
+        for observer in observers:
+            observer.finished(folder)
     processes.wait()
 
 
@@ -142,7 +165,11 @@ def _planned(
 
 
 def _run(
-    folder: RunFolder, parts: GoodParts, settings: Settings, processes: Processes
+    folder: RunFolder,
+    parts: GoodParts,
+    settings: Settings,
+    processes: Processes,
+    observers: Sequence[Observer],
 ) -> tuple[RcaeSystem, TrainingState]:
     """Train the stages, from the saved state if there is one."""
     system, stages = _new_system(settings, parts, processes)
@@ -161,6 +188,7 @@ def _run(
             state,
             is_first=processes.is_first,
             asked_to_stop=lambda: processes.any_says(stop.requested),
+            observers=observers,
         )
         for stage in stages[state.stage_index :]:
             optimizer = make_optimizer(stage.module, settings)
