@@ -1,4 +1,4 @@
-"""What follows a training from outside, step by step."""
+"""Observers, which follow a training from outside, step by step."""
 
 from typing import Protocol
 
