@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from rcae.base.extras import install_command
 from rcae.detector.run.run_folder import RunFolder
 from rcae.integrations.tracking import figures_of, settings_of
 from tests.base.test_extras import without
@@ -29,7 +30,7 @@ def test_a_missing_tracker_is_named_before_anything_is_read(tracker, title, part
     words = ["rcae", "train", str(parts), "-o", str(tmp_path / "run"), "--log", tracker]
     done = without([tracker], f"sys.argv = {words}\nfrom rcae.cli.main import main\nmain()")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert f"--log {tracker} needs {title}; run: pip install 'rcae[{tracker}]'" in done.stderr
+    assert f"--log {tracker} needs {title}; run: {install_command(tracker)}" in done.stderr
     assert not (tmp_path / "run").exists()
 
 

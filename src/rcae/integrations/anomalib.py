@@ -1,4 +1,4 @@
-"""RcAE as a model of anomalib, and anomalib's data modules as data of ours: `pip install 'rcae[anomalib]'`.
+"""RcAE as a model of anomalib, and anomalib's data modules as data of ours; the extra is `anomalib`.
 
 anomalib train --model rcae.integrations.anomalib.Rcae --data anomalib.data.MVTecAD
 """
