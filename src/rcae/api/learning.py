@@ -75,9 +75,7 @@ def train(
         values=tuple(set),
     )
     with following(quiet=quiet, callbacks=callbacks), _tracked(log) as observers:
-        train_run(
-            DataSource.of(data), Path(output), request, resume=resume, observers=observers
-        )
+        train_run(DataSource.of(data), Path(output), request, resume=resume, observers=observers)
     return Detector.load(output)
 
 
