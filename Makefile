@@ -2,7 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: check demo package test
+NOTEBOOKS := $(patsubst examples/%,build/docs/%,$(wildcard examples/notebooks/*.ipynb))
+SOURCES := $(shell find src -name '*.py')
+
+.PHONY: check demo docs notebooks package test
 
 demo: .venv/installed
 	$(BIN)/rcae demo -o demo
@@ -14,6 +17,19 @@ check: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The site in build/site, with executed notebooks and with pictures that a model trained for it draws.
+docs: notebooks build/docs/pictures
+	$(BIN)/mkdocs build
+
+notebooks: $(NOTEBOOKS)
+
+build/docs/notebooks/%.ipynb: examples/notebooks/%.ipynb $(SOURCES) | .venv/with-docs
+	rm -rf build/docs/run/$* && mkdir -p build/docs/run/$* && cp $< build/docs/run/$*
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter-nbconvert --to notebook --execute --output-dir $(@D) build/docs/run/$*/$*.ipynb
+
+build/docs/pictures: docs/site/pictures.py $(SOURCES) | .venv/with-docs
+	$(BIN)/python $< $@ && touch $@
 
 # PYTHONS='python3.12 python3.13' tries the wheel with others.
 package: .venv/with-package

@@ -19,6 +19,8 @@ def test_every_link_within_the_project_leads_somewhere(document):
     for link in LINK.findall(document.read_text(encoding="utf-8")):
         if "://" in link or link.startswith("mailto:"):
             continue
+        if link.startswith("pictures/"):
+            continue  # drawn when the site is built
         name, _, anchor = link.partition("#")
         target = (document.parent / name).resolve() if name else document
         assert target.exists(), link
