@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 MADE = ROOT / "build" / "docs"
 """Folder to which `make docs` writes executed notebooks and pictures, before it builds the site."""
 OF_THE_ROOT = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
-WIDTH = 100
+WIDTH = 80
 """Columns of a command's help."""
 NOTEBOOK = re.compile(r"\]\(\.\./examples/(notebooks/[^)]+)\.ipynb\)")
 LINK_OUT = re.compile(r"\[([^\]]+)\]\((\.\.|results)/[^)]+\)")
