@@ -7,7 +7,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 SITE = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
-MADE = {"python.md", "commands.md", "changelog.md", "contributing.md", "security.md"}
+MADE = {"api.md", "commands.md", "changelog.md", "contributing.md", "security.md"}
 """Pages that docs/site/hooks.py adds, beside those of the notebooks."""
 
 

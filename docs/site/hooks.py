@@ -41,7 +41,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def _made_files() -> Iterator[tuple[str, str | bytes]]:
-    yield "python.md", python_page()
+    yield "api.md", python_page()
     yield "commands.md", commands_page()
     for name in OF_THE_ROOT:
         text = (ROOT / name).read_text(encoding="utf-8")
