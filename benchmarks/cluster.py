@@ -7,7 +7,8 @@ inspects them: by one process, by a shard in each of several processes, and by a
 each, which are a simulation on this machine. Every process has one thread. Prints a table in Markdown, and
 whether all scores are those of one process. Then kills two of two workers at random, and plans a Parquet
 file of paths that need not exist. The exit code is 1 if a score differs, or an image is lost or there twice.
-Last comes a calculation for an archive on many such machines, from the time per image of the Ray nodes.
+Last comes a calculation for an archive on many such machines, from the Ray nodes with the least time per
+image and core.
 Needs Linux, for the memory in use and to find workers.
 """
 
@@ -76,7 +77,7 @@ def main() -> None:
         images = _linked(options.images, folder / "images", options.count)
         first = _linked(options.images, folder / "one", 1)
         expected: list[object] = []
-        is_right, ms = True, 0.0
+        is_right, fastest_ms = True, float("inf")
         print("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS), flush=True)
         for number, case in enumerate(_plain_cases(options.run, options.nodes)):
             is_same, _ = _measure(case, images, first, folder / f"plain-{number}", expected)
@@ -86,11 +87,12 @@ def main() -> None:
                 case = _ray_case(options.run, nodes, address)
                 is_same, ms = _measure(case, images, first, folder / f"ray-{nodes}", expected)
                 is_right &= is_same
+                fastest_ms = min(fastest_ms, ms)
         with _cluster(2) as address:
             case = _ray_case(options.run, 2, address)
             is_right &= _with_killed_workers(case, images, folder / "killed", expected)
         _plan(folder, options.rows)
-    _calculate(ms)
+    _calculate(fastest_ms)
     sys.exit(0 if is_right else 1)
 
 
