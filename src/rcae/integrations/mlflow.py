@@ -67,6 +67,7 @@ class _Run:
 
     def _send(self) -> None:
         run = mlflow.active_run()
+        assert run is not None
         mlflow.MlflowClient().log_batch(run.info.run_id, self._losses)
         self._losses = []
 
