@@ -90,6 +90,16 @@ def finished_run(parts, tmp_path_factory):
     return run
 
 
+@pytest.fixture(scope="session")
+def other_run(parts, tmp_path_factory):
+    """As `finished_run`, with another seed."""
+    import rcae
+
+    run = tmp_path_factory.mktemp("runs") / "other"
+    rcae.train(parts, run, set=TINY, seed=1)
+    return run
+
+
 @pytest.fixture
 def said(caplog):
     """Returns the messages of the package since the last call, one on each line."""

@@ -80,11 +80,6 @@ def run(mine, fine, tmp_path_factory):
     return folder
 
 
-def header(run):
-    with safe_open(run / "model.safetensors", framework="np") as file:
-        return json.loads(file.metadata()["rcae"])["header"]
-
-
 def test_a_package_adds_a_layout_and_evidence_to_a_run(run):
     record = json.loads((run / "run.json").read_text())
     assert record["data"]["layout"] == "fine"

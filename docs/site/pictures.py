@@ -37,7 +37,7 @@ def draw(out: Path, folder: Path) -> None:
     copy_cells(
         {**cells, "train/good": spread_over(cells["train/good"], TRAINING_COUNT)}, folder / "cells"
     )
-    detector = rcae.train(folder / "cells", folder / "run", values=SETTINGS)
+    detector = rcae.train(folder / "cells", folder / "run", set=SETTINGS)
     out.mkdir(parents=True, exist_ok=True)
     tested = folder / "cells" / "test"
     for kind, name in SHOWN.items():

@@ -6,16 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import rcae
-from tests.conftest import TINY, draw_part
-
-
-@pytest.fixture(scope="session")
-def other_run(parts, tmp_path_factory):
-    """The run folder of another tiny training on `parts`."""
-    run = tmp_path_factory.mktemp("runs") / "other"
-    rcae.train(parts, run, set=TINY, seed=1, quiet=True)
-    return run
+from tests.conftest import draw_part
 
 
 @pytest.fixture

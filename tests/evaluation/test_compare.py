@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-import rcae as package
 from rcae.base.errors import DataError, UsageError
 from rcae.detector.calibration import Calibration
 from rcae.detector.detector import Detector
@@ -25,15 +24,6 @@ from rcae.evaluation.compare_report import (
     write_comparison,
 )
 from rcae.evaluation.evaluate import evaluate_detector
-from tests.conftest import TINY
-
-
-@pytest.fixture(scope="module")
-def second_run(parts, tmp_path_factory):
-    """As `finished_run`, with another seed."""
-    run = tmp_path_factory.mktemp("runs") / "second"
-    package.train(parts, run, seed=1, set=TINY)
-    return run
 
 
 class ReadsOneChannel:
@@ -143,8 +133,8 @@ def test_a_side_that_saw_other_images_is_refused(compare, category, tmp_path):
         compare(category, other)
 
 
-def test_both_evaluations_list_the_same_images_in_the_same_order(finished_run, second_run, parts):
-    comparison = compare_models(finished_run, second_run, parts)
+def test_both_evaluations_list_the_same_images_in_the_same_order(finished_run, other_run, parts):
+    comparison = compare_models(finished_run, other_run, parts)
     seen = [
         [outcome.sample.path for outcome in side.evaluation.outcomes]
         for side in (comparison.a, comparison.b)
@@ -170,11 +160,11 @@ def test_the_table_says_in_words_which_differences_are_beyond_chance(compare, tm
 
 
 def test_a_model_that_knows_test_images_is_named_beside_the_verdicts(
-    rcae, finished_run, second_run, parts, tmp_path
+    rcae, finished_run, other_run, parts, tmp_path
 ):
     data = shutil.copytree(parts, tmp_path / "data")
     rows = [line.split(",") for line in (finished_run / "data.csv").read_text().splitlines()]
-    run = shutil.copytree(second_run, tmp_path / "run")
+    run = shutil.copytree(other_run, tmp_path / "run")
     columns, *_ = (run / "data.csv").read_text().splitlines(keepends=True)
     (run / "data.csv").write_text(columns)  # of a model that was trained on other images
     calibrated_on = (run / "calibration.csv").read_text()
@@ -288,9 +278,9 @@ def test_hostile_names_stay_text_on_the_page_and_in_the_files(compare, tmp_path)
     assert len((tmp_path / "out" / "changes.csv").read_text().splitlines()) == 2
 
 
-def test_a_user_compares_two_runs(rcae, finished_run, second_run, parts, tmp_path):
+def test_a_user_compares_two_runs(rcae, finished_run, other_run, parts, tmp_path):
     out = tmp_path / "out"
-    code, printed, err = rcae("compare", finished_run, second_run, parts, "-o", out)
+    code, printed, err = rcae("compare", finished_run, other_run, parts, "-o", out)
     assert code == 0, err
     assert f"A: {finished_run}" in printed
     assert "image AUROC" in printed
@@ -305,15 +295,15 @@ def test_a_user_compares_two_runs(rcae, finished_run, second_run, parts, tmp_pat
 
 
 def test_json_alone_is_printed_and_without_an_output_nothing_is_written(
-    rcae, finished_run, second_run, parts, tmp_path, monkeypatch
+    rcae, finished_run, other_run, parts, tmp_path, monkeypatch
 ):
-    before = {path.name for path in (*finished_run.iterdir(), *second_run.iterdir())}
+    before = {path.name for path in (*finished_run.iterdir(), *other_run.iterdir())}
     monkeypatch.chdir(tmp_path)
-    code, printed, _ = rcae("compare", finished_run, second_run, parts, "--json")
+    code, printed, _ = rcae("compare", finished_run, other_run, parts, "--json")
     assert code == 0
     assert json.loads(printed)["a"]["model"] == str(finished_run)
     assert not list(tmp_path.iterdir())
-    assert {path.name for path in (*finished_run.iterdir(), *second_run.iterdir())} == before
+    assert {path.name for path in (*finished_run.iterdir(), *other_run.iterdir())} == before
 
 
 def test_the_same_model_is_refused_wherever_it_lies(rcae, finished_run, parts, tmp_path):
@@ -337,15 +327,15 @@ def test_the_same_weights_with_another_threshold_are_another_model(finished_run,
     assert comparison.defects_found.b == comparison.false_alarms.b == 0
 
 
-def test_an_exported_file_stands_for_its_run(finished_run, second_run, parts, tmp_path):
+def test_an_exported_file_stands_for_its_run(finished_run, other_run, parts, tmp_path):
     from rcae.detector.export.run_export import export_run
 
     exported = tmp_path / "second.onnx"
-    export_run(second_run, "onnx", "fp32", None, exported)
+    export_run(other_run, "onnx", "fp32", None, exported)
     of_file = compare_models(finished_run, exported, parts)
-    assert of_file.image_auroc == compare_models(finished_run, second_run, parts).image_auroc
+    assert of_file.image_auroc == compare_models(finished_run, other_run, parts).image_auroc
     with pytest.raises(UsageError, match=r"are the same model.*'rcae verify' tells"):
-        compare_models(second_run, exported, parts)
+        compare_models(other_run, exported, parts)
 
 
 @pytest.mark.parametrize(
@@ -360,22 +350,22 @@ def test_an_exported_file_stands_for_its_run(finished_run, second_run, parts, tm
     ],
 )
 def test_a_missing_class_of_test_images_is_refused_before_anything_is_scored(
-    rcae, finished_run, second_run, parts, tmp_path, monkeypatch, removed, sentence
+    rcae, finished_run, other_run, parts, tmp_path, monkeypatch, removed, sentence
 ):
     data = shutil.copytree(parts, tmp_path / "parts")
     for folder in removed:
         shutil.rmtree(data / folder)
     monkeypatch.setattr(Detector, "predict", lambda *_: pytest.fail("scored"))
-    code, printed, err = rcae("compare", finished_run, second_run, data, "-o", tmp_path / "out")
+    code, printed, err = rcae("compare", finished_run, other_run, data, "-o", tmp_path / "out")
     assert (code, printed) == (3, "")
     assert sentence in err
     assert not (tmp_path / "out").exists()
 
 
-def test_what_cannot_be_read_is_one_sentence(rcae, finished_run, second_run, parts, tmp_path):
+def test_what_cannot_be_read_is_one_sentence(rcae, finished_run, other_run, parts, tmp_path):
     nowhere = tmp_path / "nowhere"
     assert rcae("compare", nowhere, finished_run, parts)[0] == 2
-    assert rcae("compare", finished_run, second_run, nowhere)[0] == 2
+    assert rcae("compare", finished_run, other_run, nowhere)[0] == 2
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(b"nonsense")
     code, _, err = rcae("compare", finished_run, damaged, parts)
@@ -383,17 +373,17 @@ def test_what_cannot_be_read_is_one_sentence(rcae, finished_run, second_run, par
     assert "damaged.safetensors" in err
     data = shutil.copytree(parts, tmp_path / "parts")
     (data / "test" / "good" / "002.png").write_bytes(b"")
-    code, _, err = rcae("compare", finished_run, second_run, data, "-o", tmp_path / "out")
+    code, _, err = rcae("compare", finished_run, other_run, data, "-o", tmp_path / "out")
     assert code == 3
     assert "002.png" in err
     assert not (tmp_path / "out").exists()
 
 
 def test_an_output_that_is_a_file_is_kept_and_the_table_still_printed(
-    rcae, finished_run, second_run, parts, tmp_path
+    rcae, finished_run, other_run, parts, tmp_path
 ):
     (tmp_path / "out").write_text("precious")
-    code, printed, err = rcae("compare", finished_run, second_run, parts, "-o", tmp_path / "out")
+    code, printed, err = rcae("compare", finished_run, other_run, parts, "-o", tmp_path / "out")
     assert code == 5
     assert "image AUROC" in printed
     assert "could not be written" in err

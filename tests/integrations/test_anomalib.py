@@ -36,7 +36,7 @@ def trained(datamodule, tmp_path_factory):
 
     from rcae.integrations.anomalib import Rcae
 
-    model = Rcae(values=TINY)
+    model = Rcae(set=TINY)
     engine = Engine(
         default_root_dir=tmp_path_factory.mktemp("engine"), accelerator="cpu", logger=False
     )

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import Resize
 
 from rcae.base.arrays import Array
+from rcae.base.duration import seconds_of
 from rcae.base.errors import UsageError
 from rcae.base.storage import write_text
 from rcae.base.text import csv_text
@@ -51,8 +52,8 @@ class Rcae(AnomalibModule):  # type: ignore[misc]
     Args:
         preset: "quick", "standard", "scratch" or "paper".
         seed: seed of the training.
-        budget_s: time for the whole training in s; None trains as long as the preset says.
-        values: single settings, like "model.recursion_depth=3".
+        budget: time for the whole training, like "10m", or seconds; None trains as long as the preset says.
+        set: single settings, like "model.recursion_depth=3".
         pre_processor: True leaves images at the camera's size, as RcAE scales them itself.
         post_processor: True decides by the threshold of the calibration, and leaves scores as they are.
         evaluator: see `AnomalibModule`.
@@ -63,15 +64,16 @@ class Rcae(AnomalibModule):  # type: ignore[misc]
         self,
         preset: str = "quick",
         seed: int = 0,
-        budget_s: float | None = None,
-        values: Sequence[str] = (),
+        budget: str | float | None = None,
+        set: Sequence[str] = (),  # noqa: A002
         pre_processor: nn.Module | bool = True,
         post_processor: nn.Module | bool = True,
         evaluator: Evaluator | bool = True,
         visualizer: Visualizer | bool = True,
     ) -> None:
         super().__init__(pre_processor, post_processor, evaluator, visualizer)
-        self.request = Request(preset, budget_s, seed, values=tuple(values))
+        budget_s = None if budget is None else seconds_of(budget)
+        self.request = Request(preset, budget_s, seed, values=tuple(set))
         self.model = RcaeModel()
 
     @staticmethod

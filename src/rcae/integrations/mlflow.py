@@ -31,10 +31,12 @@ LOSSES_AT_ONCE = 500
 class _Run:
     def __init__(self) -> None:
         self._losses: list[Metric] = []
+        self._id: str | None = None
 
     def begun(self, folder: RunFolder) -> None:
-        """See `Observer.begun`; the run of MLflow has the name of the run folder."""
-        mlflow.start_run(run_name=folder.path.name)
+        """See `Observer.begun`; an active run of MLflow becomes the parent of this one."""
+        is_nested = mlflow.active_run() is not None
+        self._id = mlflow.start_run(run_name=folder.path.name, nested=is_nested).info.run_id
         mlflow.log_params(settings_of(folder))
         record = folder.read_record()
         mlflow.set_tags({"category": record["data"]["category"], "run_folder": str(folder.path)})
@@ -61,14 +63,12 @@ class _Run:
 
     def end(self, status: str) -> None:
         """Send what waits, and end the run of MLflow if it was started."""
-        if mlflow.active_run() is not None:
+        if self._id is not None:
             self._send()
             mlflow.end_run(status)
 
     def _send(self) -> None:
-        run = mlflow.active_run()
-        assert run is not None
-        mlflow.MlflowClient().log_batch(run.info.run_id, self._losses)
+        mlflow.MlflowClient().log_batch(self._id, self._losses)
         self._losses = []
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 from rcae.base.errors import DataError, UsageError
 from rcae.base.progress import following
 from rcae.data import images as images_module
-from rcae.data.doctor.examine import describe, examine
+from rcae.data.doctor.examine import examine
 from tests.data.conftest import draw_part, png_header
 
 
@@ -163,7 +163,7 @@ def test_training_images_alone_can_be_trained_on_only(mvtec):
     assert diagnosis.allows("train")
     assert not diagnosis.allows("evaluate")
     expected = "Training can run; to evaluate, add good and defective test images."
-    assert describe(diagnosis).splitlines()[-1] == expected
+    assert str(diagnosis).splitlines()[-1] == expected
 
 
 def test_copies_within_a_split_are_warnings(mvtec):

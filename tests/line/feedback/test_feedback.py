@@ -18,7 +18,6 @@ from rcae.detector.run.checkpoint import load_model, weights_sha256
 from rcae.detector.run.run_folder import RunFolder
 from rcae.line.feedback.apply import FineTuning, propose
 from rcae.line.feedback.journal import add_feedback, read_feedback, reviewed_images
-from rcae.line.feedback.proposal import describe
 from tests.conftest import call, draw_part
 
 
@@ -182,7 +181,7 @@ def test_confirmed_masks_say_how_well_both_models_show_the_defects(run, parts, o
         pytest.approx(expected),
         pytest.approx(expected),
     )  # the same weights
-    assert re.search(r"with masks \(1\) +0\.\d+ +0\.\d+", describe(proposal))
+    assert re.search(r"with masks \(1\) +0\.\d+ +0\.\d+", str(proposal))
 
 
 def test_nothing_is_replaced_before_someone_agrees(run, odd_parts, monkeypatch, capsys):

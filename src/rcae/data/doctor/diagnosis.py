@@ -68,7 +68,17 @@ class Diagnosis:
         return self.can_train if purpose == "train" else self.can_train and self.can_evaluate
 
     def __str__(self) -> str:
-        return describe(self)
+        layout = _LAYOUT_NAMES.get(self.layout, f"{self.layout} layout")
+        blocks = [[f"{self.category}: {layout}"]]
+        blocks.append([*_count_lines(self.counts), f"  size   {_describe_sizes(self.sizes)}"])
+        blocks += [[f"note: {note}"] for note in self.notes]
+        in_order = sorted(self.findings, key=lambda finding: (finding.severity, finding.code))
+        for (severity, code), group in groupby(in_order, key=lambda f: (f.severity, f.code)):
+            findings = list(group)
+            lines = _finding_lines(findings, self.root)
+            blocks.append([f"{severity}: {code} ({len(findings)})", *lines])
+        blocks.append([_describe_outcome(self)])
+        return "\n\n".join("\n".join(map(printable, block)) for block in blocks)
 
     def __repr__(self) -> str:
         severities = [finding.severity for finding in self.findings]
@@ -101,21 +111,6 @@ class Diagnosis:
             "can_evaluate": self.can_evaluate,
             "ok": self.ok,
         }
-
-
-def describe(diagnosis: Diagnosis) -> str:
-    """Return the diagnosis as text for a terminal; its last line says what can run."""
-    layout = _LAYOUT_NAMES.get(diagnosis.layout, f"{diagnosis.layout} layout")
-    blocks = [[f"{diagnosis.category}: {layout}"]]
-    blocks.append([*_count_lines(diagnosis.counts), f"  size   {_describe_sizes(diagnosis.sizes)}"])
-    blocks += [[f"note: {note}"] for note in diagnosis.notes]
-    in_order = sorted(diagnosis.findings, key=lambda finding: (finding.severity, finding.code))
-    for (severity, code), group in groupby(in_order, key=lambda f: (f.severity, f.code)):
-        findings = list(group)
-        lines = _finding_lines(findings, diagnosis.root)
-        blocks.append([f"{severity}: {code} ({len(findings)})", *lines])
-    blocks.append([_describe_outcome(diagnosis)])
-    return "\n\n".join("\n".join(map(printable, block)) for block in blocks)
 
 
 def _count_lines(counts: dict[str, dict[str, int]]) -> list[str]:

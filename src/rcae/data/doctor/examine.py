@@ -8,7 +8,7 @@ from pathlib import Path
 from rcae.base.errors import DataError, ImageError
 from rcae.base.progress import shown
 from rcae.base.settings import CalibrationSettings
-from rcae.data.doctor.diagnosis import Diagnosis, Finding, describe, describe_size
+from rcae.data.doctor.diagnosis import Diagnosis, Finding, describe_size
 from rcae.data.doctor.exposure import Tone, odd_tones
 from rcae.data.doctor.give_aways import GiveAways, Look
 from rcae.data.doctor.mask_remarks import remarks_on_mask
@@ -20,7 +20,7 @@ from rcae.data.layouts.sample import Category, Sample, Split, fault_of_inversion
 from rcae.data.layouts.source import Data
 from rcae.data.usual_image import SIZE_LIMIT, UsualImage
 
-__all__ = ["Diagnosis", "Finding", "describe", "examine"]
+__all__ = ["Diagnosis", "Finding", "examine"]
 
 NEARLY_ALL = 0.95
 """Share of images from which a common property is expected of the rest too (our choice)."""

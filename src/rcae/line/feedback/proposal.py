@@ -46,40 +46,35 @@ class Proposal:
         return replace_model(self.folder, self.model, self.description, images)
 
     def __str__(self) -> str:
-        return describe(self)
+        calibration = self.model.header.calibration
+        good, defective, learnt = _groups(self.judged)
+        lines = [
+            f"{'':50}{'in use':>8}{'new':>8}",
+            _line("false alarms, of good images", good),
+            _line("found, of defective images", defective),
+        ]
+        if learnt:
+            lines.append(_line("false alarms, of good images trained on", learnt))
+        if self.pixel_ap is not None:
+            before, after = self.pixel_ap
+            title = f"pixel AP, of defective images with masks ({self.mask_count})"
+            lines.append(f"{title:50}{before:>8.3f}{after:>8.3f}")
+        changed = [image for image in self.judged if image.rejected_before != image.rejected_after]
+        lines += [
+            f"  {'accepted now' if image.rejected_before else 'rejected now'}, said to be "
+            f"{image.reviewed.feedback.verdict}: {image.reviewed.feedback.image}"
+            for image in changed
+        ]
+        lines.append(f"threshold {calibration.threshold:.4f}. {calibration.promise}")
+        if good:
+            lines.append(
+                "The good images above took part in setting the new threshold. Images on which something was "
+                "said were chosen by people, often for being unusual: the promise is stricter for others."
+            )
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
         return f"Proposal({self.description})"
-
-
-def describe(proposal: Proposal) -> str:
-    """Describe the changes of the new model, for the person who decides."""
-    calibration = proposal.model.header.calibration
-    good, defective, learnt = _groups(proposal.judged)
-    lines = [
-        f"{'':50}{'in use':>8}{'new':>8}",
-        _line("false alarms, of good images", good),
-        _line("found, of defective images", defective),
-    ]
-    if learnt:
-        lines.append(_line("false alarms, of good images trained on", learnt))
-    if proposal.pixel_ap is not None:
-        before, after = proposal.pixel_ap
-        title = f"pixel AP, of defective images with masks ({proposal.mask_count})"
-        lines.append(f"{title:50}{before:>8.3f}{after:>8.3f}")
-    changed = [image for image in proposal.judged if image.rejected_before != image.rejected_after]
-    lines += [
-        f"  {'accepted now' if image.rejected_before else 'rejected now'}, said to be "
-        f"{image.reviewed.feedback.verdict}: {image.reviewed.feedback.image}"
-        for image in changed
-    ]
-    lines.append(f"threshold {calibration.threshold:.4f}. {calibration.promise}")
-    if good:
-        lines.append(
-            "The good images above took part in setting the new threshold. Images on which something was "
-            "said were chosen by people, often for being unusual: the promise is stricter for others."
-        )
-    return "\n".join(lines)
 
 
 def _groups(judged: Sequence[Judged]) -> tuple[list[Judged], list[Judged], list[Judged]]:

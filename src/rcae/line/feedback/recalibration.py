@@ -56,7 +56,33 @@ class Recalibration:
         return self.session_p_value >= ALIKE
 
     def __str__(self) -> str:
-        return describe(self)
+        calibration = self.calibration
+        count, session = len(calibration.scores), len(calibration.scores_of_training_session)
+        test = (
+            f"Kolmogorov-Smirnov test of their scores, {count} against {session} images: "
+            f"p = {self.session_p_value:.2g}"
+        )
+        lines = [
+            f"threshold {calibration.threshold:.4f}, before {self.old_threshold:.4f}",
+            calibration.promise,
+        ]
+        if self.copy_count:
+            lines.append(
+                f"{self.copy_count} images are copies of others here and were not counted."
+            )
+        lines.extend(f"warning: {outlier.advice}" for outlier in self.outliers)
+        if self.looks_like_training_session:
+            lines.append(
+                f"warning: these images look like those of the training session ({test}). If they were "
+                "taken with them, the promise may not hold in production; calibrate on another day's."
+            )
+        else:
+            lines.append(f"These images look unlike those of the training session ({test}).")
+        lines.append(
+            f"The model with the old threshold is kept as version {self.kept_as} ('rcae restore'). "
+            "Files exported before still have it: export again."
+        )
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
         calibration = self.calibration
@@ -104,7 +130,7 @@ def recalibrate(
         images.setdefault(hash_file(path), path)
     require_not_trained_on(folder, model, images)
     require_enough(len(images), rate, confidence)
-    _require_usual_sizes(model, files)
+    _warn_of_unusual_size(model, files)
     good = scored_by(model, images)
     before = model.header.calibration
     calibration = calibration_from(good, before.scores_of_training_session, rate, confidence)
@@ -123,8 +149,8 @@ def recalibrate(
     )
 
 
-def _require_usual_sizes(model: Model, files: Sequence[Path]) -> None:
-    """Refuse images of another size than the training images, whose scores do not compare."""
+def _warn_of_unusual_size(model: Model, files: Sequence[Path]) -> None:
+    """Warn once of images of another size than the training images, whose scores compare badly."""
     usual = model.header.working_view.usual
     remarks = [
         usual.size_remark(str(path), *image_size(path), SIZE_LIMIT) for path in files if usual
@@ -160,35 +186,6 @@ def calibration_from(
         confidence=confidence,
         session_scores=session_scores,
     )
-
-
-def describe(found: Recalibration) -> str:
-    """Describe a new calibration in plain sentences."""
-    calibration = found.calibration
-    count, session = len(calibration.scores), len(calibration.scores_of_training_session)
-    test = (
-        f"Kolmogorov-Smirnov test of their scores, {count} against {session} images: "
-        f"p = {found.session_p_value:.2g}"
-    )
-    lines = [
-        f"threshold {calibration.threshold:.4f}, before {found.old_threshold:.4f}",
-        calibration.promise,
-    ]
-    if found.copy_count:
-        lines.append(f"{found.copy_count} images are copies of others here and were not counted.")
-    lines.extend(f"warning: {outlier.advice}" for outlier in found.outliers)
-    if found.looks_like_training_session:
-        lines.append(
-            f"warning: these images look like those of the training session ({test}). If they were "
-            "taken with them, the promise may not hold in production; calibrate on another day's."
-        )
-    else:
-        lines.append(f"These images look unlike those of the training session ({test}).")
-    lines.append(
-        f"The model with the old threshold is kept as version {found.kept_as} ('rcae restore'). "
-        "Files exported before still have it: export again."
-    )
-    return "\n".join(lines)
 
 
 def good_files(paths: Sequence[str]) -> list[Path]:
