@@ -54,7 +54,7 @@ def _made_files() -> Iterator[tuple[str, str | bytes]]:
 
 def python_page() -> str:
     """Return the page of everything that `import rcae` offers."""
-    return "\n\n".join(["# Python", *(f"::: rcae.{name}" for name in rcae.__all__)])
+    return "\n\n".join(["# Python", *(f"::: rcae.{name}" for name in dir(rcae))])
 
 
 def commands_page() -> str:

@@ -83,7 +83,7 @@ def test_files_and_folders_are_taken_too(fitted, images, tmp_path):
     assert list(fitted.predict(tmp_path)) == list(fitted.predict(images[0]))
 
 
-@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_pixels_of_every_type_are_trained_on_unchanged(images, tmp_path, dtype, channels):
     from rcae.api.anomaly_detector import _listed
@@ -92,7 +92,7 @@ def test_pixels_of_every_type_are_trained_on_unchanged(images, tmp_path, dtype, 
     image = np.dstack([images[0][0], np.full((40, 40), 200, np.uint8)])[..., :channels]
     image[0, 0] = 255
     image = (image[..., 0] if channels == 1 else image).astype(dtype)
-    image = image * dtype(257) if dtype == np.uint16 else image / dtype(255)
+    image = (image * {np.uint8: 1, np.uint16: 257}.get(dtype, 1 / 255)).astype(dtype)
     table = _listed([image], tmp_path)
     place = table.read_text().splitlines()[1].split(",")[0]
     expected, _ = scaled(as_pixels(image, "array"), "array")

@@ -181,5 +181,7 @@ def _write(place: Path, source: ImageContent | NDArray[np.generic]) -> None:
         values = values.astype(np.float32)
     if values.shape[2:] == (4,):  # composited onto black, as files are
         opaque = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
-        values = (values[..., :3] * (values[..., 3:] / opaque)).astype(values.dtype)
+        seen = values[..., :3] * (values[..., 3:] / opaque)
+        is_coarse = values.dtype == np.uint8  # 8 bits would round what prediction does not
+        values = np.float32(seen / opaque) if is_coarse else seen.astype(values.dtype)
     tifffile.imwrite(place, values, photometric="minisblack" if values.ndim == 2 else "rgb")

@@ -24,6 +24,7 @@ from torchvision.transforms.v2 import Resize
 from rcae.base.arrays import Array
 from rcae.base.duration import seconds_of
 from rcae.base.errors import UsageError
+from rcae.base.settings import DEFAULT_PRESET
 from rcae.base.storage import write_text
 from rcae.base.text import csv_text
 from rcae.data.images import resize
@@ -62,7 +63,7 @@ class Rcae(AnomalibModule):  # type: ignore[misc]
 
     def __init__(
         self,
-        preset: str = "quick",
+        preset: str = DEFAULT_PRESET,
         seed: int = 0,
         budget: str | float | None = None,
         set: Sequence[str] = (),  # noqa: A002

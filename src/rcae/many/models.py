@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rcae.base.errors import UsageError
 from rcae.base.progress import say, shown
-from rcae.base.settings import load_settings
+from rcae.base.settings import DEFAULT_PRESET, load_settings
 from rcae.data.layouts.category import open_category
 from rcae.many.cluster import Needs, require_ray
 from rcae.many.commands import Command, Ended, run_commands
@@ -46,7 +46,7 @@ def train_many(
     """
     if address is not None:
         require_ray()
-    load_settings(preset or "quick", file=settings_file, values=values)
+    load_settings(preset or DEFAULT_PRESET, file=settings_file, values=values)
     file = None if settings_file is None else str(settings_file.absolute())
     roots = [open_category(path).root.resolve() for path in data]
     names = [root.name for root in roots]
