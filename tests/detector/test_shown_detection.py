@@ -2,8 +2,10 @@
 
 import base64
 import io
+import pickle
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,6 +62,19 @@ def test_a_file_that_is_gone_or_another_one_leaves_the_figures(detector, file):
     html = detection._repr_html_()
     assert "no picture: " in html
     assert "<img" not in html
+
+
+def test_a_model_without_a_heat_scale_leaves_the_figures(detector, file):
+    detection = detector.predict(file)
+    html = replace(detection, threshold=detection.typical_value)._repr_html_()
+    assert "no picture: " in html
+
+
+def test_a_detection_goes_to_another_process(detector, file):
+    for image in (file, np.asarray(Image.open(file))):
+        sent = detector.predict(image)
+        received = pickle.loads(pickle.dumps(sent))
+        np.testing.assert_array_equal(received.image, sent.image)
 
 
 def test_a_plot_is_titled_by_the_decision(detector, file):

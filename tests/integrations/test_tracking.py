@@ -2,13 +2,13 @@
 
 import os
 import signal
+import sys
 
 import pytest
 
 from rcae.base.extras import install_command
 from rcae.detector.run.run_folder import RunFolder
 from rcae.integrations.tracking import figures_of, settings_of
-from tests.base.test_extras import without
 from tests.conftest import TINY
 
 OPTIONS = [word for value in TINY for word in ("--set", value)]
@@ -26,11 +26,14 @@ def test_settings_and_figures_of_a_run_have_flat_names(finished_run):
 @pytest.mark.parametrize(
     ("tracker", "title"), [("tensorboard", "TensorBoard"), ("mlflow", "MLflow")]
 )
-def test_a_missing_tracker_is_named_before_anything_is_read(tracker, title, parts, tmp_path):
-    words = ["rcae", "train", str(parts), "-o", str(tmp_path / "run"), "--log", tracker]
-    done = without([tracker], f"sys.argv = {words}\nfrom rcae.cli.main import main\nmain()")
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert f"--log {tracker} needs {title}; run: {install_command(tracker)}" in done.stderr
+def test_a_missing_tracker_is_named_before_anything_is_read(
+    tracker, title, rcae, parts, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("rcae.base.extras.find_spec", lambda name: None if name == tracker else 1)
+    monkeypatch.delitem(sys.modules, f"rcae.integrations.{tracker}", raising=False)
+    code, _, err = rcae("train", parts, "-o", tmp_path / "run", "--log", tracker)
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"--log {tracker} needs {title}; run: {install_command(tracker)}" in err
     assert not (tmp_path / "run").exists()
 
 
@@ -99,6 +102,22 @@ def test_mlflow_gets_losses_settings_pictures_and_a_model_that_predicts(
     said, ours = model.predict(pd.DataFrame({"image_path": paths})), Detector.load(run)
     assert said["anomaly_score"].tolist() == [ours.predict(path).anomaly_score for path in paths]
     assert said["is_defective"].all()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_of_mlflow_that_is_active_becomes_the_parent_and_goes_on(
+    mlflow, finished_run, tmp_path
+):
+    from rcae.integrations.tracking import tracked
+
+    with mlflow.start_run() as study:
+        with tracked("mlflow") as observer:
+            observer.begun(RunFolder(finished_run))
+            observer.step("detail", 1, 0.5)
+        assert mlflow.active_run().info.run_id == study.info.run_id
+    (logged,) = mlflow.MlflowClient().search_runs(["0"], "tags.category = 'parts'")
+    assert logged.data.tags["mlflow.parentRunId"] == study.info.run_id
+    assert logged.data.metrics == {"loss/detail": 0.5}
 
 
 @pytest.mark.filterwarnings("ignore")

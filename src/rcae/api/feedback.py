@@ -87,6 +87,13 @@ def import_reviews(run: str | Path, store: str = STORE) -> "Imported":
 def read(run: str | Path) -> "tuple[Feedback, ...]":
     """Return all feedback of a run, in order.
 
+    >>> said = rcae.feedback.add("runs/parts", "new/0001.png", "defect")
+    >>> [entry.verdict for entry in rcae.feedback.read("runs/parts")]
+    ['defect']
+
+    Args:
+        run: Folder of a finished run.
+
     Raises:
         UsageError: the run is not finished.
         CheckpointError: the journal is damaged.

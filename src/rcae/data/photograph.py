@@ -29,8 +29,7 @@ class Photograph:
     @property
     def reader(self) -> Callable[[], Array]:
         """Function that returns `image`, without holding the pixels of a file in memory."""
-        image = self.image
-        return self.again or (lambda: image)
+        return self.again or partial(np.asarray, self.image)
 
     @classmethod
     def read(

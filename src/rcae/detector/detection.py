@@ -10,7 +10,7 @@ from PIL.Image import Image
 from scipy import ndimage
 
 from rcae.base.arrays import Array
-from rcae.base.errors import ImageError
+from rcae.base.errors import ImageError, RcaeError
 from rcae.data.images import resize
 from rcae.data.photograph import Photograph
 from rcae.data.regions import connected_regions
@@ -165,7 +165,7 @@ class Detection:
         try:
             both = (("image", pictures.to_image(self.image)), ("overlay", self.overlay()))
             shown = [(pictures.data_uri(one, NOTEBOOK_SIDE_PX), name) for name, one in both]
-        except ImageError as error:
+        except RcaeError as error:
             lines.append(f"no picture: {error}")
         return notebook_html(self._decision.capitalize(), lines=lines, pictures=shown)
 
