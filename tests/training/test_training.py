@@ -249,6 +249,11 @@ def test_a_budget_that_is_no_time_is_refused_before_anything_is_read(tmp_path, b
         rcae.train(tmp_path / "nowhere", tmp_path / "run", budget=budget_s)
 
 
+def test_a_model_that_lacks_a_network_announces_the_steps_of_the_others(parts, tmp_path, said):
+    rcae.train(parts, tmp_path / "run", set=[*TINY, "model.detail_network=false"])
+    assert "\n3 + 3 steps, ready in about " in said()
+
+
 def test_held_out_images_are_never_drawn_for_training(parts, finished_run, monkeypatch, tmp_path):
     listed = [line.split(",") for line in (finished_run / "data.csv").read_text().splitlines()[1:]]
     roles = {path: role for role, path, _ in listed}

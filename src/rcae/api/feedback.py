@@ -88,8 +88,8 @@ def read(run: str | Path) -> "tuple[Feedback, ...]":
     """Return all feedback of a run, in order.
 
     >>> said = rcae.feedback.add("runs/parts", "new/0001.png", "defect")
-    >>> [entry.verdict for entry in rcae.feedback.read("runs/parts")]
-    ['defect']
+    >>> rcae.feedback.read("runs/parts")[-1].verdict
+    'defect'
 
     Args:
         run: Folder of a finished run.

@@ -31,7 +31,7 @@ LOSSES_AT_ONCE = 500
 class _Run:
     def __init__(self) -> None:
         self._losses: list[Metric] = []
-        self._id: str | None = None
+        self._id = ""
 
     def begun(self, folder: RunFolder) -> None:
         """See `Observer.begun`; an active run of MLflow becomes the parent of this one."""
@@ -63,7 +63,7 @@ class _Run:
 
     def end(self, status: str) -> None:
         """Send what waits, and end the run of MLflow if it was started."""
-        if self._id is not None:
+        if self._id:
             self._send()
             mlflow.end_run(status)
 

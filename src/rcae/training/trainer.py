@@ -158,8 +158,8 @@ def _planned(
     else:
         other_s = finishing_s + time.perf_counter() - started_at
         steps = plan.steps_from_budget(settings, step_seconds, request.budget_s, other_s)
-    left_s = finishing_s + sum(count * step_seconds[name] for name, count in steps.items())
-    counts = " + ".join(map(str, steps.values()))
+    left_s = finishing_s + sum(steps[name] * step_s for name, step_s in step_seconds.items())
+    counts = " + ".join(str(steps[name]) for name in step_seconds)
     say(f"{counts} steps, ready in about {spelled(left_s)}")
     return plan.with_steps(settings, steps), step_seconds
 
