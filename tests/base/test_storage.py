@@ -1,4 +1,5 @@
 import errno
+import os
 
 import pytest
 
@@ -37,6 +38,16 @@ def test_an_interruption_while_writing_leaves_the_old_file_and_no_other(tmp_path
         write_atomically(target, interrupt)
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_a_file_has_the_permissions_that_the_umask_leaves(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write_bytes(tmp_path / "file", b"1")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == mode
 
 
 def test_a_folder_that_is_a_file_is_named(tmp_path):

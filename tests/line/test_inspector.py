@@ -68,7 +68,7 @@ def test_drawn_together_a_model_says_what_it_says_of_each_alone(finished_run, pa
 
 def test_the_threshold_a_person_applied_decides_from_the_next_image_on(inspector):
     before = inspector.inspect([Arrival("a", png(100))])[0]
-    inspector.apply_threshold(0.25, "Ada")
+    inspector.apply_threshold(0.25, "Ada", "glare")
     after = inspector.inspect([Arrival("a", png(100))])[0]
     assert (before.threshold, before.is_defective, before.regions) == (0.5, False, ())
     assert (after.threshold, after.is_defective, len(after.regions)) == (0.25, True, 1)
@@ -85,14 +85,14 @@ def calibrated_anew(inspector, threshold):
 
 
 def test_an_applied_threshold_ends_with_the_calibration_it_was_chosen_against(inspector, said):
-    inspector.apply_threshold(0.25, "Ada")
+    inspector.apply_threshold(0.25, "Ada", "glare")
     assert calibrated_anew(inspector, 0.5).threshold == 0.25  # started again, nothing else
     assert said() == ""
     anew = calibrated_anew(inspector, 0.75)
     assert said().count("0.25, which Ada applied, was not chosen against") == 1
     (found,) = anew.inspect([Arrival("a", png(100))])
     assert (found.threshold, found.is_defective) == (0.75, False)
-    anew.apply_threshold(0.3, "Bob")
+    anew.apply_threshold(0.3, "Bob", "dust")
     assert (anew.threshold, calibrated_anew(inspector, 0.75).threshold) == (0.3, 0.3)
     assert inspector.threshold == 0.25  # still running, calibrated as before
     assert said() == ""

@@ -48,7 +48,7 @@ def test_a_body_above_the_limit_is_cut_off_and_not_read_to_its_end(client, metho
 
 
 def test_a_body_up_to_the_limit_is_read(serving):
-    body = json.dumps({"threshold": 0.3, "author": "Ada"}).encode()
+    body = json.dumps({"threshold": 0.3, "author": "Ada", "reason": "glare"}).encode()
     for most_bytes, status in ((len(body), 200), (len(body) - 1, 413)):
         client = serving(Limits(body_bytes=most_bytes))
         answer = client.put("/api/models/grey/threshold", content=body, headers=JSON)

@@ -100,7 +100,7 @@ def test_on_a_full_disk_pictures_go_before_the_record_and_ready_says_it(
     client, record, tmp_path, monkeypatch, said
 ):
     first = inspect(client, GOOD).json()["id"]
-    assert client.get("/ready").json()["warnings"] == []
+    until(lambda: client.get("/ready").json()["warnings"] == [])
     free(monkeypatch, 200)
     second = inspect(client, GOOD)
     assert second.status_code == 201
@@ -151,4 +151,18 @@ def test_an_output_whose_receiver_is_away_shows_in_the_metrics(serving, record):
     delivery.ask_to_stop()
     delivery.join()
     assert 'rcae_output_behind{output="mqtt://broker/parts"} 3.0' in text
+    assert 'rcae_output_dead_letters{output="mqtt://broker/parts"} 0.0' in text
     assert 'rcae_output_failing{output="mqtt://broker/parts"} 1.0' in text
+
+
+def test_what_an_output_refused_shows_in_the_metrics_and_is_listed(serving, record):
+    delivery = Delivery(record, Away())
+    client = serving(deliveries=[delivery])
+    first = inspect(client, GOOD).json()
+    record.dead_letters.add(Away.reader, Away.title, first["number"], "it answers 422.")
+    told = client.get("/api/dead-letters").json()
+    assert told["counts"] == {Away.title: 1}
+    (letter,) = told["dead_letters"]
+    assert (letter["inspection_id"], letter["reason"]) == (first["id"], "it answers 422.")
+    text = client.get("/metrics").text
+    assert f'rcae_output_dead_letters{{output="{Away.title}"}} 1.0' in text

@@ -58,6 +58,8 @@ WRONG_QUERIES = [
     {"reviewed": "maybe"},
     {"is_defective": "perhaps"},
     {"source": "x" * 301},
+    {"defective": True},
+    {"limit": 5, "below ": 3},
 ]
 WRONG_REVIEWS = [
     {"verdict": "maybe", "author": "Ada"},
@@ -187,7 +189,9 @@ def test_the_map_is_the_models_and_the_heat_lies_where_it_is(client):
 def test_heat_keeps_the_threshold_that_decided(client):
     id_ = inspect(client, DEFECTIVE).json()["id"]
     before = client.get(f"/api/inspections/{id_}/heatmap").content
-    client.put("/api/models/grey/threshold", json={"threshold": 0.9, "author": "Ada"})
+    client.put(
+        "/api/models/grey/threshold", json={"threshold": 0.9, "author": "Ada", "reason": "glare"}
+    )
     assert client.get(f"/api/inspections/{id_}/heatmap").content == before
     later = inspect(client, DEFECTIVE).json()["id"]
     assert client.get(f"/api/inspections/{later}/heatmap").content != before

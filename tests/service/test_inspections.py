@@ -239,6 +239,47 @@ def test_an_image_that_would_take_longer_than_its_time_is_refused_before_it_wait
     assert record.count(Query()) == 2
 
 
+def inspect_by_key(client, content, key, name="a.png"):
+    files, headers = {"image": (name, content)}, {"Idempotency-Key": key}
+    return client.post("/api/models/grey/inspections", files=files, headers=headers)
+
+
+def test_an_image_sent_again_with_its_key_is_inspected_once_by_all_processes(serving, record):
+    client, other = serving(), serving()
+    first = inspect_by_key(client, GOOD, "station-3/0001")
+    assert first.status_code == 201
+    for process in (client, other):
+        again = inspect_by_key(process, GOOD, "station-3/0001", "b.png")
+        assert (again.status_code, again.json()) == (201, first.json())
+    assert record.count(Query()) == 1
+    mixed = inspect_by_key(client, DEFECTIVE, "station-3/0001")
+    assert (mixed.status_code, "another image" in mixed.json()["detail"]) == (422, True)
+    assert inspect_by_key(client, GOOD, "station-3/0002").json()["id"] != first.json()["id"]
+    assert record.count(Query()) == 2
+    assert inspect_by_key(client, GOOD, "short").status_code == 422
+
+
+def test_an_image_sent_twice_at_once_with_its_key_is_recorded_once(client, record, gate):
+    gate.clear()
+    answers, threads = in_background(2, lambda: inspect_by_key(client, GOOD, "station-3/0001"))
+    assert gate.reached.wait(20)
+    gate.set()
+    for thread in threads:
+        thread.join()
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert record.count(Query()) == 1
+
+
+def test_a_field_of_the_form_that_is_not_known_is_refused(client, record):
+    files = {"image": ("a.png", GOOD)}
+    url = "/api/models/grey/inspections"
+    answer = client.post(url, files=files, data={"serial": "12"})
+    assert answer.status_code == 422
+    assert "field 'serial' is not known" in answer.json()["detail"]
+    assert record.count(Query()) == 0
+
+
 @pytest.fixture
 def endless(monkeypatch):
     """An image of the width 64 has tiles without end; set once the first is being drawn."""

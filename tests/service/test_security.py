@@ -139,6 +139,7 @@ def test_other_addresses_need_one(host):
 @pytest.mark.parametrize("content", [b"", b"short\n", b"with space 0123456789", b"\xff" * 40])
 def test_a_file_without_a_proper_key_is_refused(tmp_path, content):
     (tmp_path / "key").write_bytes(content)
+    (tmp_path / "key").chmod(0o600)
     with pytest.raises(UsageError, match="key"):
         read_api_key(tmp_path / "key")
     with pytest.raises(UsageError, match="missing"):
@@ -147,7 +148,15 @@ def test_a_file_without_a_proper_key_is_refused(tmp_path, content):
 
 def test_a_key_is_its_line(tmp_path):
     (tmp_path / "key").write_text(KEY + "\n")
+    (tmp_path / "key").chmod(0o640)
     assert read_api_key(tmp_path / "key") == KEY
+
+
+def test_a_key_that_every_user_may_read_is_refused(tmp_path):
+    (tmp_path / "key").write_text(KEY + "\n")
+    (tmp_path / "key").chmod(0o644)
+    with pytest.raises(UsageError, match=r"every user of this machine may read; run: chmod o-rwx"):
+        read_api_key(tmp_path / "key")
 
 
 def test_an_upload_is_not_read_before_the_key_is_checked(serving):

@@ -23,12 +23,19 @@ class Transport(asyncio.Transport):
     def __init__(self):
         super().__init__()
         self.written, self.closed = b"", False
+        self.waiting_bytes, self.aborted = 0, False
 
     def write(self, data):
         self.written += data
 
     def close(self):
         self.closed = True
+
+    def get_write_buffer_size(self):
+        return self.waiting_bytes
+
+    def abort(self):
+        self.aborted = True
 
     def is_closing(self):
         return self.closed
@@ -127,3 +134,35 @@ def test_a_request_may_take_as_long_as_it_needs_and_the_next_one_has_its_time_ag
         assert all(timer.cancelled for timer in connected.timers)
 
     asyncio.run(run())
+
+
+def reading(sizes, seconds=10):
+    """Whether a connection ends whose client leaves so many bytes unread, a look apart each."""
+
+    async def run():
+        connected = Connected(answer)
+        connected.connection.data_received(BEGUN + ENDED)
+        await asyncio.sleep(0)
+        connected.connection._expect_nothing()  # the next request is not what this is about
+        connected.transport.waiting_bytes = sizes[0]
+        connected.connection.pause_writing()
+        for size in sizes[1:]:
+            assert not connected.transport.aborted
+            connected.transport.waiting_bytes = size
+            if size == 0:
+                connected.connection.resume_writing()
+            connected.pass_s(seconds)
+        return connected.transport.aborted
+
+    return asyncio.run(run())
+
+
+def test_a_client_that_stops_reading_is_cut_off():
+    assert reading([100_000, 100_000])
+    assert reading([100_000, 90_000, 90_000])
+
+
+def test_a_client_that_reads_slowly_has_its_time_and_no_more():
+    assert not reading([100_000, 90_000, 80_000, 0, 0, 0])
+    assert reading([1000 - number for number in range(31)])
+    assert not reading([1000 - number for number in range(30)])

@@ -99,8 +99,12 @@ class DriftError(RcaeError):
 class DeliveryError(RcaeError):
     """An output is unreachable, busy, or rejects the sender; a retry may succeed."""
 
-    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+    def __init__(
+        self, message: str, retry_after_s: float = 0.0, *, is_answer: bool = False
+    ) -> None:
         super().__init__(message)
+        self.is_answer = is_answer
+        """True if the receiver answered, so that another inspection may fare better."""
         self.retry_after_s = retry_after_s
         """Seconds that the receiver asked to wait before the next attempt."""
 

@@ -1,7 +1,8 @@
 """Atomic file writes, and errors that say what the disk refused."""
 
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, then rename it to `path` atomically.
 
     The data is flushed to disk before the rename, so a crash or a full disk leaves the old file.
+    The permissions are those of a new file under the umask.
 
     Raises:
         StorageError: the disk is full, read-only or not permitted; the temporary file is removed.
@@ -21,12 +23,11 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         start = path.name[:50]  # the name may already have the longest length allowed
-        handle, name = tempfile.mkstemp(prefix=f".{start}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        beside = path.parent / f".{start}.{secrets.token_hex(6)}.part"
+        os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        temporary = beside
         write(temporary)
         _flush_to_disk(temporary)
-        temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
         raise refused(path, error) from error
@@ -71,6 +72,19 @@ def write_new(path: Path, data: bytes, mode: int) -> None:
     except OSError as error:
         path.unlink()
         raise refused(path, error) from error
+
+
+def require_private(path: Path) -> None:
+    """Refuse a file with a secret that every user of this machine may read; Windows has no such mode.
+
+    Raises:
+        UsageError: others may read it.
+        OSError: it is not there.
+    """
+    if os.name == "posix" and path.stat().st_mode & stat.S_IROTH:
+        raise UsageError(
+            f"{path} holds a secret that every user of this machine may read; run: chmod o-rwx {path}"
+        )
 
 
 def refused(path: Path, error: OSError) -> StorageError:

@@ -1,17 +1,13 @@
 """`rcae camera`: the frames of a camera, a stream or a video file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from rcae.cli.line import as_json_option, line_of
 from rcae.cli.options import PATH, Duration, Loading, loading_options
-from rcae.cli.output_options import output_options
+from rcae.cli.output_options import Outputs, output_options
 from rcae.cli.record_options import store_options
-
-if TYPE_CHECKING:
-    from rcae.line.outputs.output import Output
 
 
 @click.command()
@@ -34,7 +30,7 @@ def camera(
     every_s: float,
     store: str,
     keep_images_mib: float,
-    outputs: "tuple[Output, ...]",
+    outputs: Outputs,
     as_json: bool,
     loading: Loading,
 ) -> None:

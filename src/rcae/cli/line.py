@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rcae.cli.options import Loading
+from rcae.cli.output_options import Outputs
 from rcae.line.record.opening import kept_images, open_record
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from rcae.base.interruption import StopRequest
     from rcae.line.inspector import Inspector
     from rcae.line.outputs.delivery import Delivery
-    from rcae.line.outputs.output import Output
     from rcae.line.record.inspection import Inspection
     from rcae.line.record.record import Record
 
@@ -66,13 +66,12 @@ def line_of(
     loading: Loading,
     store: str,
     keep_images_mib: float,
-    outputs: "Sequence[Output]",
+    outputs: Outputs,
 ) -> Iterator[Line]:
     """Load the model and open the record; close both at the end of the block."""
     from rcae.base.interruption import stop_on_signal, stoppable
     from rcae.line.inspector import Inspector
     from rcae.line.model_file import ModelFile
-    from rcae.line.outputs.delivery import delivering
 
     record = open_record(store, purpose="Inspecting at a line")
     try:
@@ -80,7 +79,7 @@ def line_of(
         detector = loading.detector(run)
         inspector = Inspector(ModelFile(run).name, detector, record, pictures)
         with (
-            delivering(outputs, record) as deliveries,
+            outputs.delivering(record) as deliveries,
             stop_on_signal() as stop,
             stoppable(lambda: stop.is_overdue),
         ):

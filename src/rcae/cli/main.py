@@ -26,6 +26,7 @@ from rcae.cli.merge import merge
 from rcae.cli.monitor import monitor
 from rcae.cli.predict import predict
 from rcae.cli.reproduce import reproduce
+from rcae.cli.resend import resend
 from rcae.cli.restore import restore
 from rcae.cli.run_cell import run_cell
 from rcae.cli.run_job import run_job
@@ -77,7 +78,7 @@ COMMANDS = {
     "Learn": (train, train_many, evaluate, calibrate, feedback, restore),
     "Inspect": (predict, merge, export, verify),
     "Trust": (info, card, keygen, compare, monitor),
-    "Line": (serve, watch, camera, history),
+    "Line": (serve, watch, camera, history, resend),
     "Study": (benchmark, reproduce, run_cell, run_job),
 }
 """All commands, under the headings of the help."""

@@ -2,20 +2,38 @@
 
 import functools
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from rcae.base.errors import UsageError
-from rcae.cli.options import PATH
+from rcae.cli.options import PATH, Duration
 
 if TYPE_CHECKING:
+    from rcae.line.outputs.delivery import Delivery
     from rcae.line.outputs.output import Output
+    from rcae.line.record.record import Record
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Receivers of inspections, as the command line names them."""
+
+    receivers: "tuple[Output, ...]"
+    dead_letter_after_s: float
+
+    def delivering(self, record: "Record") -> "AbstractContextManager[list[Delivery]]":
+        """Send to them inside the block; see `rcae.line.outputs.delivery.delivering`."""
+        from rcae.line.outputs.delivery import delivering
+
+        return delivering(self.receivers, record, self.dead_letter_after_s)
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add --mqtt, --webhook and --webhook-secret-file; the command gets checked `outputs`."""
+    """Add the options of outputs; the command gets `outputs`, checked."""
 
     @click.option(
         "--mqtt",
@@ -37,20 +55,30 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
         type=PATH,
         help="File with the secret that signs the posts.",
     )
+    @click.option(
+        "--dead-letter-after",
+        "dead_letter_after_s",
+        type=Duration(),
+        default="1h",
+        show_default=True,
+        help="Time that a refused inspection is retried before the next is sent; see 'rcae resend'.",
+    )
     @functools.wraps(command)
     def with_outputs(
         *arguments: Any,
         mqtt: str | None,
         webhook: str | None,
         secret_file: Path | None,
+        dead_letter_after_s: float,
         **options: Any,
     ) -> None:
-        command(*arguments, outputs=_outputs(mqtt, webhook, secret_file), **options)
+        outputs = Outputs(_receivers(mqtt, webhook, secret_file), dead_letter_after_s)
+        command(*arguments, outputs=outputs, **options)
 
     return with_outputs
 
 
-def _outputs(
+def _receivers(
     mqtt: str | None, webhook: str | None, secret_file: Path | None
 ) -> "tuple[Output, ...]":
     if (webhook is None) != (secret_file is None):

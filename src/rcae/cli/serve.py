@@ -1,17 +1,13 @@
 """`rcae serve`: inspection over HTTP, with a page for people."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from rcae.cli.options import PATH, Loading, loading_options
-from rcae.cli.output_options import output_options
+from rcae.cli.output_options import Outputs, output_options
 from rcae.cli.record_options import store_options
 from rcae.line.record.opening import kept_images, open_record
-
-if TYPE_CHECKING:
-    from rcae.line.outputs.output import Output
 
 
 @click.command()
@@ -42,7 +38,7 @@ def serve(
     keep_images_mib: float,
     folders: tuple[Path, ...],
     api_key_file: Path | None,
-    outputs: "tuple[Output, ...]",
+    outputs: Outputs,
     loading: Loading,
 ) -> None:
     """Inspect images sent over HTTP, record every answer, and show a page of the results.
@@ -58,7 +54,6 @@ def serve(
     from rcae.base.extras import require
 
     require("fastapi", "uvicorn", "prometheus_client", purpose="rcae serve")
-    from rcae.line.outputs.delivery import delivering
     from rcae.service.app import create_app
     from rcae.service.limits import Limits
     from rcae.service.paths import allowed_folders
@@ -73,7 +68,7 @@ def serve(
         record = open_record(store, purpose="rcae serve")
         pictures = kept_images(store, keep_images_mib)
         models = load_models(runs, record, pictures, limits, loading.detector)
-        with delivering(outputs, record) as deliveries:
+        with outputs.delivering(record) as deliveries:
             app = create_app(
                 models,
                 record,

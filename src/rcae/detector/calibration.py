@@ -19,6 +19,9 @@ runtimes and processors. The margin keeps the image that sets the threshold good
 FAR = 3.0
 """Distance above the upper quartile, in interquartile ranges, from which a score is far out (Tukey, 1977)."""
 
+WIDEST = 5.0
+"""Largest distance of an applied threshold from the typical value, as multiple of the calibrated one's."""
+
 
 class Calibration(BaseModel):
     """Threshold of the finished model, and the good images' scores behind it; part of the model file."""
@@ -83,6 +86,25 @@ class Calibration(BaseModel):
             f"under the same conditions as the {len(self.scores)} calibration images score at or above the "
             f"threshold.{helped}"
         )
+
+    @property
+    def threshold_range(self) -> tuple[float, float]:
+        """Thresholds that a person may apply: above the typical value, and not far from `threshold`."""
+        reach = WIDEST * (self.threshold - self.typical_value)
+        return self.typical_value, self.typical_value + reach
+
+    def require_threshold(self, threshold: float) -> None:
+        """Refuse a threshold outside `threshold_range`, such as one with a misplaced decimal point.
+
+        Raises:
+            UsageError: the threshold lies outside.
+        """
+        low, high = self.threshold_range
+        if not low < threshold <= high:
+            raise UsageError(
+                f"A threshold of {threshold:g} does not fit the calibration, which allows values above "
+                f"{low:g} and up to {high:g}; correct it, or calibrate again."
+            )
 
     def summary(self) -> dict[str, float | str | None]:
         """Return the fields that a person reads in the record of a run."""

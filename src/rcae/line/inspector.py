@@ -1,10 +1,12 @@
 """One loaded model at the line: it inspects each image and records the result before it answers."""
 
+import getpass
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from rcae.base.arrays import Array
 from rcae.base.errors import ImageError, StorageError
@@ -29,6 +31,8 @@ class Arrival:
     source: str
     """Origin of the image, for people: an uploaded file's name, a path, a camera's frame."""
     content: bytes
+    id: str | None = None
+    """Id of its inspection, or None for a new one; one that is recorded already is not recorded again."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class Inspector:
         self._record = record
         self._kept_images = kept_images
         self._could_keep = True
+        self._note_model()
         self._say_what_holds_no_more()
 
     @property
@@ -84,14 +89,44 @@ class Inspector:
         applied = self._record.threshold(self.model_sha256, calibrated)
         return calibrated if applied is None else applied
 
-    def apply_threshold(self, threshold: float, author: str) -> None:
+    def apply_threshold(self, threshold: float, author: str, reason: str) -> None:
         """Apply this threshold from the next image on, in every process on this record.
+
+        Raises:
+            UsageError: the threshold lies outside `Calibration.threshold_range`.
+            StorageError: the record refused; nothing changed.
+        """
+        calibration = self.detector.calibration
+        calibration.require_threshold(threshold)
+        self._record.apply_threshold(
+            self.model_sha256, threshold, calibration.threshold, author, reason
+        )
+
+    def acknowledge_drift(self, author: str, reason: str) -> None:
+        """Note that a person knows of the drift; it is observed anew from the next image on.
 
         Raises:
             StorageError: the record refused; nothing changed.
         """
-        calibrated = self.detector.calibration.threshold
-        self._record.apply_threshold(self.model_sha256, threshold, calibrated, author)
+        self._record.changes.acknowledge_drift(
+            self.name,
+            self.model_sha256,
+            self.executed_sha256,
+            self.detector.calibration.threshold,
+            author,
+            reason,
+            datetime.now(UTC),
+        )
+
+    def _note_model(self) -> None:
+        self._record.changes.note_model(
+            self.name,
+            self.model_sha256,
+            self.executed_sha256,
+            self.detector.calibration.threshold,
+            _user(),
+            datetime.now(UTC),
+        )
 
     def inspect(self, arrivals: Sequence[Arrival]) -> list[Inspection | ImageError]:
         """Inspect the images and return one answer each, in order.
@@ -158,6 +193,7 @@ class Inspector:
     def _inspection(self, arrival: Arrival, detection: Detection) -> Inspection:
         return Inspection.of(
             detection,
+            id=arrival.id,
             source=arrival.source,
             image_sha256=hashlib.sha256(arrival.content).hexdigest(),
             model=self.name,
@@ -178,3 +214,11 @@ class Inspector:
             if self._could_keep:
                 self._could_keep = False
                 say(f"Inspections are recorded, but their pictures are not kept: {error}")
+
+
+def _user() -> str:
+    """Return the system user of this process; a container may have none of a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown user"

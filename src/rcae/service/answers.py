@@ -1,20 +1,35 @@
 """Request and response bodies of the service, besides `Inspection` and `Drift`."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi.responses import JSONResponse
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from rcae.line.record.dead_letters import DeadLetter
 from rcae.line.record.inspection import Inspection, Verdict
 from rcae.service.served_model import ServedModel
+
+PROBLEM_TYPE = "application/problem+json"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Body of every error response."""
+    """Body of every error response (RFC 9457)."""
 
+    title: str
+    """Meaning of the status."""
+    status: int
     detail: str
     """The value received, the rule, and the fix."""
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Return an error response."""
+    body = asdict(Problem(HTTPStatus(status).phrase, status, detail))
+    return JSONResponse(body, status, headers, PROBLEM_TYPE)
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,16 @@ class Inspections:
 
 
 @dataclass(frozen=True)
+class DeadLettersAnswer:
+    """Inspections that outputs could not deliver; 'rcae resend' sends them again."""
+
+    counts: dict[str, int]
+    """Number of dead letters by output."""
+    dead_letters: list[DeadLetter]
+    """The last ones, newest first."""
+
+
+@dataclass(frozen=True)
 class Scores:
     """Scores of the last inspections, oldest first."""
 
@@ -58,6 +83,10 @@ class ModelAnswer:
     threshold: float
     """Threshold in force now."""
     calibrated_threshold: float
+    lowest_threshold: float
+    """Applied thresholds lie above it."""
+    highest_threshold: float
+    """Applied thresholds are at most this."""
     false_alarm_rate: float
     promise: str
     """Guarantee of the calibrated threshold."""
@@ -78,6 +107,8 @@ class ModelAnswer:
             executed_sha256=model.inspector.executed_sha256,
             threshold=model.inspector.threshold,
             calibrated_threshold=calibration.threshold,
+            lowest_threshold=calibration.threshold_range[0],
+            highest_threshold=calibration.threshold_range[1],
             false_alarm_rate=calibration.false_alarm_rate,
             promise=calibration.promise,
             calibration_scores=calibration.all_scores,
@@ -87,7 +118,16 @@ class ModelAnswer:
         )
 
 
+def _of_person(name: str) -> str:
+    if sum(letter.isalpha() for letter in name) < 2:
+        raise ValueError("a person's name has at least two letters")
+    return name.strip()
+
+
 Author = Annotated[str, Field(min_length=1, max_length=100)]
+Person = Annotated[Author, AfterValidator(_of_person)]
+"""Name of a person who answers for a change."""
+Reason = Annotated[str, Field(min_length=3, max_length=2000, pattern=r"\S")]
 PathText = Annotated[str, Field(max_length=4096)]
 """Path of a file; the longest path on Linux has as many bytes."""
 
@@ -100,7 +140,15 @@ class NewThreshold(_Request):
     """Threshold that decides from now on."""
 
     threshold: Annotated[float, Field(allow_inf_nan=False)]
-    author: Author
+    author: Person
+    reason: Reason
+
+
+class Acknowledgement(_Request):
+    """A person's word that the drift is known."""
+
+    author: Person
+    reason: Reason
 
 
 class NewReview(_Request):

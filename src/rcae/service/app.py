@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from importlib import metadata
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
@@ -22,9 +22,11 @@ from rcae.service.limits import Limits, Memory
 from rcae.service.metrics import CountRefusals, ServiceMetrics
 from rcae.service.model_routes import model_routes
 from rcae.service.page_routes import page_routes
+from rcae.service.schema import complete_schema, operation_id
 from rcae.service.security import Gate
 from rcae.service.served_model import ServedModel
 from rcae.service.service import Service
+from rcae.service.strictness import AnswerHead, refuse_unknown
 
 
 def create_app(
@@ -74,10 +76,14 @@ def create_app(
         docs_url=None,  # these pages would fetch scripts from other hosts
         redoc_url=None,
         responses=problems(401, 403, 421, 422, 503),
+        generate_unique_id_function=operation_id,
     )
+    complete_schema(app)
     answer_errors(app, metrics)
-    for routes in (inspection_routes, history_routes, model_routes, page_routes):
-        app.include_router(routes(service))
+    for routes in (inspection_routes, history_routes, model_routes):
+        app.include_router(routes(service), dependencies=[Depends(refuse_unknown)])
+    app.include_router(page_routes(service))
     app.add_middleware(LimitBodies, limits=limits)
     app.add_middleware(Gate, api_key=api_key)
+    app.add_middleware(AnswerHead)
     return CountRefusals(app, metrics)

@@ -1,67 +1,49 @@
 """Drift of one model's scores, updated from the record on each request without blocking it."""
 
+import hashlib
 import threading
-from array import array
-from dataclasses import dataclass
-
-import numpy as np
+from contextlib import suppress
 
 from rcae.base.errors import RcaeError
 from rcae.detector.calibration import Calibration
-from rcae.evaluation.drift.monitor import DriftState, DriftVerdict, Monitor
 from rcae.line.record.inspection import Query
 from rcae.line.record.record import Record
+from rcae.service.observed import Drift, Observed
 
-MOST_POINTS = 500
 PATIENCE_S = 1.0
 """Longest wait of a request for inspections that are still being read (our choice)."""
 PUBLISHED_EVERY = 5000
 """Number of inspections after which the drift so far is shown while more are being read."""
-
-
-@dataclass(frozen=True)
-class DriftPoint:
-    """Evidence after an inspection, as log10 of the betting martingales."""
-
-    number: int
-    """Number of the inspection in the record."""
-    images: int
-    """Number of the model's inspections up to this one."""
-    shift_evidence: float
-    rejection_evidence: float
-
-
-@dataclass(frozen=True)
-class Drift:
-    """Present state of `Monitor`; images are counted from 1, as in `DriftPoint.images`."""
-
-    verdict: DriftVerdict
-    images: int
-    is_complete: bool
-    """False while recorded inspections are still being read."""
-    seen: int | None
-    since: int | None
-    alarm_evidence: float
-    points: tuple[DriftPoint, ...]
-    """Points of the chart, 500 at most, evenly spaced, the last one included."""
+SAVED_EVERY = 1000
+"""Least number of inspections, and a tenth of all before, after which the state is saved (our choice)."""
+_FORMAT = "1"
+"""Format of a saved state; another one is not read."""
 
 
 class DriftWatch:
-    """Monitor of every inspection of a model by any process; thread-safe.
+    """Monitor of a model's inspections by any process since its last change; thread-safe.
 
+    A change is another model or calibration, or drift that a person acknowledged.
     One thread at a time reads new inspections. Requests never wait long for it, however many there are.
+    The state is saved in the record from time to time, so that a restart reads few inspections again.
     """
 
     def __init__(self, record: Record, model: str, model_sha256: str, calibration: Calibration):
         self._record, self._model, self._model_sha256 = record, model, model_sha256
-        self._monitor = Monitor(calibration)
+        self._calibration = calibration
+        said = f"{_FORMAT}\n{model}\n{model_sha256}\n{calibration.model_dump_json()}"
+        self._key = hashlib.sha256(said.encode()).hexdigest()
         self._starting = threading.Lock()
         self._reader: threading.Thread | None = None
-        self._state: DriftState | None = None
-        self._numbers = array("q")
-        self._shift, self._rejection = array("d"), array("d")
         self._error: RcaeError | None = None
-        self._latest = self._drift(is_complete=False)
+        self._observed: Observed | None = None
+        self._saved_images = 0
+        self._latest = Observed(calibration, after=0).drift(is_complete=False)
+
+    @property
+    def is_complete(self) -> bool:
+        """False while recorded inspections are still being read."""
+        return self._latest.is_complete
 
     def now(self, longest_s: float = PATIENCE_S) -> Drift:
         """Return the drift of all recorded inspections, or after `longest_s` of those read so far.
@@ -81,36 +63,36 @@ class DriftWatch:
 
     def _catch_up(self) -> None:
         """Read new inspections; publish the drift after every few and at the end."""
-        last = self._numbers[-1] if self._numbers else 0
-        query = Query(model=self._model, model_sha256=self._model_sha256, number_above=last)
         try:
+            observed = self._begun()
+            query = Query(
+                model=self._model, model_sha256=self._model_sha256, number_above=observed.last
+            )
             for inspection in self._record.each(query):
-                self._state = self._monitor.observe(inspection.anomaly_score)
-                self._numbers.append(inspection.number)
-                self._shift.append(self._state.shift_evidence)
-                self._rejection.append(self._state.rejection_evidence)
-                if len(self._numbers) % PUBLISHED_EVERY == 0:
-                    self._latest = self._drift(is_complete=False)
-            self._latest, self._error = self._drift(is_complete=True), None
+                observed.add(inspection)
+                if observed.images % PUBLISHED_EVERY == 0:
+                    self._latest = observed.drift(is_complete=False)
+                    self._save(observed)
+            self._latest, self._error = observed.drift(is_complete=True), None
+            self._save(observed)
         except RcaeError as error:
             self._error = error
 
-    def _drift(self, *, is_complete: bool) -> Drift:
-        state = self._state
-        return Drift(
-            verdict=state.verdict if state else DriftVerdict.NONE,
-            images=len(self._numbers),
-            is_complete=is_complete,
-            seen=state.seen if state else None,
-            since=state.since if state else None,
-            alarm_evidence=self._monitor.alarm_evidence,
-            points=self._points(),
-        )
+    def _begun(self) -> Observed:
+        """Return the state to go on from: the present one, a saved one, or a new one after a change."""
+        after = self._record.changes.drift_starts_after(self._model)
+        if self._observed is None or self._observed.after != after:
+            saved = self._record.drift_states.load(self._key, after)
+            self._observed = (
+                Observed(self._calibration, after)
+                if saved is None
+                else Observed.restored(self._calibration, after, saved)
+            )
+            self._saved_images = self._observed.images
+        return self._observed
 
-    def _points(self) -> tuple[DriftPoint, ...]:
-        count = len(self._numbers)
-        places = np.linspace(0, count - 1, min(count, MOST_POINTS)).round().astype(int)
-        return tuple(
-            DriftPoint(self._numbers[i], int(i) + 1, self._shift[i], self._rejection[i])
-            for i in places
-        )
+    def _save(self, observed: Observed) -> None:
+        if observed.images - self._saved_images >= SAVED_EVERY + self._saved_images // 10:
+            self._saved_images = observed.images
+            with suppress(RcaeError):  # it only saves time; the next one may be saved
+                self._record.drift_states.save(self._key, observed.after, observed.saved())

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 
 from rcae.base.errors import (
@@ -18,6 +19,7 @@ from rcae.base.errors import (
 )
 from rcae.base.text import printable
 from rcae.line.record.kept_images import KeptImageError
+from rcae.service.answers import problem
 from rcae.service.batching import StoppingError
 from rcae.service.limits import BusyError
 from rcae.service.metrics import ServiceMetrics
@@ -50,22 +52,27 @@ def answer_errors(app: FastAPI, metrics: ServiceMetrics) -> None:
         status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
         wait_s = _RETRY_AFTER_S.get(type(error), _RECORD_RETRY_AFTER_S)
         headers = {"Retry-After": str(wait_s)} if status == 503 else None
-        return JSONResponse({"detail": printable(error)}, status, headers)
+        return problem(status, printable(error), headers)
 
     def wrong(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        return JSONResponse({"detail": _sentence(error.errors()[0])}, 422)
+        return problem(422, _sentence(error.errors()[0]))
 
     def gone(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-        return JSONResponse({"detail": "The request ended before it was complete."}, 400)
+        return problem(400, "The request ended before it was complete.")
 
     def unknown(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
         detail = "This failed inside the service, which says why in its log."
-        return JSONResponse({"detail": detail}, 500, HEADERS)
+        return problem(500, detail, HEADERS)
+
+    def refused(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, StarletteHTTPException)
+        return problem(error.status_code, error.detail, error.headers)
 
     for kind in _STATUS:
         app.add_exception_handler(kind, known)
     app.add_exception_handler(RequestValidationError, wrong)
+    app.add_exception_handler(StarletteHTTPException, refused)
     app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(Exception, unknown)
 

@@ -14,7 +14,7 @@ from rcae.base.text import printable
 from rcae.line.record.inspection import Inspection, Review, ReviewState
 from rcae.line.record.inspection import Query as RecordQuery
 from rcae.service import inspected_pictures
-from rcae.service.answers import Inspections, NewReview, Scores, problems
+from rcae.service.answers import DeadLettersAnswer, Inspections, NewReview, Scores, problems
 from rcae.service.service import Service
 
 Number = Annotated[int | None, Query(ge=0, lt=2**63)]
@@ -25,6 +25,7 @@ Longest = Annotated[int | None, Query(ge=16, le=4096)]
 Make = Callable[[Service, Inspection], inspected_pictures.Content]
 Text = Annotated[str | None, Query(max_length=300)]
 
+BINARY = {"type": "string", "format": "binary"}
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
@@ -65,6 +66,12 @@ def history_routes(service: Service) -> APIRouter:
         query = RecordQuery(model=None if model is None else printable(model))
         return Scores(service.record.scores(query, limit=limit).tolist())
 
+    @routes.get("/dead-letters")
+    def dead_letters(limit: Limit = 50) -> DeadLettersAnswer:
+        """Return the inspections that outputs could not deliver, of all processes on this record."""
+        letters = service.record.dead_letters
+        return DeadLettersAnswer(letters.counts(), letters.newest(limit))
+
     @routes.get("/inspections/{id}", responses=problems(404))
     def one_inspection(id: str) -> Inspection:  # noqa: A002
         """Return an inspection with its reviews, oldest first."""
@@ -93,14 +100,14 @@ def history_routes(service: Service) -> APIRouter:
         async def answer(id: str) -> Response:  # noqa: A002
             return await made(make, id)
 
-        path = f"/inspections/{{id}}/{kind}"
-        routes.get(path, name=kind, description=make.__doc__, **_describes(media_type))(answer)
+        path, name = f"/inspections/{{id}}/{kind}", f"inspection_{kind}"
+        routes.get(path, name=name, description=make.__doc__, **_describes(media_type))(answer)
 
     for kind, (make, media_type) in inspected_pictures.KINDS.items():
         add(kind, make, media_type)
 
     @routes.get("/inspections/{id}/picture", **_describes("image/png"))
-    async def picture(id: str, longest_px: Longest = None) -> Response:  # noqa: A002
+    async def inspection_picture(id: str, longest_px: Longest = None) -> Response:  # noqa: A002
         """Return the image as the model saw it: upright, 8-bit RGB, PNG; shrunk on request."""
         return await made(partial(inspected_pictures.picture, longest_px=longest_px), id)
 
@@ -111,7 +118,7 @@ def _describes(media_type: str) -> dict[str, Any]:
     """Return the OpenAPI description of a picture."""
     return {
         "response_class": Response,
-        "responses": problems(404, 410) | {200: {"content": {media_type: {}}}},
+        "responses": problems(404, 410) | {200: {"content": {media_type: {"schema": BINARY}}}},
     }
 
 

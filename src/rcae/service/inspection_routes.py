@@ -1,8 +1,11 @@
 """Routes that receive images."""
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Header, HTTPException, Request
 from starlette.concurrency import run_in_threadpool
 
 from rcae.base.errors import ImageError
@@ -16,6 +19,8 @@ from rcae.service.paths import read_file, resolved
 from rcae.service.service import Service
 from rcae.service.uploads import read_images, request_body, shown_name
 
+IdempotencyKey = Annotated[str | None, Header(min_length=8, max_length=200)]
+
 
 def inspection_routes(service: Service) -> APIRouter:
     """Create the routes that answer with new inspections."""
@@ -27,11 +32,17 @@ def inspection_routes(service: Service) -> APIRouter:
         responses=problems(400, 404, 408, 413, 415, 504),
         openapi_extra=request_body("image", several=False),
     )
-    async def inspect_image(name: str, request: Request) -> Inspection:
-        """Inspect and record the file `image`."""
+    async def inspect_image(
+        name: str, request: Request, idempotency_key: IdempotencyKey = None
+    ) -> Inspection:
+        """Inspect and record the file `image`; the same `Idempotency-Key` gets the same inspection."""
         model = service.model(name)
         with service.memory.share() as share:
             arrivals = await read_images(request, "image", share, service.limits, several=False)
+            if idempotency_key is not None:
+                arrivals = [named_by(idempotency_key, name, arrivals[0])]
+                if known := await run_in_threadpool(service.known, arrivals[0]):
+                    return known
             answer = (await service.inspect(model, arrivals, request))[0]
         if isinstance(answer, ImageError):
             raise answer
@@ -69,6 +80,12 @@ def inspection_routes(service: Service) -> APIRouter:
         return _results([Arrival(source, b"") for source in names], complete)
 
     return routes
+
+
+def named_by(key: str, model: str, arrival: Arrival) -> Arrival:
+    """Return the arrival with the id that belongs to a client's key for this model."""
+    digest = hashlib.sha256(f"{model}\n{key}".encode()).hexdigest()
+    return replace(arrival, id=digest[:32])
 
 
 async def _content(service: Service, target: Path, share: Share) -> bytes | ImageError:

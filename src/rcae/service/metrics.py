@@ -69,6 +69,12 @@ class ServiceMetrics:
             ["output"],
             registry=self._registry,
         )
+        self._dead_letters = Gauge(
+            "rcae_output_dead_letters",
+            "Inspections that an output could not deliver",
+            ["output"],
+            registry=self._registry,
+        )
         waiting = self._gauge("rcae_waiting_images", "Images that wait for the model")
         lost = self._gauge("rcae_pictures_not_kept", "Inspections whose picture could not be kept")
         for model in models.values():
@@ -107,6 +113,7 @@ class ServiceMetrics:
     def _read_record(self) -> None:
         for delivery in self._deliveries:
             self._behind.labels(delivery.title).set(delivery.lag)
+            self._dead_letters.labels(delivery.title).set(delivery.dead_letters)
         for name, model in self._models.items():
             if points := model.drift.now().points:
                 self._drift.labels(name, "shift").set(points[-1].shift_evidence)

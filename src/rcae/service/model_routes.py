@@ -4,8 +4,9 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse
 
 from rcae.base.text import printable
-from rcae.service.answers import ModelAnswer, NewThreshold, problems
-from rcae.service.drift_watch import Drift
+from rcae.line.record.changes import Change
+from rcae.service.answers import Acknowledgement, ModelAnswer, NewThreshold, problems
+from rcae.service.observed import Drift
 from rcae.service.service import Service
 
 CARD_POLICY = (
@@ -27,19 +28,32 @@ def model_routes(service: Service) -> APIRouter:
     def apply_threshold(name: str, body: NewThreshold) -> ModelAnswer:
         """Apply this threshold in every process on this record, until the model is calibrated again."""
         model = service.model(name)
-        model.heat_scale(body.threshold)  # raises if the threshold makes no sense
-        model.inspector.apply_threshold(body.threshold, printable(body.author))
+        author, reason = printable(body.author), printable(body.reason)
+        model.inspector.apply_threshold(body.threshold, author, reason)
         return ModelAnswer.of(model)
+
+    @routes.get("/{name}/changes", responses=problems(404))
+    def model_changes(name: str) -> list[Change]:
+        """Return every change of model, calibration and threshold, and acknowledged drift, oldest first."""
+        model = service.model(name)
+        return service.record.changes.of(model.name, model.inspector.model_sha256)
 
     @routes.get("/{name}/drift", responses=problems(404))
     def model_drift(name: str) -> Drift:
-        """Return the drift of the scores from the calibration scores, over all recorded inspections."""
+        """Return the drift of the scores from the calibration scores, since the last change of the model."""
         return service.model(name).drift.now()
+
+    @routes.post("/{name}/drift/acknowledgements", responses=problems(404, 408, 413))
+    def acknowledge_drift(name: str, body: Acknowledgement) -> Drift:
+        """Note who knows of the drift, and why; drift is observed anew from the next inspection on."""
+        model = service.model(name)
+        model.inspector.acknowledge_drift(printable(body.author), printable(body.reason))
+        return model.drift.now()
 
     @routes.get(
         "/{name}/card",
         response_class=FileResponse,
-        responses=problems(404) | {200: {"content": {"text/html": {}}}},
+        responses=problems(404) | {200: {"content": {"text/html": {"schema": {"type": "string"}}}}},
     )
     def model_card(name: str) -> FileResponse:
         """Return the page that 'rcae card' made."""

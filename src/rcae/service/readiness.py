@@ -35,16 +35,21 @@ class Readiness:
 
     def warnings(self) -> list[str]:
         """Return what works less well than it should."""
+        found = [
+            f"The drift of '{name}' is not known yet; recorded inspections are being read."
+            for name, model in self._service.models.items()
+            if not model.drift.is_complete
+        ]
         try:
             has_reserve = self._service.kept_images.has_reserve
         except OSError:
-            return ["The folder of the pictures cannot be reached."]
-        if has_reserve:
-            return []
-        return [
-            f"Less than {RESERVE_BYTES // 2**20} MiB are free on the disk of the pictures, so that none are "
-            "kept; free space before the record is full, too."
-        ]
+            return [*found, "The folder of the pictures cannot be reached."]
+        if not has_reserve:
+            found.append(
+                f"Less than {RESERVE_BYTES // 2**20} MiB are free on the disk of the pictures, so that none "
+                "are kept; free space before the record is full, too."
+            )
+        return found
 
     def _problem_of_record(self) -> str:
         try:

@@ -11,6 +11,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rcae.base.errors import UsageError
+from rcae.base.storage import require_private
+from rcae.service.answers import problem
 
 SHORTEST_KEY = 16
 HEADERS = {
@@ -31,16 +33,17 @@ def read_api_key(file: Path) -> str:
     """Read the API key in a file: one line of at least 16 visible ASCII characters.
 
     Raises:
-        UsageError: the file cannot be read, or holds no such key.
+        UsageError: the file cannot be read, holds no such key, or can be read by every user.
     """
     try:
+        require_private(file)
         key = file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} cannot be read as an API key ({error}).") from error
     if len(key) < SHORTEST_KEY or not key.isprintable() or " " in key:
         raise UsageError(
             f"{file} holds no API key: one line of at least {SHORTEST_KEY} ASCII characters without "
-            f"spaces. Make one with: openssl rand -hex 32 > {file}"
+            f"spaces. Make one with: openssl rand -hex 32 > {file} && chmod 600 {file}"
         )
     return key
 
@@ -106,7 +109,7 @@ class Gate:
 
 def _refused(status: int, detail: str) -> JSONResponse:
     # The body is not read.
-    return JSONResponse({"detail": detail}, status, {"Connection": "close"})
+    return problem(status, detail, {"Connection": "close"})
 
 
 def _is_loopback(host: str) -> bool:

@@ -20,6 +20,8 @@ _TILE_S = 5
 """Longest time of one tile that is being drawn when an inspection is stopped (our choice)."""
 _HEADER_S = 10
 """Timeout of a request header (our choice); it ends slowloris attacks, because a header comes at once."""
+_READ_S, _READ_ALL_S = 10, 300
+"""Longest time without any progress of a client that reads a response, and in all (our choice)."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -51,13 +53,14 @@ def address_of(listening: socket.socket) -> str:
 
 
 class Connection(H11Protocol):
-    """Connection that is closed if no request header is complete within 10 s.
+    """Connection that is closed if no request header is complete within 10 s, or its client stops reading.
 
     The time runs from the start of the connection, or from the previous response.
     Data in between does not extend it. Uvicorn alone would wait for ever.
     """
 
     _until_header: asyncio.TimerHandle | None = None
+    _until_read: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's signature
         """Start the timeout with the connection; called by uvicorn."""
@@ -73,6 +76,32 @@ class Connection(H11Protocol):
         """Cancel the timeout; called by uvicorn."""
         super().connection_lost(exc)
         self._expect_nothing()
+        self._expect_no_reading()
+
+    def pause_writing(self) -> None:
+        """Watch a client that does not read as fast as the response is written; called by asyncio."""
+        super().pause_writing()
+        self._expect_reading(_READ_ALL_S)
+
+    def resume_writing(self) -> None:
+        """Go on writing; called by asyncio."""
+        super().resume_writing()
+        self._expect_no_reading()
+
+    def _expect_reading(self, left_s: float) -> None:
+        waiting_bytes = self.transport.get_write_buffer_size()
+
+        def look() -> None:
+            if left_s <= _READ_S or self.transport.get_write_buffer_size() >= waiting_bytes:
+                self.transport.abort()  # closing would wait for the client
+            else:
+                self._expect_reading(left_s - _READ_S)
+
+        self._until_read = self.loop.call_later(_READ_S, look)
+
+    def _expect_no_reading(self) -> None:
+        if self._until_read is not None:
+            self._until_read.cancel()
 
     def _expect_header(self) -> None:
         self._expect_nothing()

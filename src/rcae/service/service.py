@@ -1,6 +1,7 @@
 """State that all requests share, and the inspection of one request's images."""
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -49,6 +50,20 @@ class Service:
         found = self.record.get(id) if ID.fullmatch(id) else None
         if found is None:
             raise HTTPException(404, "There is no inspection with this id; see /api/inspections.")
+        return found
+
+    def known(self, arrival: Arrival) -> Inspection | None:
+        """Return the inspection of an arrival that was recorded before, by its id.
+
+        Raises:
+            HTTPException: 422, it was another image.
+        """
+        found = self.record.get(arrival.id) if arrival.id else None
+        if found and found.image_sha256 != hashlib.sha256(arrival.content).hexdigest():
+            raise HTTPException(
+                422,
+                "This Idempotency-Key came with another image before; use a new key for each image.",
+            )
         return found
 
     async def inspect(

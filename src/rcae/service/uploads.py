@@ -14,7 +14,7 @@ from rcae.service.limits import Limits, Share
 LONGEST_NAME = 200
 """Characters of a file's name that are kept."""
 _MOST_FIELDS = 16
-"""Number of other fields that a form may have; they are ignored."""
+"""Number of other fields that are read until the first of them is refused."""
 
 
 def request_body(field: str, *, several: bool) -> dict[str, object]:
@@ -61,6 +61,12 @@ async def read_images(
         arrivals = [Arrival(shown_name(file.filename), await file.read()) for file in files]
     finally:
         await form.close()
+    for unknown in form:
+        if unknown != field:
+            shown = shown_name(unknown)
+            raise HTTPException(
+                422, f"The form's field '{shown}' is not known; send '{field}' alone."
+            )
     if not arrivals:
         raise HTTPException(
             422, f"The form has no file '{field}'; send one with a file name, as 'curl -F' does."

@@ -16,6 +16,22 @@ def watched(calibration, scores, rate=0.01):
     return [monitor.observe(float(score)) for score in scores]
 
 
+def test_a_monitor_that_is_saved_and_restored_goes_on_as_if_nothing_had_happened():
+    random = np.random.default_rng(0)
+    calibration = calibrate(np.round(random.normal(size=30), 1).tolist(), 0.0, 0.1)
+    scores = np.round(random.normal(size=300), 1)  # many are equal, so chance decides their order
+    scores[150:] += 1.5
+    expected = watched(calibration, scores)
+    for stop in (0, 1, 100, 200):
+        first = Monitor(calibration)
+        for score in scores[:stop]:
+            first.observe(float(score))
+        second = Monitor(calibration)
+        second.restore(first.saved())
+        assert [second.observe(float(score)) for score in scores[stop:]] == expected[stop:]
+        assert second.state == expected[-1]
+
+
 def normal_calibration(random, count, rate=0.05):
     return calibrate(random.normal(size=count).astype(np.float32).tolist(), 0.0, rate)
 

@@ -133,14 +133,87 @@ def test_the_turn_is_given_back_whatever_happens_at_the_end(record, store):
     other.close()
 
 
-def test_what_is_refused_for_good_is_said_and_left_out(record, said):
+def test_what_is_refused_for_good_becomes_a_dead_letter_and_the_next_is_sent(record, said):
     output = Scripted()
     output.script = [None, RefusedError("it answers 422.")]
     with delivering([output], record) as (delivery,):
         add(record, 1, 2, 3)
         until(lambda: delivery.lag == 0)
+        assert delivery.dead_letters == 1
     assert output.numbers == [1, 3]
-    assert f"Inspection 2 ({inspection(2).id}) is not sent: it answers 422." in (said())
+    (letter,) = record.dead_letters.newest(10)
+    assert (letter.output, letter.inspection) == (output.title, 2)
+    assert (letter.inspection_id, letter.reason) == (inspection(2).id, "it answers 422.")
+    assert not letter.is_due
+    assert f"Inspection 2 ({inspection(2).id}) is not sent: it answers 422." in (
+        said()
+    )
+
+
+ALWAYS = [DeliveryError("it answers 403.", is_answer=True)] * 10_000
+
+
+def test_what_is_always_answered_with_an_error_blocks_later_ones_for_the_time_that_is_set(
+    record, monkeypatch
+):
+    clock = [0.0]
+    monkeypatch.setattr("rcae.line.outputs.delivery.time.monotonic", lambda: clock[0])
+    output = Scripted()
+    output.script = list(ALWAYS)
+    delivery = Delivery(record, output, dead_letter_after_s=60)
+    add(record, 1, 2)
+    for seconds in (0, 59.9):
+        clock[0] = seconds
+        with pytest.raises(DeliveryError):
+            delivery._send_some()
+    assert (delivery.lag, delivery.dead_letters) == (2, 0)
+    clock[0] = 60
+    with pytest.raises(DeliveryError):  # the first is set aside, the second has its own time
+        delivery._send_some()
+    assert (delivery.lag, delivery.dead_letters) == (1, 1)
+    output.script.clear()
+    assert delivery._send_some()
+    assert output.numbers == [2]
+
+
+def test_an_outage_makes_no_dead_letters_however_long_it_lasts(record, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("rcae.line.outputs.delivery.time.monotonic", lambda: clock[0])
+    output = Scripted()
+    away = DeliveryError("it cannot be reached.")
+    output.script = [away, away, ALWAYS[0], away, ALWAYS[0], away]
+    delivery = Delivery(record, output, dead_letter_after_s=60)
+    add(record, 1)
+    for _ in range(6):
+        clock[0] += 50
+        with pytest.raises(DeliveryError):
+            delivery._send_some()
+    assert delivery._send_some()
+    assert output.numbers == [1]
+    assert delivery.dead_letters == 0
+
+
+def test_dead_letters_are_sent_again_by_a_command_and_stay_if_refused_again(record, store, rcae):
+    output = Scripted()
+    refused = RefusedError("it answers 422.")
+    output.script = [refused, refused, refused]
+    with delivering([output], record) as (delivery,):
+        add(record, 1, 2, 3)
+        until(lambda: delivery.dead_letters == 3)
+        output.script = [None, RefusedError("it answers 409.")]
+        code, out, _ = rcae("resend", "--store", store)
+        assert (code, out) == (0, "3 to be sent again to output under test\n")
+        until(lambda: output.numbers == [1, 3])
+        until(lambda: delivery.dead_letters == 1)
+    (letter,) = record.dead_letters.newest(10)
+    assert (letter.inspection, letter.reason, letter.is_due) == (2, "it answers 409.", False)
+    with delivering([output], record):  # asked for while nothing sends: the next start does it
+        pass
+    assert rcae("resend", "--store", store)[0] == 0
+    with delivering([output], record):
+        until(lambda: output.numbers == [1, 3, 2])
+        until(lambda: record.dead_letters.counts() == {})
+    assert rcae("resend", "--store", store)[1] == "There are no dead letters.\n"
 
 
 def test_a_record_that_refuses_for_a_while_stops_nothing_for_good(record, monkeypatch):

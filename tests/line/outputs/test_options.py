@@ -47,6 +47,7 @@ def test_a_missing_package_is_said_with_its_extra(
     refused, monkeypatch, tmp_path, package, options, extra
 ):
     (tmp_path / "secret").write_text("0123456789abcdef")
+    (tmp_path / "secret").chmod(0o600)
     if package == "httpx":
         options = (*options, "--webhook-secret-file", tmp_path / "secret")
     monkeypatch.setattr(

@@ -204,6 +204,10 @@ def test_what_is_not_an_http_address_is_refused(url):
 def test_a_secret_is_read_without_the_line_end_and_refused_where_it_is_short(tmp_path):
     file = tmp_path / "secret"
     file.write_bytes(SECRET + b"\r\n")
+    file.chmod(0o644)
+    with pytest.raises(UsageError, match="chmod o-rwx"):
+        read_secret(file)
+    file.chmod(0o600)
     assert read_secret(file) == SECRET
     file.write_bytes(b"short\n")
     with pytest.raises(UsageError, match="openssl rand"):

@@ -138,6 +138,18 @@ def test_csv_holds_every_value_as_it_was(rcae, filled, folder):
     assert [rows[5][name] for name in ("verdict", "author", "note", "reviewed")] == [""] * 4
 
 
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t="])
+def test_no_text_in_a_csv_is_a_formula_to_a_spreadsheet(rcae, record, folder, start):
+    record.add([inspected(1, source=f"{start}cmd|'/c calc'!A1", anomaly_score=-1.5)])
+    record.review(IDS[1], Review("good", f"{start}Ada", f"{start}note", START))
+    assert rcae("history", "-o", "all.csv")[0] == 0
+    with (folder / "all.csv").open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert row["source"] == f"'{start}cmd|'/c calc'!A1"
+    assert (row["author"], row["note"]) == (f"'{start}Ada", f"'{start}note")
+    assert float(row["anomaly_score"]) == -1.5
+
+
 def test_parquet_holds_the_same_in_types_of_its_own(rcae, filled, folder, monkeypatch):
     monkeypatch.setattr(export, "ROWS_AT_ONCE", 7)
     assert rcae("history", "-o", "all.parquet")[:2] == (0, "30 inspections: all.parquet\n")
@@ -189,7 +201,7 @@ def read_page(folder):
 
 
 def test_the_report_says_what_was_counted(rcae, filled, folder):
-    filled.apply_threshold("1b" * 32, 1.0, 1.0, "Grace")
+    filled.apply_threshold("1b" * 32, 1.0, 1.0, "Grace", "glare of the new lamp")
     assert rcae("history", "-o", "report.html")[:2] == (0, "30 inspections: report.html\n")
     text = read_page(folder)
     plain = " ".join(text.split())
@@ -201,6 +213,7 @@ def test_the_report_says_what_was_counted(rcae, filled, folder):
     assert "2 are defective, they say; 3 nobody looked at" in plain
     assert "1 of 2 accepted images that people looked at" in plain
     assert "4 of 10</p>" in plain  # rejected by "screws"
+    assert "threshold 1, calibrated 1</td><td>Grace</td><td>glare of the new lamp" in plain
     assert "calibration" in plain  # Grace's came later than the first decision
 
 
@@ -259,7 +272,7 @@ def test_the_worst_are_the_highest_scores_and_who_set_a_threshold_is_told(rcae, 
     expected = sorted(many, key=lambda one: (one.anomaly_score, one.number), reverse=True)
     assert summary.worst == expected[:WORST]
     moved = timedelta(days=3000)  # decided after it was applied
-    filled.apply_threshold("1b" * 32, 2.5, 1.0, "Grace <Hopper>")
+    filled.apply_threshold("1b" * 32, 2.5, 1.0, "Grace <Hopper>", "why")
     filled.add([inspected(99, time=START + moved, threshold=2.5)])
     rcae("history", "-o", "report.html")
     assert "Grace &lt;Hopper&gt;, 20" in read_page(folder)

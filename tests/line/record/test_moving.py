@@ -15,7 +15,7 @@ def test_the_example_moves_everything_and_counting_goes_on(cluster, tmp_path):
     old = Record.open(tmp_path / "inspections.sqlite")
     old.add([inspected(number, regions=(REGION,), is_defective=True) for number in range(1, 1100)])
     old.review(inspected(5).id, Review("good", "Ada", "é\n", START))
-    old.apply_threshold("1b" * 32, 1.25, 1.0, "Ada")
+    old.apply_threshold("1b" * 32, 1.25, 1.0, "Ada", "glare")
     old.move_cursor("mqtt", 7)
     everything = list(old.each(Query()))
     old.close()

@@ -28,10 +28,12 @@ def test_a_record_is_opened_again_with_all_it_holds(record, location):
 
 
 def test_a_record_from_before_calibrations_were_noted_keeps_its_thresholds(record, location):
-    record.apply_threshold("1b" * 32, 1.25, 1.0, "Ada")
+    record.apply_threshold("1b" * 32, 1.25, 1.0, "Ada", "glare")
     with writing(record._engine) as connection:  # as the first migration left it
         connection.execute(text("ALTER TABLE thresholds DROP COLUMN calibrated_threshold"))
-        connection.execute(text("DROP TABLE known_files"))
+        connection.execute(text("ALTER TABLE thresholds DROP COLUMN reason"))
+        for table in ("known_files", "dead_letters", "changes", "drift_states"):
+            connection.execute(text(f"DROP TABLE {table}"))
         for column in ("remark", "executed_sha256"):
             connection.execute(text(f"ALTER TABLE inspections DROP COLUMN {column}"))
         connection.execute(text("DROP INDEX ix_inspections_image_sha256_model"))
@@ -41,7 +43,9 @@ def test_a_record_from_before_calibrations_were_noted_keeps_its_thresholds(recor
         connection.execute(text("UPDATE alembic_version SET version_num = '1'"))
     again = Record.open(location)
     (applied,) = again.applied_thresholds("1b" * 32)
-    assert (applied.threshold, applied.calibrated_threshold) == (1.25, None)
+    assert (applied.threshold, applied.calibrated_threshold, applied.reason) == (1.25, None, None)
+    (change,) = again.changes.of("parts", "1b" * 32)
+    assert (change.kind, change.threshold, change.reason) == ("threshold", 1.25, "")
     assert again.threshold("1b" * 32, 1.0) is None
     again.close()
 

@@ -185,13 +185,14 @@ def test_an_image_is_known_by_model_place_and_content(record):
 
 def test_thresholds_of_a_model_follow_one_another(record):
     assert record.threshold("1b" * 32, 0.1) is None
-    record.apply_threshold("1b" * 32, 1.25, 0.1, "Ada")
-    record.apply_threshold("2c" * 32, 9.0, 0.1, "Bob")
-    record.apply_threshold("1b" * 32, -3.5, 0.1, "Bob")
+    record.apply_threshold("1b" * 32, 1.25, 0.1, "Ada", "glare")
+    record.apply_threshold("2c" * 32, 9.0, 0.1, "Bob", "dust")
+    record.apply_threshold("1b" * 32, -3.5, 0.1, "Bob", "lamp")
     assert record.threshold("1b" * 32, 0.1) == -3.5
     assert record.threshold("1b" * 32, 0.2) is None
     applied = record.applied_thresholds("1b" * 32)
-    assert [(one.threshold, one.author) for one in applied] == [(1.25, "Ada"), (-3.5, "Bob")]
+    told = [(one.threshold, one.author, one.reason) for one in applied]
+    assert told == [(1.25, "Ada", "glare"), (-3.5, "Bob", "lamp")]
     assert timedelta(0) <= datetime.now(UTC) - applied[-1].time < timedelta(minutes=5)
 
 

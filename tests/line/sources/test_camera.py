@@ -128,6 +128,7 @@ def test_the_command_inspects_records_and_ends_with_0(rcae, finished_run, record
 def test_a_command_that_ends_sends_everything_before(rcae, finished_run, tmp_path, video, receiver):
     secret = tmp_path / "secret"
     secret.write_text("0123456789abcdef")
+    secret.chmod(0o600)
     store = ("--store", tmp_path / "record.sqlite")
     webhook = ("--webhook", receiver.url, "--webhook-secret-file", secret)
     code, _, err = rcae(

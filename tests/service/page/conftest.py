@@ -63,7 +63,7 @@ class Line:
         return self.client.get("/api/models").raise_for_status().json()[0]
 
     def set_threshold(self, threshold):
-        new = {"threshold": threshold, "author": "test"}
+        new = {"threshold": threshold, "author": "test", "reason": "a test"}
         self.client.put("/api/models/parts/threshold", json=new).raise_for_status()
 
 

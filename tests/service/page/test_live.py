@@ -4,6 +4,8 @@ import re
 
 from playwright.sync_api import expect
 
+from rcae.line.record.record import Record
+
 HIDDEN = """Object.defineProperty(document, "hidden", {get: () => window.isAway ?? false})"""
 
 COUNT_PICTURES = """window.alive = 0;
@@ -64,6 +66,17 @@ def test_the_borderline_filter_shows_what_is_near_its_threshold(look, line):
     line.inspect("scratch/000.png", name="later-near.png")
     expect(rows(page).first).to_contain_text("later-near.png")
     expect(rows(page).filter(has_text="far.png")).to_have_count(0)
+
+
+def test_what_an_output_refused_is_told_with_its_last_answer(look, line, tmp_path):
+    number = line.inspect()["number"]
+    record = Record.open(tmp_path / "inspections.sqlite")
+    record.dead_letters.add("webhook-1", "webhook http://mes/", number, "it answers 422.")
+    record.close()
+    page = look(line)
+    told = page.locator("#undelivered")
+    expect(told).to_contain_text("1 inspection could not be sent to webhook http://mes/.")
+    expect(told).to_contain_text("it answers 422.")
 
 
 def test_a_service_that_is_away_is_told_and_what_was_missed_comes_when_it_is_back(page, line):

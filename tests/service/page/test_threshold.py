@@ -1,5 +1,7 @@
 """The histogram and its line: what another threshold would do, before and after it is applied."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -45,12 +47,19 @@ def test_a_threshold_is_applied_after_it_is_confirmed(page, line):
     assert line.model["threshold"] == before
     page.click("#threshold-apply")
     page.locator("#confirm-dialog").get_by_role("button", name="Apply").click()
+    expect(page.locator("#confirm-dialog")).to_be_visible()  # without a reason nothing is applied
+    assert line.model["threshold"] == before
+    page.locator("#confirm-reason").fill("glare of the new lamp")
+    page.locator("#confirm-dialog").get_by_role("button", name="Apply").click()
     expect(page.locator("#threshold-apply")).to_be_disabled()
     applied = line.model["threshold"]
     assert applied == pytest.approx(wanted, rel=1e-3)
     assert page.locator("#threshold-number").input_value() == f"{applied:g}"
     page.click("#threshold-calibrated")
     expect(page.locator("#threshold-apply")).to_be_enabled()
+    page.click("#show-changes")
+    expect(page.locator("#changes li").first).to_contain_text("by Anna: glare of the new lamp")
+    expect(page.locator("#changes li").last).to_contain_text("model loaded")
 
 
 def test_the_line_is_dragged_by_a_pointer(page, line):
@@ -96,3 +105,19 @@ def test_the_axis_stays_readable(modules):
         gaps = [right - left for left, right in zip(axis["ticks"], axis["ticks"][1:], strict=False)]
         assert min(gaps) >= 0.06
         assert -0.001 <= axis["ticks"][0] <= axis["ticks"][-1] <= 1.001
+
+
+def test_drift_is_acknowledged_with_a_name_and_a_reason(look, line):
+    line.inspect()
+    shifted = line.client.get("/api/models/parts/drift").json()
+    shifted |= {"verdict": "everything shifted up", "since": 1, "seen": 1}
+    page = look(line)
+    expect(page.locator("#drift-verdict")).to_contain_text("No drift")
+    expect(page.locator("#drift-acknowledge")).to_be_hidden()
+    page.route(re.compile(r"/drift\?$"), lambda route: route.fulfill(json=shifted))
+    page.click("#drift-acknowledge", timeout=20_000)  # the next look comes within seconds
+    page.locator("#confirm-reason").fill("lamp changed")
+    page.locator("#confirm-dialog").get_by_role("button", name="Acknowledge").click()
+    expect(page.locator("#drift-verdict")).to_contain_text("No drift")
+    last = line.client.get("/api/models/parts/changes").json()[-1]
+    assert (last["kind"], last["author"], last["reason"]) == ("drift", "Anna", "lamp changed")

@@ -13,8 +13,8 @@ capital of a bet on that luck would grow for ever although nothing changes.
 import math
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,15 @@ class Ranks:
     def __init__(self, reference: Iterable[float], random: np.random.Generator) -> None:
         self._scores = array("d", sorted(reference))
         self._random = random
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """All scores so far, ascending."""
+        return np.array(self._scores)
+
+    def restore(self, scores: NDArray[np.float64]) -> None:
+        """Go on from these scores, ascending."""
+        self._scores = array("d", scores.tobytes())
 
     def rank(self, score: float) -> Rank:
         """Return the rank of a score among all before it, and add it; equal ones get a random order.
@@ -105,6 +114,22 @@ class Bets:
         waiting = math.log(_waiting(self._count))
         capital = np.logaddexp(np.logaddexp.reduce(self._running), waiting)
         self.log10 = float(capital) / math.log(10)
+
+    def saved(self) -> dict[str, NDArray[Any]]:
+        """Return the state as arrays, for `restore`."""
+        return {
+            "capital": np.array([self.log10, self._count]),
+            "running": self._running,
+            "growth": self._growth,
+            "since": self._since,
+        }
+
+    def restore(self, saved: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from the state that `saved` returned."""
+        self.log10, self._count = float(saved["capital"][0]), int(saved["capital"][1])
+        self._running, self._growth, self._since = (
+            np.array(saved[name]) for name in ("running", "growth", "since")
+        )
 
     @property
     def leader(self) -> int:

@@ -41,6 +41,9 @@ COLUMNS = {
 }
 """Name and type of each column; the columns after `remark` describe the last review, if any."""
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""First characters of a text that a spreadsheet would compute as a formula (OWASP, CSV injection)."""
+
 
 def row(inspection: Inspection) -> dict[str, Any]:
     """Return the values of an inspection by column, as Parquet takes them."""
@@ -58,7 +61,7 @@ def row(inspection: Inspection) -> dict[str, Any]:
 def write_csv(path: Path, inspections: Iterable[Inspection]) -> int:
     """Write the file atomically and return the number of rows.
 
-    Times are ISO 8601 in UTC, regions are JSON.
+    Times are ISO 8601 in UTC, regions are JSON. A text that a spreadsheet would compute begins with "'".
 
     Raises:
         StorageError: the disk refused; an older file is intact.
@@ -108,6 +111,8 @@ def _as_text(value: Any, kind: str) -> str | None:
         return str(value.isoformat())
     if kind in ("regions", "bool"):
         return json.dumps(value)
+    if kind == "string":
+        return f"'{value}" if value.startswith(_FORMULA) else str(value)
     return repr(value) if kind == "float64" else str(value)
 
 

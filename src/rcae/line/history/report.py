@@ -17,6 +17,7 @@ from rcae.drawing.page import Picture, page
 from rcae.drawing.pictures import REGION_COLOUR, outlined, to_image
 from rcae.evaluation.metrics.intervals import Interval, proportion_interval
 from rcae.line.history.summary import Counts, ModelSummary, summarise
+from rcae.line.record.changes import Change
 from rcae.line.record.inspection import AppliedThreshold, Inspection, Query
 from rcae.line.record.kept_images import KeptImageError, KeptImages
 from rcae.line.record.record import Record
@@ -37,6 +38,8 @@ class ModelSection:
     """PNG files, each with an alternative text."""
     thresholds: list[tuple[str, str, str]]
     """Start of use, value, and author of each threshold."""
+    changes: list[tuple[str, str, str, str]]
+    """Time, description, author and reason of each change in the period, also if it decided nothing."""
     pictures: list[Picture]
     not_kept: int
     """Number of images to show whose picture is gone or damaged."""
@@ -51,7 +54,12 @@ def write_history(path: Path, record: Record, kept_images: KeptImages, query: Qu
     inspections = shown(record.each(query), "adding up", record.count(query))
     summaries = summarise(inspections)
     sections = [
-        _section(summary, record.applied_thresholds(summary.model.sha256), kept_images)
+        _section(
+            summary,
+            record.applied_thresholds(summary.model.sha256),
+            [one for one in record.changes.of(*summary.model) if _is_within(one.time, query)],
+            kept_images,
+        )
         for summary in shown(summaries, "drawing")
     ]
     html = page(
@@ -104,8 +112,16 @@ def _filters(query: Query) -> str:
     return ", ".join(f"{name} {value}" for name, value in said.items() if value is not None)
 
 
+def _is_within(moment: datetime, query: Query) -> bool:
+    since, until = query.since or moment, query.until
+    return since <= moment and (until is None or moment < until)
+
+
 def _section(
-    summary: ModelSummary, applied: list[AppliedThreshold], kept_images: KeptImages
+    summary: ModelSummary,
+    applied: list[AppliedThreshold],
+    changes: list[Change],
+    kept_images: KeptImages,
 ) -> ModelSection:
     pictures = list(_pictures(summary.worst, kept_images))
     return ModelSection(
@@ -113,6 +129,7 @@ def _section(
         days=[(day.strftime(DAY), counts) for day, counts in sorted(summary.days.items())],
         charts=_charts(summary),
         thresholds=_thresholds(summary, applied),
+        changes=[(_local(one.time), one.description, one.author, one.reason) for one in changes],
         pictures=pictures,
         not_kept=len(summary.worst) - len(pictures),
     )

@@ -136,7 +136,7 @@ class Mqtt:
         if reason.value == PAYLOAD_FORMAT_INVALID:
             raise RefusedError(f"{self.title} refuses its content ({reason}).")
         if reason.is_failure:
-            raise DeliveryError(f"{self.title} did not take a message ({reason}).")
+            raise DeliveryError(f"{self.title} did not take a message ({reason}).", is_answer=True)
 
     def _awaited(self, expected: str) -> Any:
         """Wait for the broker's next event, which must be the expected one."""

@@ -22,7 +22,7 @@ class Output(Protocol):
         """Send an inspection and return once the receiver has it.
 
         Raises:
-            RefusedError: the receiver will never accept this inspection.
+            RefusedError: the receiver will never accept this inspection; it becomes a dead letter.
             DeliveryError: the receiver did not confirm the inspection; a retry may succeed.
         """
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rcae.base.errors import DeliveryError, RefusedError, UsageError
 from rcae.base.extras import require
+from rcae.base.storage import require_private
 from rcae.line.outputs.output import message, reader_of
 from rcae.line.record.inspection import Inspection
 
@@ -101,7 +102,7 @@ class Webhook:
         said = f"{self.title} answers {answer.status_code} {answer.reason_phrase}"
         if answer.is_client_error and answer.status_code not in ANOTHER_TRY:
             raise RefusedError(f"{said}.")
-        raise DeliveryError(f"{said}.", retry_after_s=self._retry_after_s(answer))
+        raise DeliveryError(f"{said}.", retry_after_s=self._retry_after_s(answer), is_answer=True)
 
     def _retry_after_s(self, answer: "httpx.Response") -> float:
         """Read the Retry-After header, in seconds or as a date; return 0 without one."""
@@ -126,9 +127,10 @@ def read_secret(file: Path) -> bytes:
     """Read the secret in a file, stripped of white space; it must have at least 16 bytes.
 
     Raises:
-        UsageError: the file cannot be read, or the secret is too short.
+        UsageError: the file cannot be read, can be read by every user, or the secret is too short.
     """
     try:
+        require_private(file)
         secret = file.read_bytes().strip()
     except OSError as error:
         raise UsageError(
@@ -137,6 +139,6 @@ def read_secret(file: Path) -> bytes:
     if len(secret) < SHORTEST_SECRET:
         raise UsageError(
             f"--webhook-secret-file: {file} holds {len(secret)} bytes; a secret has at least "
-            f"{SHORTEST_SECRET}. Make one with: openssl rand -hex 32 > {file}"
+            f"{SHORTEST_SECRET}. Make one with: openssl rand -hex 32 > {file} && chmod 600 {file}"
         )
     return secret

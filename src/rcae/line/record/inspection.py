@@ -67,6 +67,7 @@ class Inspection:
         cls,
         detection: Detection,
         *,
+        id: str | None = None,  # noqa: A002
         source: str,
         image_sha256: str,
         model: str,
@@ -76,6 +77,7 @@ class Inspection:
         """Make an inspection of a new detection, with a new id and the current time; it is not recorded.
 
         Args:
+            id: Id, or None for a new one.
             detection: Detection with its anomaly map [height, width] at the image's own size.
             source: Value of the field `source`; each other argument is the field of its name, too.
             image_sha256: SHA-256 of the file, in hex.
@@ -99,6 +101,7 @@ class Inspection:
             regions=detection.regions,
             duration_s=detection.duration_s,
             remark=detection.remark,
+            id=id or uuid4().hex,
         )
 
 
@@ -111,6 +114,8 @@ class AppliedThreshold:
     calibrated_threshold: float | None
     """Calibrated threshold that it replaced; None if it was applied before this field existed."""
     author: str
+    reason: str | None
+    """Reason that the author gave; None if it was applied before this field existed."""
     time: datetime
     """Time of the change, in UTC."""
 

@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
+from rcae.line.record.changes import Changes
 from rcae.line.record.database import engine_for, reading, writing
+from rcae.line.record.dead_letters import DeadLetters
+from rcae.line.record.drift_states import DriftStates
 from rcae.line.record.inspection import AppliedThreshold, Inspection, Query, Review
 from rcae.line.record.refusals import shown
 from rcae.line.record.rows import conditions, read, row_of
@@ -34,6 +37,12 @@ class Record:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.dead_letters = DeadLetters(engine)
+        """Inspections that outputs could not deliver."""
+        self.changes = Changes(engine)
+        """Changes of models and thresholds, and acknowledged drift."""
+        self.drift_states = DriftStates(engine)
+        """Saved states of drift."""
 
     @classmethod
     def open(cls, location: str | Path) -> Self:
@@ -165,11 +174,18 @@ class Record:
             return connection.execute(last).scalar_one_or_none()
 
     def apply_threshold(
-        self, model_sha256: str, threshold: float, calibrated_threshold: float, author: str
+        self,
+        model_sha256: str,
+        threshold: float,
+        calibrated_threshold: float,
+        author: str,
+        reason: str,
     ) -> None:
         """Record that this threshold replaces the calibrated one from now on; earlier entries stay."""
         now = datetime.now(UTC)
-        applied = AppliedThreshold(model_sha256, threshold, calibrated_threshold, author, now)
+        applied = AppliedThreshold(
+            model_sha256, threshold, calibrated_threshold, author, reason, now
+        )
         with writing(self._engine) as connection:
             connection.execute(insert(thresholds).values(vars(applied)))
 

@@ -14,9 +14,11 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
+    UniqueConstraint,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -88,6 +90,23 @@ thresholds = Table(
     Column("threshold", Float(53), nullable=False),
     Column("calibrated_threshold", Float(53)),  # null if applied before this column existed
     Column("author", String, nullable=False),
+    Column("reason", String),  # null if applied before this column existed
+    Column("time", UtcTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("kind", String(9), nullable=False),  # "model" or "drift"
+    Column("model", String, nullable=False, index=True),
+    Column("model_sha256", String(64), nullable=False),
+    Column("executed_sha256", String(64), nullable=False),
+    Column("calibrated_threshold", Float(53), nullable=False),
+    Column("last_inspection", Number, nullable=False),  # drift is observed after it
+    Column("author", String, nullable=False),
+    Column("reason", String, nullable=False),
     Column("time", UtcTime, nullable=False),
     sqlite_autoincrement=True,
 )
@@ -104,4 +123,26 @@ known_files = Table(
     metadata,
     Column("place", String(64), primary_key=True),  # SHA-256 of model and path, of any length
     Column("stamp", String, nullable=False),  # size and times
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("reader", String, nullable=False),
+    Column("output", String, nullable=False),
+    Column("inspection", Number, ForeignKey("inspections.number"), nullable=False),
+    Column("reason", String, nullable=False),
+    Column("time", UtcTime, nullable=False),
+    Column("is_due", Boolean, nullable=False),  # somebody asked to send it again
+    UniqueConstraint("reader", "inspection"),
+    sqlite_autoincrement=True,
+)
+
+drift_states = Table(
+    "drift_states",
+    metadata,
+    Column("key", String(64), primary_key=True),  # SHA-256 of model, weights and calibration
+    Column("after", Number, nullable=False),
+    Column("content", LargeBinary, nullable=False),
 )

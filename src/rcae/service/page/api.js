@@ -67,6 +67,9 @@ export const inspection = (id) => read(`/api/inspections/${id}`);
 /** @param {string} model @returns {Promise<number[]>} the last scores, oldest first */
 export const scores = async (model) => (await read("/api/scores", { model, limit: 2000 })).scores;
 
+/** @returns {Promise<{counts: object, dead_letters: object[]}>} what outputs could not deliver */
+export const deadLetters = () => read("/api/dead-letters", { limit: 1 });
+
 /** @param {string} model */
 export const drift = (model) => read(`${ofModel(model)}/drift`);
 
@@ -79,9 +82,15 @@ export const blob = async (path) => (await request(path)).blob();
 /** @param {string} id @param {{verdict: string, author: string, note: string}} review */
 export const review = (id, review) => send("POST", `/api/inspections/${id}/reviews`, review);
 
-/** @param {string} model @param {number} threshold @param {string} author */
-export const applyThreshold = (model, threshold, author) =>
-  send("PUT", `${ofModel(model)}/threshold`, { threshold, author });
+/** @param {string} model @param {number} threshold @param {{author: string, reason: string}} word */
+export const applyThreshold = (model, threshold, word) =>
+  send("PUT", `${ofModel(model)}/threshold`, { threshold, ...word });
+
+/** @param {string} model @param {{author: string, reason: string}} word @returns {Promise<object>} the drift */
+export const acknowledgeDrift = (model, word) => send("POST", `${ofModel(model)}/drift/acknowledgements`, word);
+
+/** @param {string} model @returns {Promise<object[]>} oldest first */
+export const changes = (model) => read(`${ofModel(model)}/changes`);
 
 /** @param {string} model @param {File} file @returns {Promise<object>} the inspection */
 export async function inspect(model, file) {

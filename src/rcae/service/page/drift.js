@@ -1,5 +1,7 @@
 /** Whether recent scores still look like the calibration scores: evidence over images, in a chart. */
 
+import * as api from "./api.js";
+import { confirmed } from "./changes.js";
 import { byId, svg } from "./dom.js";
 import { capital, counted } from "./words.js";
 
@@ -20,6 +22,20 @@ let shown = null;
 new ResizeObserver(() => shown && draw()).observe(root);
 
 /**
+ * Make the control work; once.
+ * @param {() => string} chosenModel
+ */
+export function startDrift(chosenModel) {
+  byId("drift-acknowledge").onclick = async () => {
+    const words = (author) =>
+      `Parts are compared with calibration anew, from the next one on. Recorded as acknowledged by ${author}.`;
+    const model = chosenModel();
+    const word = await confirmed("Acknowledge this drift?", words, "Acknowledge");
+    if (word) drawDrift(await api.acknowledgeDrift(model, word));
+  };
+}
+
+/**
  * Show what the service says of drift.
  * @param {object} drift
  */
@@ -32,6 +48,7 @@ export function drawDrift(drift) {
   if (byId("drift-verdict").textContent !== verdict) byId("drift-verdict").textContent = verdict;
   byId("drift-verdict").classList.toggle("alarm", !isCalm);
   byId("drift-words").textContent = MEANING[drift.verdict] ?? "";
+  byId("drift-acknowledge").hidden = isCalm;
   draw();
 }
 

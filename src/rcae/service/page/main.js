@@ -1,14 +1,15 @@
 /** The page: one model, its parts as they come, one of them selected. */
 
 import * as api from "./api.js";
+import { startChanges } from "./changes.js";
 import { byId } from "./dom.js";
-import { drawDrift } from "./drift.js";
+import { drawDrift, startDrift } from "./drift.js";
 import { filter, showAll, startFilters } from "./filters.js";
 import { Inspections } from "./inspections.js";
 import { startKeys } from "./keys.js";
 import { drawList, scrollToRow, startList } from "./list.js";
 import { chosenModel, drawModels, startModels } from "./models.js";
-import { connected, disconnected, startNews, tell, tellNew } from "./news.js";
+import { connected, disconnected, startNews, tell, tellNew, tellUndelivered } from "./news.js";
 import { drawPart, drawReviews } from "./part.js";
 import { repeat } from "./repeat.js";
 import { startReview } from "./review.js";
@@ -78,7 +79,12 @@ async function reviewed(inspection) {
 /** What changes slowly: models, scores, drift. */
 async function readModel() {
   const model = drawModels(await api.models());
-  const [scores, drift] = await Promise.all([api.scores(model.name), api.drift(model.name)]);
+  const [scores, drift, letters] = await Promise.all([
+    api.scores(model.name),
+    api.drift(model.name),
+    api.deadLetters(),
+  ]);
+  tellUndelivered(letters);
   if (chosenModel() !== model.name) return;
   drawThreshold(model, scores);
   drawDrift(drift);
@@ -140,6 +146,8 @@ startModels(lookAtOnce);
 startFilters(reload);
 startList(select, older);
 startThreshold(readModel);
+startDrift(chosenModel);
+startChanges(chosenModel);
 startUploads(chosenModel, inspected);
 const say = startReview(selected, reviewed);
 startKeys([

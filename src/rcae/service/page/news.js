@@ -69,6 +69,17 @@ function showUnseen(count) {
   byId("to-newest").textContent = `${counted(count, "new part")} ↑`;
 }
 
+/** @param {{counts: object, dead_letters: object[]}} letters what outputs could not deliver */
+export function tellUndelivered({ counts, dead_letters: [newest] }) {
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  byId("undelivered").hidden = !total;
+  if (!total) return;
+  const words =
+    `${counted(total, "inspection")} could not be sent to ${Object.keys(counts).join(" and ")}. ` +
+    `Last answer: ${newest.reason} Remove the cause, then run “rcae resend”.`;
+  if (byId("undelivered").textContent !== words) byId("undelivered").textContent = words;
+}
+
 /** The service answered. */
 export function connected() {
   const wasAway = !byId("banner").hidden;

@@ -2,10 +2,10 @@
 
 import * as api from "./api.js";
 import { ScoreAxis } from "./axis.js";
+import { confirmed } from "./changes.js";
 import { falseAlarms, recentRejections, reviewsAgainst } from "./counts.js";
-import { announce, ask, byId, element } from "./dom.js";
+import { announce, byId, element } from "./dom.js";
 import { Histogram } from "./histogram.js";
-import { reviewer } from "./settings.js";
 import { number } from "./words.js";
 
 const REVIEWS_READ = 200;
@@ -78,8 +78,9 @@ function say() {
     recentRejections(recent, threshold, model.threshold),
     ...reviewsAgainst(reviews, threshold),
   ];
-  const isPossible = threshold > model.typical_value; // or good parts had no colour left in a heatmap
-  if (!isPossible) words.push(`It must lie above ${number(model.typical_value)}, the typical value of good parts`);
+  const { lowest_threshold: low, highest_threshold: high } = model;
+  const isPossible = threshold > low && threshold <= high;
+  if (!isPossible) words.push(`It must lie above ${number(low)} and at most at ${number(high)}, or calibrate again`);
   if (byId("threshold-words").textContent !== words.join("")) {
     byId("threshold-words").replaceChildren(...words.map((line) => element("li", {}, line)));
   }
@@ -94,14 +95,13 @@ function say() {
 
 async function apply() {
   const [threshold, asked] = [pending, model];
-  const author = await reviewer();
-  if (!author) return;
-  byId("confirm-words").textContent =
+  const words = (author) =>
     `${number(threshold)} instead of ${number(asked.threshold)} for ${asked.name}. From now on it decides for every ` +
     `part, on every screen. It would reject ${falseAlarms(asked.calibration_scores, threshold)}. ` +
     `Recorded as applied by ${author}.`;
-  if ((await ask("confirm-dialog")) !== "apply") return;
-  await api.applyThreshold(asked.name, threshold, author);
+  const word = await confirmed("Apply this threshold?", words, "Apply");
+  if (!word) return;
+  await api.applyThreshold(asked.name, threshold, word);
   pending = null;
   applied();
   announce(`The threshold is ${number(threshold)} now.`);
