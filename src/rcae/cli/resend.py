@@ -11,8 +11,8 @@ from rcae.line.record.opening import open_existing_record
 def resend(store: str) -> None:
     """Send the dead letters again: inspections that a broker or webhook refused.
 
-    The process that sends to the output does it, at once or at its next start. What is refused again becomes
-    a dead letter again.
+    The process that sends to the output does it, at once or at its next start. An inspection that is refused
+    again stays a dead letter.
 
     \b
       rcae resend --store /data/line-3.sqlite

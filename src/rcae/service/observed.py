@@ -42,7 +42,7 @@ class Drift:
 
 
 class Observed:
-    """What is observed of the inspections after a number.
+    """Drift observed over the inspections after a number.
 
     Every `stride`-th inspection is a point of the chart. The stride doubles when there are too many points.
     """

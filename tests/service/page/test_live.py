@@ -47,12 +47,12 @@ def test_older_results_load_on_demand(look, line):
 
 
 def test_the_borderline_filter_shows_what_is_near_its_threshold(look, line):
-    score = line.inspect("scratch/000.png")["anomaly_score"]
+    score = line.inspect("good/000.png")["anomaly_score"]
     away = abs(score)
-    for name, by in (("near.png", 0.04), ("wide.png", 0.15), ("far.png", 2)):
+    for name, by in (("near.png", 0.04), ("wide.png", 0.15), ("far.png", 0.5)):
         threshold = score + by * away
         line.set_threshold(threshold)
-        line.inspect("scratch/000.png", name=name)
+        line.inspect("good/000.png", name=name)
     page = look(line)
     expect(rows(page)).to_have_count(4)
     page.get_by_text("Borderline", exact=True).click()
@@ -61,9 +61,9 @@ def test_the_borderline_filter_shows_what_is_near_its_threshold(look, line):
     expect(rows(page).filter(has_text="wide.png")).to_have_count(0)
     page.locator("#width").select_option("0.2")
     expect(rows(page).filter(has_text="wide.png")).to_have_count(1)
-    line.inspect("scratch/000.png", name="later-far.png")
+    line.inspect("good/000.png", name="later-far.png")
     line.set_threshold(score + 0.01 * away)
-    line.inspect("scratch/000.png", name="later-near.png")
+    line.inspect("good/000.png", name="later-near.png")
     expect(rows(page).first).to_contain_text("later-near.png")
     expect(rows(page).filter(has_text="far.png")).to_have_count(0)
 
