@@ -145,9 +145,7 @@ def test_what_is_refused_for_good_becomes_a_dead_letter_and_the_next_is_sent(rec
     assert (letter.output, letter.inspection) == (output.title, 2)
     assert (letter.inspection_id, letter.reason) == (inspection(2).id, "it answers 422.")
     assert not letter.is_due
-    assert f"Inspection 2 ({inspection(2).id}) is not sent: it answers 422." in (
-        said()
-    )
+    assert f"Inspection 2 ({inspection(2).id}) is not sent: it answers 422." in (said())
 
 
 ALWAYS = [DeliveryError("it answers 403.", is_answer=True)] * 10_000
