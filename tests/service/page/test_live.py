@@ -46,13 +46,18 @@ def test_older_results_load_on_demand(look, line):
     expect(page.locator("#older")).to_be_hidden()
 
 
-def test_the_borderline_filter_shows_what_is_near_its_threshold(look, line):
-    score = line.inspect("good/000.png")["anomaly_score"]
-    away = abs(score)
-    for name, by in (("near.png", 0.04), ("wide.png", 0.15), ("far.png", 0.5)):
-        threshold = score + by * away
-        line.set_threshold(threshold)
-        line.inspect("good/000.png", name=name)
+def test_the_borderline_filter_shows_what_is_near_its_threshold(look, line, tmp_path):
+    first = line.inspect("scratch/000.png")
+    record = Record.open(tmp_path / "inspections.sqlite")
+
+    def decide_at(by):  # also where the service lets nobody go
+        threshold = first["anomaly_score"] + by * abs(first["anomaly_score"])
+        applied = (first["model_sha256"], threshold, first["threshold"], "test", "a test")
+        record.apply_threshold(*applied)
+
+    for name, by in (("near.png", 0.04), ("wide.png", 0.15), ("far.png", 2)):
+        decide_at(by)
+        line.inspect("scratch/000.png", name=name)
     page = look(line)
     expect(rows(page)).to_have_count(4)
     page.get_by_text("Borderline", exact=True).click()
@@ -61,9 +66,10 @@ def test_the_borderline_filter_shows_what_is_near_its_threshold(look, line):
     expect(rows(page).filter(has_text="wide.png")).to_have_count(0)
     page.locator("#width").select_option("0.2")
     expect(rows(page).filter(has_text="wide.png")).to_have_count(1)
-    line.inspect("good/000.png", name="later-far.png")
-    line.set_threshold(score + 0.01 * away)
-    line.inspect("good/000.png", name="later-near.png")
+    line.inspect("scratch/000.png", name="later-far.png")
+    decide_at(0.01)
+    record.close()
+    line.inspect("scratch/000.png", name="later-near.png")
     expect(rows(page).first).to_contain_text("later-near.png")
     expect(rows(page).filter(has_text="far.png")).to_have_count(0)
 
