@@ -1,3 +1,4 @@
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ from PIL import Image
 from rcae import Detector
 from tests.base.test_extras import without
 
+TRITON_TYPES = {"UINT8": "uint8", "FP32": "float", "BOOL": "bool"}
 EXAMPLES = Path(__file__).parents[3] / "examples"
 DEBIAN_HEADERS = Path("/usr/include/onnxruntime")
 """Where libonnxruntime-dev puts them; others are found through CPATH."""
@@ -46,6 +48,19 @@ def test_the_cpp_example_says_what_the_run_says(cpp_example, finished_run, onnx_
 def test_the_cpp_example_takes_another_threshold(cpp_example, onnx_file, parts):
     image = as_ppm(some_of(parts)[0], cpp_example.parent)
     assert [run(cpp_example, onnx_file, image, t).returncode for t in ("-1e9", "1e9")] == [1, 0]
+
+
+def test_the_triton_example_asks_for_what_the_graph_takes_and_gives(onnx_file):
+    config = (EXAMPLES / "triton" / "config.pbtxt").read_text()
+    told = re.findall(r'name: "(\w+)" data_type: TYPE_(\w+) dims: (\[.*?\])( reshape)?', config)
+    session = onnxruntime.InferenceSession(onnx_file)
+    tensors = [*session.get_inputs(), *session.get_outputs()]
+    assert [name for name, *_ in told] == [tensor.name for tensor in tensors]
+    for (_, data_type, dims, reshaped), tensor in zip(told, tensors, strict=True):
+        assert tensor.type == f"tensor({TRITON_TYPES[data_type]})"
+        shape = [length if isinstance(length, int) else -1 for length in tensor.shape]
+        assert [int(length) for length in re.findall("-?[0-9]+", dims)] == (shape or [1])
+        assert bool(reshaped) == (not shape)
 
 
 @pytest.mark.parametrize("content", [b"P5 2 2 255\n1234", b"P6 2 2 255\n12345", b"", None])
