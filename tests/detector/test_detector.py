@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from rcae import Detector
@@ -97,11 +96,11 @@ def test_an_array_outside_the_rules_is_refused(detector, pixels):
 
 @pytest.mark.parametrize(
     "image",
-    [None, Image.new("RGB", (40, 40)), [[0.5] * 40] * 40, b"part.png", torch.zeros(40, 40)],
+    [None, [[0.5] * 40] * 40, {0.5}],
     ids=lambda image: type(image).__name__,
 )
-def test_what_is_neither_a_path_nor_an_array_is_refused(detector, image):
-    with pytest.raises(ImageError, match=rf"is a {type(image).__name__} and not a NumPy array"):
+def test_what_is_no_image_of_any_kind_is_refused(detector, image):
+    with pytest.raises(ImageError, match=rf"is a {type(image).__name__}; give a path"):
         detector.predict(image)
 
 
