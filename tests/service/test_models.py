@@ -11,6 +11,7 @@ import pytest
 from rcae.base.errors import StorageError
 from rcae.evaluation.drift.monitor import Monitor
 from rcae.line.inspector import Arrival, Inspector
+from rcae.line.record.changes import Loaded
 from rcae.line.record.kept_images import KeptImages
 from rcae.service.drift_watch import PUBLISHED_EVERY, DriftWatch
 from tests.conftest import until
@@ -293,7 +294,6 @@ def test_after_a_restart_drift_reads_only_what_came_after_it_was_saved(
     other = CALIBRATION.model_copy(update={"scores": (0.1, 0.2, 0.3, 0.45)})
     DriftWatch(record, "grey", "ab" * 32, other).now(20)
     assert read[-1].number_above == 0  # what was saved belongs to another calibration
-    record.changes.acknowledge_drift(
-        "grey", "ab" * 32, "cd" * 32, 0.5, "Ada", "lamp", datetime.now(UTC)
-    )
+    loaded = Loaded("grey", "ab" * 32, "cd" * 32, 0.5)
+    record.changes.acknowledge_drift(loaded, "Ada", "lamp", datetime.now(UTC))
     assert watch().now(20).images == 0

@@ -15,6 +15,7 @@ from rcae.data.image_files import ImageContent
 from rcae.data.photograph import Photograph
 from rcae.detector.detection import Detection
 from rcae.detector.detector import Detector
+from rcae.line.record.changes import Loaded
 from rcae.line.record.inspection import Inspection
 from rcae.line.record.kept_images import KeptImages
 from rcae.line.record.record import Record
@@ -75,7 +76,10 @@ class Inspector:
         self._record = record
         self._kept_images = kept_images
         self._could_keep = True
-        self._note_model()
+        self._loaded = Loaded(
+            name, self.model_sha256, self.executed_sha256, detector.calibration.threshold
+        )
+        record.changes.note_model(self._loaded, _user(), datetime.now(UTC))
         self._say_what_holds_no_more()
 
     @property
@@ -108,25 +112,7 @@ class Inspector:
         Raises:
             StorageError: the record refused; nothing changed.
         """
-        self._record.changes.acknowledge_drift(
-            self.name,
-            self.model_sha256,
-            self.executed_sha256,
-            self.detector.calibration.threshold,
-            author,
-            reason,
-            datetime.now(UTC),
-        )
-
-    def _note_model(self) -> None:
-        self._record.changes.note_model(
-            self.name,
-            self.model_sha256,
-            self.executed_sha256,
-            self.detector.calibration.threshold,
-            _user(),
-            datetime.now(UTC),
-        )
+        self._record.changes.acknowledge_drift(self._loaded, author, reason, datetime.now(UTC))
 
     def inspect(self, arrivals: Sequence[Arrival]) -> list[Inspection | ImageError]:
         """Inspect the images and return one answer each, in order.

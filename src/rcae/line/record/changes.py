@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy import Engine, Row, func, insert, select
 
@@ -42,53 +42,43 @@ class Change:
         return f"model {self.model_sha256[:8]}, calibrated threshold {calibrated}"
 
 
+class Loaded(NamedTuple):
+    """A model as a process has loaded it; another value of any field is another model to drift."""
+
+    model: str
+    """Name of the model."""
+    model_sha256: str
+    executed_sha256: str
+    calibrated_threshold: float
+
+
 class Changes:
     """Changes of all models on a record; every method raises StorageError if the database refuses."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def note_model(
-        self,
-        model: str,
-        model_sha256: str,
-        executed_sha256: str,
-        calibrated_threshold: float,
-        author: str,
-        time: datetime,
-    ) -> None:
+    def note_model(self, loaded: Loaded, author: str, time: datetime) -> None:
         """Note that a process has loaded this model, unless it is the one that was loaded last.
 
         The first one changes nothing for drift.
         """
-        state = (model_sha256, executed_sha256, calibrated_threshold)
-        columns = changes.c
         last = (
-            select(columns.model_sha256, columns.executed_sha256, columns.calibrated_threshold)
-            .where(columns.model == model)
-            .order_by(columns.number.desc())
+            select(*(changes.c[name] for name in Loaded._fields))
+            .where(changes.c.model == loaded.model)
+            .order_by(changes.c.number.desc())
             .limit(1)
         )
         with reading(self._engine) as connection:
             before = connection.execute(last).first()
         if before is None:
-            self._add("model", model, state, author, "loaded first", time, last_inspection=0)
-        elif tuple(before) != state:
-            self._add("model", model, state, author, "loaded instead of another", time)
+            self._add("model", loaded, author, "loaded first", time, last_inspection=0)
+        elif tuple(before) != loaded:
+            self._add("model", loaded, author, "loaded instead of another", time)
 
-    def acknowledge_drift(
-        self,
-        model: str,
-        model_sha256: str,
-        executed_sha256: str,
-        calibrated_threshold: float,
-        author: str,
-        reason: str,
-        time: datetime,
-    ) -> None:
+    def acknowledge_drift(self, loaded: Loaded, author: str, reason: str, time: datetime) -> None:
         """Note that a person knows of the drift; the monitor starts again after the last inspection."""
-        state = (model_sha256, executed_sha256, calibrated_threshold)
-        self._add("drift", model, state, author, reason, time)
+        self._add("drift", loaded, author, reason, time)
 
     def drift_starts_after(self, model: str) -> int:
         """Return the number of the last inspection before the last change of this model; 0 without one."""
@@ -112,16 +102,14 @@ class Changes:
     def _add(
         self,
         kind: ChangeKind,
-        model: str,
-        state: tuple[str, str, float],
+        loaded: Loaded,
         author: str,
         reason: str,
         time: datetime,
         last_inspection: int | None = None,
     ) -> None:
-        names = ("model_sha256", "executed_sha256", "calibrated_threshold")
-        values = dict(zip(names, state, strict=True))
-        values |= {"kind": kind, "model": model, "author": author, "reason": reason, "time": time}
+        values = {"kind": kind, "author": author, "reason": reason, "time": time}
+        values |= loaded._asdict()
         with writing(self._engine) as connection:
             if last_inspection is None:
                 newest = select(func.max(inspections.c.number))
