@@ -1,6 +1,8 @@
 """The queue in front of a model: bounded, in order, losing nothing that somebody waits for."""
 
 import threading
+from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
@@ -145,15 +147,16 @@ class Drawing:
 
     def __init__(self):
         self.reached, self.may_go = threading.Semaphore(0), threading.Semaphore(0)
-        self.tiles = 0
+        self.tiles = Counter()
+        """Number of tiles by the source of their image."""
 
     def __call__(self, given):
-        for _ in given:
-            blended(np.zeros((1, 40 * TILE_PX)), self.draw)
+        for arrival in given:
+            blended(np.zeros((1, 40 * TILE_PX)), partial(self.draw, arrival.source))
         return [arrival.source for arrival in given]
 
-    def draw(self, part):
-        self.tiles += 1
+    def draw(self, source, part):
+        self.tiles[source] += 1
         self.reached.release()
         assert self.may_go.acquire(timeout=20)
         return [part]
@@ -181,7 +184,7 @@ def test_an_inspection_that_nobody_waits_for_stops_at_its_next_tile(tiling, draw
     drawing.may_go.release(1)
     with pytest.raises(StoppedError, match="nothing was recorded"):
         left.answers.result(20)
-    assert drawing.tiles == 1
+    assert drawing.tiles["a"] == 1  # the next one may have begun
     drawing.may_go.release(100)
     assert waiting.result(20) == ["b"]  # the next one is not stopped
 
@@ -210,7 +213,7 @@ def test_told_to_stop_it_ends_at_the_next_tile_once_the_time_is_over(tiling, dra
     for answers in (at_hand, waiting):
         with pytest.raises(StoppedError):
             answers.result(20)
-    assert drawing.tiles == 1
+    assert drawing.tiles == {"a": 1}
     with pytest.raises(StoppingError):
         submit(tiling, arrivals("c"))
 
